@@ -1,0 +1,140 @@
+"""Sets the three public clients up, and takes them down."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import psutil
+import segment.analytics as segment
+import sentry_sdk
+from fastapi import FastAPI
+from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
+from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+from opentelemetry.instrumentation.fastapi import FastAPIInstrumentor
+from opentelemetry.instrumentation.sqlalchemy import SQLAlchemyInstrumentor
+from opentelemetry.metrics import CallbackOptions, Observation
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor
+from sqlalchemy import Engine
+
+from tidegate_demo.marketplace.counting import CallSites, CountingMetrics, CountingSpans
+from tidegate_demo.marketplace.settings import MarketplaceSettings
+
+FLUSH_SECONDS = 20
+
+
+@dataclass
+class Telemetry:
+    """The clients of one process."""
+
+    sites: CallSites
+    segment: segment.Client
+    tracer_provider: TracerProvider
+    meter_provider: MeterProvider
+
+    def flush(self) -> None:
+        """Wait until every client has sent what it holds, or given up."""
+        self.segment.flush()
+        sentry_sdk.flush(FLUSH_SECONDS)
+        self.tracer_provider.force_flush(FLUSH_SECONDS * 1000)
+        self.meter_provider.force_flush(FLUSH_SECONDS * 1000)
+
+    def shutdown(self) -> None:
+        """Flush, and end the clients' threads: nothing is sent after it."""
+        self.segment.shutdown()
+        sentry_sdk.flush(FLUSH_SECONDS)
+        sentry_sdk.get_client().close()
+        self.tracer_provider.shutdown()
+        self.meter_provider.shutdown()
+
+
+def start_telemetry(settings: MarketplaceSettings) -> Telemetry:
+    """Start Segment's, Sentry's and OpenTelemetry's clients against one gateway."""
+    sites = CallSites()
+    client = segment.Client(settings.write_key, host=settings.gateway_url, max_queue_size=100_000, upload_interval=0.2)
+    _start_sentry(settings, sites)
+    resource = Resource.create(
+        {
+            "service.name": "marketplace",
+            "service.version": settings.release,
+            "deployment.environment.name": settings.environment,
+        }
+    )
+    headers = {"x-tidegate-key": settings.write_key}
+    tracers = TracerProvider(resource=resource)
+    tracers.add_span_processor(CountingSpans(sites))
+    spans = OTLPSpanExporter(endpoint=f"{settings.gateway_url}/v1/traces", headers=headers)
+    tracers.add_span_processor(BatchSpanProcessor(spans, schedule_delay_millis=500, max_queue_size=100_000))
+    points = CountingMetrics(OTLPMetricExporter(endpoint=f"{settings.gateway_url}/v1/metrics", headers=headers), sites)
+    reader = PeriodicExportingMetricReader(points, export_interval_millis=settings.metric_interval_seconds * 1000)
+    return Telemetry(sites, client, tracers, MeterProvider([reader], resource=resource))
+
+
+def _start_sentry(settings: MarketplaceSettings, sites: CallSites) -> None:
+    def count(event: Any, _: Any) -> Any:
+        sites.add("error")
+        return event
+
+    sentry_sdk.init(
+        dsn=settings.sentry_dsn,
+        release=settings.release,
+        environment=settings.environment,
+        before_send=count,
+        auto_session_tracking=False,
+        send_client_reports=False,
+        shutdown_timeout=FLUSH_SECONDS,
+    )
+
+
+def instrument(app: FastAPI, engine: Engine, telemetry: Telemetry) -> None:
+    """Requests, queries, the connection pool, CPU and memory."""
+    FastAPIInstrumentor.instrument_app(
+        app,
+        tracer_provider=telemetry.tracer_provider,
+        meter_provider=telemetry.meter_provider,
+        exclude_spans=["receive", "send"],
+        excluded_urls="/_.*",
+    )
+    SQLAlchemyInstrumentor().instrument(
+        engine=engine, tracer_provider=telemetry.tracer_provider, meter_provider=telemetry.meter_provider
+    )
+    _observe_process(telemetry.meter_provider)
+    _observe_pool(telemetry.meter_provider, engine)
+
+
+def _observe_process(provider: MeterProvider) -> None:
+    process = psutil.Process()
+    process.cpu_percent()
+    meter = provider.get_meter("marketplace.process")
+
+    def cpu(_: CallbackOptions) -> list[Observation]:
+        return [Observation(process.cpu_percent() / 100)]
+
+    def memory(_: CallbackOptions) -> list[Observation]:
+        return [Observation(process.memory_info().rss)]
+
+    meter.create_observable_gauge("process.cpu.utilization", [cpu], unit="1")
+    meter.create_observable_gauge("process.memory.usage", [memory], unit="By")
+
+
+def _observe_pool(provider: MeterProvider, engine: Engine) -> None:
+    """By the semantic conventions' names; SQLAlchemy's instrumentation still uses older ones."""
+    pool: Any = engine.pool
+    meter = provider.get_meter("marketplace.pool")
+    name = {"db.client.connection.pool.name": "marketplace"}
+
+    def count(_: CallbackOptions) -> list[Observation]:
+        return [
+            Observation(pool.checkedout(), {**name, "db.client.connection.state": "used"}),
+            Observation(pool.checkedin(), {**name, "db.client.connection.state": "idle"}),
+        ]
+
+    def maximum(_: CallbackOptions) -> list[Observation]:
+        return [Observation(pool.size() + pool._max_overflow, name)]
+
+    meter.create_observable_gauge("db.client.connection.count", [count], unit="{connection}")
+    meter.create_observable_gauge("db.client.connection.max", [maximum], unit="{connection}")

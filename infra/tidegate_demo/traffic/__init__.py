@@ -1,0 +1,1 @@
+"""Visitors of the marketplace, driven over HTTP, and a record of what they did."""
