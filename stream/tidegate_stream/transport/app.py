@@ -1,0 +1,67 @@
+"""A Faust app whose chunked topics commit what `mark_durable` says, and that ends at the first error."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Mapping
+from typing import Any
+
+import faust
+from faust.types import TP
+from mode.utils.queues import ThrowableQueue
+
+from tidegate_stream.transport.consumer import ChunkTransport
+
+log = logging.getLogger(__name__)
+
+#: Exit code of a worker that found an error: its supervisor restarts it, and it replays from the last commit.
+EXIT_FAILED = 70
+
+
+class ChunkTopic(faust.Topic):  # type: ignore[misc]  # Faust is untyped
+    """A topic whose agents' queue is not emptied when the flow resumes.
+
+    `flow_control.resume()` comes after the seek; a chunk that arrived between would be lost. What is left of an older
+    generation is skipped by the stream.
+    """
+
+    @property
+    def queue(self) -> ThrowableQueue:
+        """The queue that agents read."""
+        if self._queue is None and self.app.chunked_topics.intersection(self.topics):
+            size = self.maxsize or self.app.conf.stream_buffer_maxsize
+            self._queue = self.app.FlowControlQueue(maxsize=size, clear_on_resume=False)
+        return super().queue
+
+
+class ChunkApp(faust.App):  # type: ignore[misc]  # Faust is untyped
+    """A Faust app. Each agent on a chunked topic is declared in `chunk_agents` before the app starts."""
+
+    isolation_level = "read_committed"
+
+    def __init__(self, *args: Any, chunk_agents: Mapping[str, frozenset[str]], **kwargs: Any) -> None:
+        #: topic -> names of the agents that must hold an offset before it may be committed
+        self.chunk_agents = chunk_agents
+        self.chunked_topics = frozenset(chunk_agents)
+        super().__init__(*args, **kwargs)
+
+    def _new_transport(self) -> ChunkTransport:
+        return ChunkTransport(self.conf.broker_consumer, self)
+
+    def mark_durable(self, agent: str, tp: TP, end: int) -> None:
+        """All records of `tp` below `end` are in the agent's changelog and in its sink.
+
+        The sentence stays true for ever, in any generation and for a zombie too, so a late call does no harm.
+        """
+        self.consumer.mark_durable(agent, tp, end)
+
+    def fail(self, error: BaseException) -> None:
+        """Leave at once: whatever was not durable is replayed. Never skip and go on."""
+        log.critical("worker ends, to be restarted and replay: %s", error, exc_info=error)
+        logging.shutdown()
+        os._exit(EXIT_FAILED)
+
+    async def _on_agent_error(self, agent: Any, error: BaseException) -> None:
+        """By default Faust logs, commits, and restarts the agent behind the message that failed."""
+        self.fail(error)

@@ -1,0 +1,105 @@
+"""A chunk: every record of one partition that one fetch returned, in offset order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, Protocol, TypeVar, cast
+
+T = TypeVar("T")
+
+
+class Record(Protocol):
+    """What is read of a fetched record."""
+
+    offset: int
+    timestamp: int
+    key: bytes | None
+    value: bytes | None
+    headers: Sequence[tuple[str, bytes]]
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """Consecutive records of one partition.
+
+    `start` (inclusive) and `end` (exclusive) are *positions*: the chunk covers `[start, end)`. Offsets in that range
+    without a record are holes (compaction, transaction markers, aborted transactions), not losses. `first_offset` and
+    `last_offset` are those of real records. `records` is never empty.
+    """
+
+    topic: str
+    partition: int
+    start: int
+    epoch: int  # which seek of the consumer thread this fetch followed
+    records: Sequence[Record]
+    _derived: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
+
+    def __len__(self) -> int:
+        return len(self.records)
+
+    @property
+    def first_offset(self) -> int:
+        """Offset of the first record."""
+        return self.records[0].offset
+
+    @property
+    def last_offset(self) -> int:
+        """Offset of the last record."""
+        return self.records[-1].offset
+
+    @property
+    def end(self) -> int:
+        """One past the last record."""
+        return self.last_offset + 1
+
+    @cached_property
+    def offsets(self) -> list[int]:
+        """Offsets of the records, ascending."""
+        return [record.offset for record in self.records]
+
+    @cached_property
+    def values(self) -> list[bytes]:
+        """Values; a record without one (a tombstone) gives empty bytes."""
+        return [record.value or b"" for record in self.records]
+
+    @cached_property
+    def keys(self) -> list[bytes | None]:
+        """Keys of the records."""
+        return [record.key for record in self.records]
+
+    @cached_property
+    def timestamps(self) -> list[int]:
+        """Record timestamps in milliseconds since the epoch."""
+        return [record.timestamp for record in self.records]
+
+    def once(self, name: str, make: Callable[[], T]) -> T:
+        """What `make` returned the first time: agents of one topic share a chunk, and so its decoding."""
+        if name not in self._derived:
+            self._derived[name] = make()
+        return cast("T", self._derived[name])
+
+
+@dataclass(slots=True)
+class ChunkRecord:
+    """What Faust's driver reads of a record, with a whole chunk as the value."""
+
+    topic: str
+    partition: int
+    offset: int
+    timestamp: int
+    timestamp_type: int
+    value: Chunk
+    key: None = None
+    headers: tuple[()] = ()
+    checksum: None = None
+    serialized_key_size: int = 0
+    serialized_value_size: int = 0
+
+    @classmethod
+    def of(cls, chunk: Chunk) -> ChunkRecord:
+        """The record that carries `chunk`, at its first offset."""
+        first = chunk.records[0]
+        kind = getattr(first, "timestamp_type", 0)
+        return cls(chunk.topic, chunk.partition, first.offset, first.timestamp, kind, chunk)

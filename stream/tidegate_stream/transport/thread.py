@@ -1,0 +1,96 @@
+"""The consumer's thread: fetches, and packs what it fetched into chunks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from aiokafka import AIOKafkaConsumer
+from faust.transport.drivers import aiokafka as driver
+from faust.types import TP
+
+from tidegate_stream.transport.chunk import Chunk, ChunkRecord
+
+if TYPE_CHECKING:
+    from tidegate_stream.transport.app import ChunkApp
+
+
+class ChunkConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]  # Faust is untyped
+    """Fetches; returns one record-like chunk for each partition of a chunked topic."""
+
+    app: ChunkApp
+
+    def __post_init__(self) -> None:
+        """Faust calls this at the end of its constructor."""
+        super().__post_init__()
+        #: Counts assignments and seeks; a chunk of another epoch was fetched for nothing.
+        self.epoch = 0
+        #: Where the last seek put each chunked partition; empty from an assignment to its seek.
+        self.sought: dict[TP, int] = {}
+
+    async def on_partitions_assigned(self, assigned: set[TP], generation_id: int = 0) -> None:
+        """A new generation: nothing fetched before its own seek counts."""
+        self.sought, self.epoch = {}, self.epoch + 1
+        await super().on_partitions_assigned(assigned, generation_id)
+
+    async def seek_to_committed(self) -> Mapping[TP, int]:
+        """Seek every assigned partition, in the consumer's own thread."""
+        sought: Mapping[TP, int] = await self.call_thread(self._rewind)
+        return sought
+
+    async def _rewind(self) -> Mapping[TP, int]:
+        """Seek to the committed offsets, and to the beginning of the log where there is none.
+
+        aiokafka's `seek_to_committed` leaves a partition without a commit where it stands. Faust seeks because it has
+        thrown fetched messages away, so the first records would be lost: up to 10,000 of 50,000, and committed past.
+        """
+        consumer = self._ensure_consumer()
+        committed = {tp: await consumer.committed(tp) for tp in consumer.assignment()}
+        fresh = [tp for tp, offset in committed.items() if not offset and tp.topic in self.app.chunked_topics]
+        begins = await consumer.beginning_offsets(fresh) if fresh else {}
+        # No await from here on: what was fetched before has the old epoch, what comes has the new one.
+        targets = {tp: offset or begins.get(tp) for tp, offset in committed.items()}
+        for tp, target in targets.items():
+            if target is not None and tp in consumer.assignment():
+                consumer.seek(tp, target)
+        self.sought = {
+            tp: target
+            for tp, target in targets.items()
+            if target is not None and tp.topic in self.app.chunked_topics
+        }
+        self.epoch += 1
+        return committed
+
+    def _create_worker_consumer(self, transport: driver.Transport) -> AIOKafkaConsumer:
+        consumer = super()._create_worker_consumer(transport)
+        # Faust passes an isolation level only in its own exactly_once mode; it is read when the consumer starts.
+        consumer._isolation_level = self.app.isolation_level
+        return consumer
+
+    async def _fetch_records(
+        self,
+        consumer: AIOKafkaConsumer,
+        active_partitions: set[TP],
+        timeout: float | None = None,  # noqa: ASYNC109 - the signature is Faust's
+        max_records: int | None = None,
+    ) -> Mapping[TP, list[Any]]:
+        before = self._positions(consumer)
+        fetched = await super()._fetch_records(consumer, active_partitions, timeout=timeout, max_records=max_records)
+        return {tp: self._pack(tp, records, before) for tp, records in fetched.items()}
+
+    def _positions(self, consumer: AIOKafkaConsumer) -> dict[TP, int]:
+        """Where the next fetch of each chunked partition begins."""
+        subscription = consumer._subscription.subscription
+        assignment = subscription.assignment if subscription else None
+        if assignment is None:
+            return {}
+        states = ((tp, assignment.state_value(tp)) for tp in assignment.tps if tp.topic in self.app.chunked_topics)
+        return {tp: state.position for tp, state in states if state is not None and state.has_valid_position}
+
+    def _pack(self, tp: TP, records: list[Any], before: Mapping[TP, int]) -> list[Any]:
+        if not records or tp.topic not in self.app.chunked_topics:
+            return records
+        first = records[0].offset
+        # A seek during the fetch (always to a committed offset) can leave `before` too high.
+        start = min(before.get(tp, first), first)
+        return [ChunkRecord.of(Chunk(tp.topic, tp.partition, start, self.epoch, records))]
