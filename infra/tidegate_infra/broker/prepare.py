@@ -1,0 +1,59 @@
+"""Make a home ready for the broker and say the command that runs it."""
+
+import base64
+import subprocess
+import uuid
+from dataclasses import dataclass
+from pathlib import Path
+
+from tidegate_infra.broker.jars import Progress, ensure_jars
+from tidegate_infra.broker.java import Java, find_java
+from tidegate_infra.broker.properties import BrokerAddress, server_properties
+from tidegate_infra.errors import BrokerError
+
+__all__ = ["BrokerCommand", "prepare"]
+
+_JVM = ("-Xms48m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xss512k", "-XX:MaxMetaspaceSize=128m")
+_LOGGING = (
+    "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
+    "-Dorg.slf4j.simpleLogger.showDateTime=true",
+    "-Dorg.slf4j.simpleLogger.dateTimeFormat=yyyy-MM-dd'T'HH:mm:ss.SSSXXX",
+)
+
+
+@dataclass(frozen=True)
+class BrokerCommand:
+    """A formatted node: `argv` runs it in the foreground until SIGTERM."""
+
+    argv: tuple[str, ...]
+    address: BrokerAddress
+    home: Path
+
+
+def prepare(
+    home: Path, address: BrokerAddress, cache: Path, heap_mb: int = 256, say: Progress = lambda _line: None
+) -> BrokerCommand:
+    """Fetch what is missing, write the configuration, format the storage once; blocks, 1 s the first time.
+
+    `home` is the broker's own folder. Raises JavaNotFoundError, JarsUnavailableError, ChecksumError or BrokerError.
+    """
+    java = find_java()
+    jars = ensure_jars(cache, say)
+    home.mkdir(parents=True, exist_ok=True)
+    config, data = home / "server.properties", home / "data"
+    config.write_text(server_properties(address, data), encoding="utf-8")
+    if not (data / "meta.properties").exists():
+        _format(java, jars, config)
+    return BrokerCommand((*_java(java, jars, heap_mb), "kafka.Kafka", str(config)), address, home)
+
+
+def _java(java: Java, jars: Path, heap_mb: int) -> tuple[str, ...]:
+    return (str(java.executable), f"-Xmx{heap_mb}m", *_JVM, *_LOGGING, "-cp", f"{jars}/*")
+
+
+def _format(java: Java, jars: Path, config: Path) -> None:
+    cluster_id = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+    argv = [*_java(java, jars, 128), "kafka.tools.StorageTool", "format", "-t", cluster_id, "-c", str(config)]
+    done = subprocess.run(argv, capture_output=True, text=True, check=False)  # noqa: S603 - our own arguments
+    if done.returncode != 0:
+        raise BrokerError(f"formatting the broker's storage failed: {(done.stderr or done.stdout).strip()[-2000:]}")

@@ -1,0 +1,130 @@
+"""Tidegate's topics: which there are, how they are configured, and how they come to be."""
+
+import socket
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.cimpl import NewTopic
+
+from tidegate_infra.broker.properties import MESSAGE_MAX_BYTES
+from tidegate_infra.errors import BrokerError, UnavailableError
+from tidegate_schemas.topics import DEAD_LETTERS, GATE_PROGRESS, KINDS, OUTCOMES, clean_topic, raw_topic
+
+__all__ = [
+    "Topic",
+    "create_topics",
+    "partition_counts",
+    "tidegate_topics",
+    "wait_for_broker",
+]
+
+_HOUR_MS = 3_600_000
+_DAY_MS = 24 * _HOUR_MS
+_REQUEST_SECONDS = 20.0
+
+
+@dataclass(frozen=True)
+class Topic:
+    """A topic's name, partition count and configuration."""
+
+    name: str
+    partitions: int = 2
+    config: Mapping[str, str] = field(default_factory=dict)
+
+
+def tidegate_topics(partitions: int, raw_hours: int = 24, clean_days: int = 7) -> list[Topic]:
+    """Every topic of the event's way; all have the same partition count, so that p stays p."""
+    raw = _expiring(raw_hours * _HOUR_MS)
+    clean = _expiring(clean_days * _DAY_MS)
+    compacted = {"cleanup.policy": "compact", "segment.ms": str(_HOUR_MS), "segment.bytes": "8388608"}
+    return [
+        *(Topic(raw_topic(kind), partitions, raw) for kind in KINDS),
+        *(Topic(clean_topic(kind), partitions, clean) for kind in KINDS),
+        Topic(DEAD_LETTERS, partitions, clean),
+        Topic(OUTCOMES, partitions, clean),
+        Topic(GATE_PROGRESS, partitions, compacted),
+    ]
+
+
+def _expiring(retention_ms: int) -> dict[str, str]:
+    # Whole segments expire: without a short segment.ms a quiet topic would keep raw events long after their time.
+    return {
+        "cleanup.policy": "delete",
+        "retention.ms": str(retention_ms),
+        "segment.ms": str(min(_DAY_MS, max(_HOUR_MS, retention_ms // 24))),
+        "max.message.bytes": str(MESSAGE_MAX_BYTES),
+    }
+
+
+def wait_for_broker(bootstrap: str, timeout_seconds: float) -> None:
+    """Block until a broker answers a metadata request; UnavailableError after `timeout_seconds`."""
+    until = time.monotonic() + timeout_seconds
+    _wait_for_port(bootstrap, until, timeout_seconds)
+    admin = _admin(bootstrap)
+    while True:
+        try:
+            admin.list_topics(timeout=max(0.1, until - time.monotonic()))
+        except KafkaException as error:
+            if time.monotonic() >= until:
+                raise UnavailableError(f"no broker answers at {bootstrap} after {timeout_seconds:g} s") from error
+        else:
+            return
+
+
+def create_topics(bootstrap: str, topics: Iterable[Topic], timeout_seconds: float = _REQUEST_SECONDS) -> list[str]:
+    """Create the topics that don't exist and return their names; safe to repeat and to run several times at once."""
+    admin = _admin(bootstrap)
+    wanted = {topic.name: topic for topic in topics}
+    missing = [topic for name, topic in wanted.items() if name not in admin.list_topics(timeout=timeout_seconds).topics]
+    if not missing:
+        return []
+    new = [NewTopic(topic.name, topic.partitions, 1, config=dict(topic.config)) for topic in missing]
+    created = []
+    for name, future in admin.create_topics(new, request_timeout=timeout_seconds).items():
+        try:
+            future.result(timeout_seconds)
+        except KafkaException as error:
+            if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
+                raise BrokerError(f"cannot create topic {name} at {bootstrap}: {error.args[0].str()}") from error
+        else:
+            created.append(name)
+    _wait_for_leaders(admin, [topic.name for topic in missing], timeout_seconds)
+    return created
+
+
+def partition_counts(bootstrap: str, timeout_seconds: float = _REQUEST_SECONDS) -> dict[str, int]:
+    """Partition count of every topic that the broker has."""
+    metadata = _admin(bootstrap).list_topics(timeout=timeout_seconds)
+    return {name: len(topic.partitions) for name, topic in metadata.topics.items()}
+
+
+def _admin(bootstrap: str) -> AdminClient:
+    # librdkafka prints each refused connection by default; whoever waits says so better.
+    return AdminClient({"bootstrap.servers": bootstrap, "log_level": 0, "reconnect.backoff.max.ms": 250})
+
+
+def _wait_for_port(bootstrap: str, until: float, timeout_seconds: float) -> None:
+    """Poll the first address by TCP: far quicker to notice a start than librdkafka's reconnects."""
+    host, _, port = bootstrap.split(",", maxsplit=1)[0].strip().rpartition(":")
+    while True:
+        try:
+            socket.create_connection((host, int(port)), 0.5).close()
+        except OSError as error:
+            if time.monotonic() >= until:
+                raise UnavailableError(f"nothing listens at {bootstrap} after {timeout_seconds:g} s") from error
+            time.sleep(0.05)
+        else:
+            return
+
+
+def _wait_for_leaders(admin: AdminClient, names: list[str], timeout_seconds: float) -> None:
+    until = time.monotonic() + timeout_seconds
+    while time.monotonic() < until:
+        known = admin.list_topics(timeout=timeout_seconds).topics
+        if all(name in known and all(p.leader >= 0 for p in known[name].partitions.values()) for name in names):
+            return
+        time.sleep(0.02)
+    raise UnavailableError(f"topics without a leader after {timeout_seconds:g} s: {', '.join(names)}")

