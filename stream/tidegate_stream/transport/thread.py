@@ -27,6 +27,8 @@ class ChunkConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc] 
         self.epoch = 0
         #: Where the last seek put each chunked partition; empty from an assignment to its seek.
         self.sought: dict[TP, int] = {}
+        #: One past the last record of the latest chunk of this epoch.
+        self._reached: dict[TP, int] = {}
 
     async def on_partitions_assigned(self, assigned: set[TP], generation_id: int = 0) -> None:
         """A new generation: nothing fetched before its own seek counts."""
@@ -58,6 +60,7 @@ class ChunkConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc] 
             for tp, target in targets.items()
             if target is not None and tp.topic in self.app.chunked_topics
         }
+        self._reached = dict(self.sought)
         self.epoch += 1
         return committed
 
@@ -74,23 +77,18 @@ class ChunkConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc] 
         timeout: float | None = None,  # noqa: ASYNC109 - the signature is Faust's
         max_records: int | None = None,
     ) -> Mapping[TP, list[Any]]:
-        before = self._positions(consumer)
         fetched = await super()._fetch_records(consumer, active_partitions, timeout=timeout, max_records=max_records)
-        return {tp: self._pack(tp, records, before) for tp, records in fetched.items()}
+        return {tp: self._pack(tp, records) for tp, records in fetched.items()}
 
-    def _positions(self, consumer: AIOKafkaConsumer) -> dict[TP, int]:
-        """Where the next fetch of each chunked partition begins."""
-        subscription = consumer._subscription.subscription
-        assignment = subscription.assignment if subscription else None
-        if assignment is None:
-            return {}
-        states = ((tp, assignment.state_value(tp)) for tp in assignment.tps if tp.topic in self.app.chunked_topics)
-        return {tp: state.position for tp, state in states if state is not None and state.has_valid_position}
+    def _pack(self, tp: TP, records: list[Any]) -> list[Any]:
+        """One chunk, which begins where the one before it ended.
 
-    def _pack(self, tp: TP, records: list[Any], before: Mapping[TP, int]) -> list[Any]:
+        The client hands records out in order and without gaps between two seeks, so what lies between is holes. Its
+        position is no better start: it moves on over transaction markers without a record to show for it. Whoever
+        drops a chunk on its way to an agent leaves a gap in this chain, and the agent's state refuses the next one.
+        """
         if not records or tp.topic not in self.app.chunked_topics:
             return records
-        first = records[0].offset
-        # A seek during the fetch (always to a committed offset) can leave `before` too high.
-        start = min(before.get(tp, first), first)
-        return [ChunkRecord.of(Chunk(tp.topic, tp.partition, start, self.epoch, records))]
+        chunk = Chunk(tp.topic, tp.partition, self._reached.get(tp, records[0].offset), self.epoch, records)
+        self._reached[tp] = chunk.end
+        return [ChunkRecord.of(chunk)]

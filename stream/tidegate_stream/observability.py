@@ -1,0 +1,64 @@
+"""What the worker tells Prometheus. Labels are agents and topics, never anything from an event."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from prometheus_client import Counter, Gauge, Histogram
+
+from tidegate_stream.transport.chunk import Chunk
+
+RECORDS = Counter("tidegate_stream_records_total", "Records that an agent took, replays not included.", ["agent"])
+REPLAYED = Counter("tidegate_stream_replayed_records_total", "Records at or below the fence, not taken again.", ["agent"])
+CHUNK_RECORDS = Histogram(
+    "tidegate_stream_chunk_records",
+    "Records in a chunk.",
+    ["agent"],
+    buckets=(1, 10, 100, 1_000, 5_000, 20_000, 100_000),
+)
+WATERMARK = Gauge(
+    "tidegate_stream_watermark_seconds",
+    "Event time that an agent has reached, in seconds since the epoch.",
+    ["agent", "partition"],
+)
+POSITION = Gauge("tidegate_stream_position", "One past the last offset that an agent has seen.", ["agent", "partition"])
+FLUSH_SECONDS = Histogram(
+    "tidegate_stream_flush_seconds",
+    "Seconds from waiting rows to durable in changelog and sink.",
+    ["agent"],
+    buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30),
+)
+LAST_FLUSH = Gauge("tidegate_stream_last_flush_timestamp_seconds", "When an agent last flushed.", ["agent"])
+REFUSED = Counter("tidegate_gate_refused_total", "Records that did not become clean events.", ["kind", "outcome", "reason"])
+
+
+class AgentMetrics:
+    """One agent's metrics."""
+
+    def __init__(self, agent: str) -> None:
+        self._agent = agent
+        self._records = RECORDS.labels(agent)
+        self._replayed = REPLAYED.labels(agent)
+        self._chunk_records = CHUNK_RECORDS.labels(agent)
+        self._flush_seconds = FLUSH_SECONDS.labels(agent)
+        self._last_flush = LAST_FLUSH.labels(agent)
+
+    def took(self, chunk: Chunk, new: int) -> None:
+        """A chunk was taken, `new` of its records for the first time."""
+        self._records.inc(new)
+        self._replayed.inc(len(chunk) - new)
+        self._chunk_records.observe(len(chunk))
+        POSITION.labels(self._agent, chunk.partition).set(chunk.end)
+
+    def folded(self, chunk: Chunk, new: int, watermark_micros: int) -> None:
+        """As `took`, for an agent that keeps time."""
+        self.took(chunk, new)
+        WATERMARK.labels(self._agent, chunk.partition).set(watermark_micros / 1e6)
+
+    @contextmanager
+    def flushing(self) -> Iterator[None]:
+        """Times a flush."""
+        with self._flush_seconds.time():
+            yield
+        self._last_flush.set_to_current_time()

@@ -1,0 +1,177 @@
+"""One folding agent: chunks in, deltas to the changelog, rows to the sink, and only then may the commit move.
+
+The order of a flush is fold, changelog, sink, durable; each step waits for the one before. Whatever a crash cuts short
+is repeated: a replayed record is below the fence, a replayed row has the version that it had.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import polars as pl
+from faust.types import TP
+
+from tidegate_sinks.writer import Writer
+from tidegate_stream.errors import ChunkLostError, StateLostError
+from tidegate_stream.failpoint import failpoint
+from tidegate_stream.folds.fold import Fold
+from tidegate_stream.observability import AgentMetrics
+from tidegate_stream.state.delta import Delta, assemble, chain, fence_of
+from tidegate_stream.state.partition import PartitionState
+from tidegate_stream.state.table import DeltaTable
+from tidegate_stream.transport.app import ChunkApp
+from tidegate_stream.transport.chunk import Chunk
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Source:
+    """What an agent reads, and how its rows are versioned."""
+
+    topic: str
+    generation: int
+    decode: Callable[[Chunk], pl.DataFrame]
+
+    def version(self, offset: int) -> int:
+        """Of two rows with one sort key, the sink keeps the one with the higher version."""
+        return self.generation << 48 | max(offset, 0)
+
+    def stamp(self, rows: pl.DataFrame, partition: int, offset: int) -> pl.DataFrame:
+        """Rows with where they come from and their version."""
+        return rows.with_columns(
+            source_topic=pl.lit(self.topic),
+            source_partition=pl.lit(partition, pl.UInt16),
+            version=pl.lit(self.version(offset), pl.UInt64),
+        )
+
+
+class FoldAgent:
+    """Runs one fold over one topic's partitions. All methods run on the app's event loop."""
+
+    def __init__(
+        self,
+        app: ChunkApp,
+        source: Source,
+        fold: Fold,
+        table: DeltaTable,
+        sink: Writer,
+        *,
+        snapshot_every: int = 60,
+        max_waiting_records: int = 200_000,
+    ) -> None:
+        self.name = f"{fold.name}.{fold.kind}"
+        self._app, self._source, self._fold, self._table, self._sink = app, source, fold, table, sink
+        self._snapshot_every, self._max_waiting_records = snapshot_every, max_waiting_records
+        self._states: dict[int, PartitionState] = {}
+        self._positions: dict[int, int] = {}
+        self._lock = asyncio.Lock()
+        self._metrics = AgentMetrics(self.name)
+        table.recovered = self.recovered
+
+    async def recovered(self, partitions: set[int]) -> None:
+        """Own these partitions from now on. A state in memory is kept unless someone got further meanwhile."""
+        async with self._lock:
+            states = {partition: await self._recover(partition) for partition in sorted(partitions)}
+            self._states = states
+            self._positions = {p: s.fence + 1 for p, s in states.items() if s.fence >= 0}
+        log.info("agent %s owns partitions %s", self.name, {p: s.fence for p, s in states.items()})
+
+    async def _recover(self, partition: int) -> PartitionState:
+        deltas = chain(await asyncio.to_thread(assemble, self._table.data.entries_of(partition)))
+        fence = deltas[-1].fence if deltas else -1
+        state = self._states.get(partition)
+        if state is None or state.durable < fence:
+            state = PartitionState.recover(self._fold, partition, deltas)
+            if deltas:  # the insert that belonged to the last one may be missing
+                rows = await asyncio.to_thread(state.recovered_output, deltas)
+                await self._sink.upsert(self._fold.table, self._source.stamp(rows, partition, fence))
+                failpoint("recovery_emitted")
+        if state.durable >= 0:
+            self._mark(state)
+        return state
+
+    async def add(self, chunk: Chunk) -> None:
+        """Fold a chunk. Raises ChunkLostError on a gap, StateLostError where the changelog lost what was committed."""
+        async with self._lock:
+            state = self._states[chunk.partition]
+            self._follow(chunk, state)
+            events = self._source.decode(chunk)
+            new = await asyncio.to_thread(state.add, events, chunk.last_offset)
+            self._metrics.folded(chunk, new, state.watermark)
+            failpoint("folded")
+        if state.waiting_records >= self._max_waiting_records:
+            await self.flush()
+
+    def _follow(self, chunk: Chunk, state: PartitionState) -> None:
+        tp = TP(chunk.topic, chunk.partition)
+        position = self._positions.get(chunk.partition)
+        if position is None:
+            committed = self._app.consumer.committed(tp)
+            if committed and state.fence < 0:
+                raise StateLostError(self.name, chunk.topic, chunk.partition, committed)
+            position = self._app.consumer.sought(tp)
+        if chunk.start > position:
+            raise ChunkLostError(self.name, chunk.topic, chunk.partition, position, chunk.start)
+        self._positions[chunk.partition] = max(chunk.end, position)
+
+    async def flush(self) -> None:
+        """Make everything folded so far durable, in changelog and sink."""
+        async with self._lock:
+            with self._metrics.flushing():
+                await self._flush(list(self._states.values()))
+
+    async def _flush(self, states: Sequence[PartitionState]) -> None:
+        taken = [
+            (state, delta)
+            for state in states
+            if (delta := await asyncio.to_thread(state.take_delta, self._snapshot_every)) is not None
+        ]
+        if not taken:
+            return
+        failpoint("before_changelog")
+        await asyncio.gather(*(self._append(delta) for _, delta in taken))
+        failpoint("changelog_acked")
+        await self._emit(taken)
+        failpoint("sink_done")
+        for state, delta in taken:
+            state.durable = delta.fence
+            self._mark(state)
+        failpoint("marked_durable")
+        for _, delta in taken:
+            if delta.snapshot:
+                await self._forget(delta)
+
+    async def _append(self, delta: Delta) -> None:
+        """Pages one after the other: a delta counts when its last page is there."""
+        for key, value in await asyncio.to_thread(delta.entries):
+            await self._table.append(delta.partition, key, value)
+
+    async def _emit(self, taken: Sequence[tuple[PartitionState, Delta]]) -> None:
+        """One insert for all partitions; rows that nothing can change any more leave the state with it."""
+        frames, stays = [], []
+        for state, delta in taken:
+            rest, last_rows = await asyncio.to_thread(state.closing)
+            stays.append((state, rest))
+            # The closing rows come second: of two rows with one version, the sink keeps the later.
+            for rows in (state.output(delta), last_rows):
+                frames.append(self._source.stamp(rows, delta.partition, delta.fence))
+        await self._sink.upsert(self._fold.table, pl.concat(frames))
+        for state, rest in stays:
+            state.rows = rest
+
+    def _mark(self, state: PartitionState) -> None:
+        self._app.mark_durable(self.name, TP(self._source.topic, state.partition), state.durable + 1)
+
+    async def _forget(self, snapshot: Delta) -> None:
+        """Delete what the snapshot replaces. Cut short, the next snapshot does the rest."""
+        failpoint("snapshot_written")
+        own = {key for key, _ in snapshot.entries()}
+        for key in self._table.data.entries_of(snapshot.partition):
+            if fence_of(key) <= snapshot.fence and key not in own:
+                await self._table.append(snapshot.partition, key, None)
+                failpoint("tombstone")
+        failpoint("snapshot_done")

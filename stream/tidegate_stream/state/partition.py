@@ -1,0 +1,94 @@
+"""State of one (agent, partition): rows, watermark and fence, and what was folded since the last delta. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import polars as pl
+
+from tidegate_stream.folds.fold import Fold, advance, empty_state, evict, replace_groups
+from tidegate_stream.state.delta import Delta
+from tidegate_stream.windows.watermark import NO_WATERMARK
+
+#: Column of a delta: whether a sink may not have seen the row before.
+CHANGED = "_changed"
+
+
+@dataclass
+class PartitionState:
+    """Rows up to `fence`; partial rows of later records wait in `waiting`.
+
+    `durable` is the fence of the last delta that changelog and sink have. Rows are absolute values and a pure function
+    of the log up to the fence, so an old row or delta is never wrong, at most old.
+    """
+
+    fold: Fold
+    partition: int
+    rows: pl.DataFrame
+    watermark: int = NO_WATERMARK
+    fence: int = -1
+    durable: int = -1
+    waiting: list[pl.DataFrame] = field(default_factory=list)
+    waiting_records: int = 0
+    deltas_since_snapshot: int = 0
+
+    @classmethod
+    def recover(cls, fold: Fold, partition: int, deltas: Sequence[Delta]) -> PartitionState:
+        """The state after a connected chain of deltas; empty after none."""
+        state = cls(fold, partition, empty_state(fold))
+        for delta in deltas:
+            rows = delta.rows.drop(CHANGED)
+            state.rows = rows if delta.snapshot else replace_groups(fold, state.rows, rows)
+            state.fence = state.durable = delta.fence
+            state.watermark = delta.watermark
+        state.deltas_since_snapshot = sum(not delta.snapshot for delta in deltas)
+        return state
+
+    def add(self, events: pl.DataFrame, last_offset: int) -> int:
+        """Fold the events above the fence; returns how many there were.
+
+        `events` has `_offset`, in offset order; `last_offset` is that of the chunk's last record.
+        """
+        if last_offset <= self.fence:
+            return 0
+        new = events.filter(pl.col("_offset") > self.fence)
+        partial, self.watermark = self.fold.partial(new, self.watermark)
+        self.waiting.append(partial)
+        self.waiting_records += new.height
+        self.fence = last_offset
+        return new.height
+
+    def take_delta(self, snapshot_every: int) -> Delta | None:
+        """Move what waits into the rows and return it as a delta; None if nothing came since the last one."""
+        if not self.waiting:
+            return None
+        self.rows, changed = advance(self.fold, self.rows, self.waiting)
+        self.waiting, self.waiting_records = [], 0
+        snapshot = self.deltas_since_snapshot >= snapshot_every
+        self.deltas_since_snapshot = 0 if snapshot else self.deltas_since_snapshot + 1
+        rows = changed.with_columns(pl.lit(True).alias(CHANGED))
+        if snapshot:
+            groups = changed.select(self.fold.group).unique()
+            untouched = self.rows.join(groups, on=self.fold.group, how="anti")
+            rows = pl.concat([rows, untouched.with_columns(pl.lit(False).alias(CHANGED))])
+        return Delta(self.partition, self.durable, self.fence, snapshot, self.watermark, rows)
+
+    def output(self, delta: Delta) -> pl.DataFrame:
+        """The sink's rows of a delta just taken."""
+        changed = delta.rows.filter(CHANGED).drop(CHANGED)
+        return self.fold.output(changed, self.fold.expired(changed, self.watermark))
+
+    def recovered_output(self, deltas: Sequence[Delta]) -> pl.DataFrame:
+        """All rows that the insert which a crash cut short may have held, as they are now."""
+        changed = [delta.rows.filter(CHANGED).select(self.fold.group) for delta in deltas]
+        groups = pl.concat(changed).unique()
+        rows = self.rows.join(groups, on=self.fold.group, how="semi")
+        return self.fold.output(rows, self.fold.expired(rows, self.watermark))
+
+    def closing(self) -> tuple[pl.DataFrame, pl.DataFrame]:
+        """The rows that stay, and the sink's last rows of those that no later record can change.
+
+        Let go of the latter only when they are in the sink: assign the former to `rows` then.
+        """
+        return evict(self.fold, self.rows, self.watermark)
