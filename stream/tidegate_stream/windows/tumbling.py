@@ -23,28 +23,29 @@ def assign(events: pl.DataFrame, watermark: int, size: int, lateness: int) -> tu
 
     `events` has `occurred_at` and `received_at`, in offset order; `watermark` is the one before its first row.
     Adds `window_start` (Int64, inclusive; the window ends before `window_start + size`), `incarnation` (Int64,
-    0 unless too late) and `late` (UInt32, 1 if the window had closed). Returns the events in the same order.
+    0 unless too late), `late` (UInt32, 1 if the window had closed) and `watermark` (Int64, the one at that
+    record). Returns the events in the same order.
     """
     if events.is_empty():
-        empty = {"window_start": pl.Int64, "incarnation": pl.Int64, "late": pl.UInt32}
+        empty = {"watermark": pl.Int64, "window_start": pl.Int64, "incarnation": pl.Int64, "late": pl.UInt32}
         return events.with_columns(pl.lit(None, dtype).alias(name) for name, dtype in empty.items()), watermark
     assigned = (
         events.with_columns(
-            running_watermark(watermark).alias("_watermark"),
+            running_watermark(watermark).alias("watermark"),
             (pl.col("occurred_at").cast(pl.Int64).floordiv(size) * size).alias("window_start"),
         )
         .with_columns((pl.col("window_start") + size).alias("_end"))
         .with_columns(
-            incarnation(pl.col("_end") <= pl.col("_watermark") - lateness, lateness).alias("incarnation"),
-            (pl.col("_end") <= pl.col("_watermark")).cast(pl.UInt32).alias("late"),
+            incarnation(pl.col("_end") <= pl.col("watermark") - lateness, lateness).alias("incarnation"),
+            (pl.col("_end") <= pl.col("watermark")).cast(pl.UInt32).alias("late"),
         )
     )
-    return assigned.drop("_watermark", "_end"), int(assigned["_watermark"][-1])
+    return assigned.drop("_end"), int(assigned["watermark"][-1])
 
 
 def incarnation(too_late: pl.Expr, lateness: int) -> pl.Expr:
-    """0 for a record in time, else the number (from 1) of its stretch of watermark; needs `_watermark`."""
-    return pl.when(too_late).then(pl.col("_watermark").floordiv(stretch(lateness)) + 1).otherwise(0)
+    """0 for a record in time, else the number (from 1) of its stretch of watermark; needs `watermark`."""
+    return pl.when(too_late).then(pl.col("watermark").floordiv(stretch(lateness)) + 1).otherwise(0)
 
 
 def stretch(lateness: int) -> int:
