@@ -1,0 +1,58 @@
+# The commands that people and CI share. Everything runs in .venv, made from the lock file by a uv from PyPI.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+PYTHON ?= python3
+UV_VERSION := 0.13.9
+UV_HOME := .cache/uv-$(UV_VERSION)
+UV := $(UV_HOME)/bin/uv
+RUN := $(UV) run --frozen --no-sync
+
+# make's own variables, handed to the demo and the benchmarks as environment.
+export DEMO_SECONDS DEMO_JSON CHAOS BENCH_JSON BENCH_ONLY
+
+.PHONY: help setup demo test check bench format clean
+
+help: ## What there is
+	@grep -hE '^[a-z]+:.*##' $(firstword $(MAKEFILE_LIST)) | sed -E 's/:.*## /\t/' | expand -t 10
+
+setup: .venv/.synced ## Make .venv from the lock file (uv comes from PyPI; nothing else is needed)
+
+demo: setup ## The stack with a demo marketplace and live traffic; DEMO_SECONDS, DEMO_JSON, CHAOS
+	@$(RUN) tidegate demo
+
+test: setup ## Every test, on a real broker, a real ClickHouse engine and a real browser; ARGS goes to pytest
+	@scripts/install-chromium.sh
+	$(RUN) pytest $(ARGS)
+
+check: setup ## Lint, format, types, import rules, schema evolution, generated tables
+	$(RUN) ruff check
+	$(RUN) ruff format --check
+	$(RUN) mypy
+	$(RUN) mypy tests
+	$(RUN) lint-imports
+	$(RUN) python -m tidegate_schemas check
+	$(RUN) python -m tidegate_infra.settings_table --check docs/settings.md
+
+bench: setup ## The numbers; BENCH_JSON=path writes them, BENCH_ONLY=prefix picks some
+	@$(RUN) python tests/benchmarks
+
+format: setup ## Let ruff mend what it can
+	$(RUN) ruff check --fix
+	$(RUN) ruff format
+
+clean: ## Remove what the commands above made in this folder
+	rm -rf .venv .cache .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis tests/.artifacts
+
+.venv/.synced: uv.lock pyproject.toml $(UV)
+	@echo "installing the locked dependencies into .venv"
+	@$(UV) sync --frozen --all-extras --python $(UV_HOME)/bin/python
+	@touch $@
+
+$(UV):
+	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Tidegate needs Python 3.11 or later, but $(PYTHON) is " + sys.version.split()[0] + ". Fix: make PYTHON=python3.12")'
+	@echo "fetching uv $(UV_VERSION) from PyPI"
+	@$(PYTHON) -m venv $(UV_HOME) || { echo "Python's venv module is missing. Fix (Debian): apt-get install python3-venv" >&2; exit 1; }
+	@$(UV_HOME)/bin/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)

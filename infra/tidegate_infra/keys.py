@@ -1,0 +1,64 @@
+"""Secrets of a home: made once, readable by the owner only, never shown but for the public write key."""
+
+import os
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from nacl.public import PrivateKey
+
+from tidegate_infra.settings import Settings
+
+__all__ = ["Keys", "ensure_keys", "loose_files"]
+
+_OWNER_ONLY = 0o600
+
+
+@dataclass(frozen=True)
+class Keys:
+    """What the services are told. The worker reads pseudonym keys and the dead letters' private key by itself."""
+
+    write_key: str
+    """Public write key of project 1, `default`."""
+    internal_write_key: str = field(repr=False)
+    """Write key of project 0, to which our own processes report."""
+    clickhouse_password: str = field(repr=False)
+    """Password of ClickHouse's user `writer`."""
+    dead_letter_public_key: bytes
+    """X25519: whoever has it can seal a dead letter, only the owner of keys/dead-letters can open one."""
+
+
+def ensure_keys(settings: Settings) -> Keys:
+    """Read the keys of a home, making those that don't exist; safe for several processes at once."""
+    folder = settings.keys_dir
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    write_key = settings.write_key or _ensure(folder / "write-key", lambda: secrets.token_hex(16).encode()).decode()
+    internal = _ensure(folder / "internal-write-key", lambda: secrets.token_hex(16).encode()).decode()
+    password = settings.clickhouse_password
+    if password is None:
+        password = _ensure(folder / "clickhouse-writer", lambda: secrets.token_urlsafe(24).encode()).decode()
+    private = _ensure(folder / "dead-letters", lambda: bytes(PrivateKey.generate()).hex().encode())
+    public = PrivateKey(bytes.fromhex(private.decode())).public_key
+    return Keys(write_key, internal, password, bytes(public))
+
+
+def loose_files(folder: Path) -> list[Path]:
+    """Files of a folder of keys that others than the owner can read."""
+    return sorted(path for path in folder.rglob("*") if path.is_file() and path.stat().st_mode & 0o077)
+
+
+def _ensure(path: Path, make: Callable[[], bytes]) -> bytes:
+    """Contents of the file; the first of several processes writes it, whole or not at all."""
+    if not path.exists():
+        scratch = path.with_name(f".{path.name}.{os.getpid()}")
+        handle = os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, _OWNER_ONLY)
+        with os.fdopen(handle, "wb") as file:
+            file.write(make())
+        try:
+            os.link(scratch, path)  # fails if another process was first, and then its key is the key
+        except FileExistsError:
+            pass
+        finally:
+            scratch.unlink()
+    return path.read_bytes().strip()

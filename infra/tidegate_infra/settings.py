@@ -1,0 +1,168 @@
+"""Every setting of Tidegate: environment variables TIDEGATE_…, then TIDEGATE_HOME/tidegate.toml, then the defaults.
+
+The table in docs/settings.md is written from this model.
+"""
+
+import os
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from tidegate_infra.broker.jars import default_cache
+from tidegate_infra.errors import SettingsError
+
+__all__ = ["ENV_PREFIX", "FILE_NAME", "Settings", "default_home", "load", "unknown_variables"]
+
+ENV_PREFIX = "TIDEGATE_"
+FILE_NAME = "tidegate.toml"
+
+Port = Annotated[int, Field(ge=1, le=65535)]
+
+
+def default_home() -> Path:
+    """Where state is kept: TIDEGATE_HOME, else XDG_DATA_HOME/tidegate, else ~/.local/share/tidegate."""
+    if chosen := os.environ.get("TIDEGATE_HOME"):
+        return Path(chosen).expanduser().absolute()
+    return Path(os.environ.get("XDG_DATA_HOME") or "~/.local/share").expanduser().absolute() / "tidegate"
+
+
+class Settings(BaseSettings):
+    """Settings of one stack; frozen once loaded."""
+
+    model_config = SettingsConfigDict(env_prefix=ENV_PREFIX, frozen=True, extra="forbid", env_ignore_empty=True)
+
+    home: Path = Field(default_factory=default_home, description="Folder of all state: data, keys, logs, run facts.")
+    cache: Path = Field(default_factory=default_cache, description="Folder of downloads that stacks share.")
+    host: str = Field(
+        default="127.0.0.1",
+        description="Address that gateway and dashboard listen on; all else stays on the loopback interface.",
+    )
+    gateway_port: Port | None = Field(default=None, description="Port of the gateway; unset: 8300, or a free one.")
+    dashboard_port: Port | None = Field(default=None, description="Port of the dashboard; unset: 8301, or a free one.")
+    clickhouse_port: Port | None = Field(
+        default=None, description="Port of the embedded ClickHouse; unset: 8123, or a free one."
+    )
+    broker_port: Port | None = Field(
+        default=None, description="Port of the embedded broker; unset: 9092, or a free one."
+    )
+    supervisor_port: Port | None = Field(
+        default=None, description="Port of the supervisor's /healthz and /metrics; unset: 8302, or a free one."
+    )
+    worker_port: Port | None = Field(
+        default=None, description="Port of the worker's /healthz and /metrics; unset: 8303, or a free one."
+    )
+    alerts_port: Port | None = Field(
+        default=None, description="Port of the alerts' /healthz and /metrics; unset: 8304, or a free one."
+    )
+
+    brokers: str | None = Field(
+        default=None, description="Bootstrap addresses of a Kafka of your own, in place of the embedded one."
+    )
+    clickhouse_url: str | None = Field(
+        default=None, description="HTTP address of a ClickHouse of your own, in place of the embedded one."
+    )
+    clickhouse_password: str | None = Field(
+        default=None,
+        repr=False,
+        description="Password of the user `writer` there; unset: the one in keys/clickhouse-writer.",
+    )
+    write_key: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{4,128}$")] | None = Field(
+        default=None, description="Public write key of project 1; unset: made once, in keys/write-key."
+    )
+
+    partitions: int = Field(
+        default=2, ge=1, le=1024, description="Partitions of every topic. Another count is a new generation."
+    )
+    generation: int = Field(
+        default=1, ge=1, le=65535, description="Generation of the topics; raised when the partition count changes."
+    )
+    raw_retention_hours: int = Field(
+        default=24, ge=1, description="How long raw topics, which hold personal data, keep records."
+    )
+    clean_retention_days: int = Field(
+        default=7, ge=1, description="How long clean topics, outcomes and dead letters keep records."
+    )
+    broker_heap_mb: int = Field(default=256, ge=96, description="Largest Java heap of the embedded broker.")
+
+    flush_seconds: float = Field(default=1.0, gt=0, description="Pause between two flushes of an agent to ClickHouse.")
+    lateness_seconds: int = Field(default=3600, ge=0, description="How long after its end a window takes late events.")
+    session_gap_seconds: int = Field(default=1800, gt=0, description="Quiet time that ends a session.")
+
+    alert_webhook_url: str | None = Field(
+        default=None, repr=False, description="Where alerts are posted; unset: they are only logged."
+    )
+    alert_interval_seconds: float = Field(
+        default=10.0, gt=0, description="Pause between two evaluations of the alert rules."
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", description="Least level that is logged."
+    )
+    report_exceptions: bool = Field(
+        default=True, description="Whether our own processes report exceptions to the internal project."
+    )
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Arguments before environment before the file in the home that the first two name."""
+        home = Path(init_settings().get("home") or default_home())
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, home / FILE_NAME)
+
+    @property
+    def keys_dir(self) -> Path:
+        """Folder of secrets, readable by the owner only."""
+        return self.home / "keys"
+
+    @property
+    def run_dir(self) -> Path:
+        """Folder of facts about the running stack."""
+        return self.home / "run"
+
+    @property
+    def logs_dir(self) -> Path:
+        """Folder of the services' logs."""
+        return self.home / "logs"
+
+    @property
+    def data_dir(self) -> Path:
+        """Folder of the services' data."""
+        return self.home / "data"
+
+
+def load(home: Path | None = None) -> Settings:
+    """Read the settings of a home (of TIDEGATE_HOME if None); SettingsError names each value that isn't allowed."""
+    chosen = (home or default_home()).absolute()
+    try:
+        return Settings(home=chosen)
+    except ValidationError as error:
+        lines = [_explain(str(item["loc"][0]), item["msg"], item["input"]) for item in error.errors()]
+    except ValueError as error:  # what can't be parsed at all: pydantic's SettingsError, a file that isn't TOML
+        lines = [str(error)]
+    looked = f"looked in the environment ({ENV_PREFIX}…) and {chosen / FILE_NAME}"
+    raise SettingsError("settings that can't be used: " + "; ".join(lines) + f" ({looked}; docs/settings.md lists all)")
+
+
+def unknown_variables() -> list[str]:
+    """Environment variables with our prefix that name no setting: usually misspelt."""
+    known = {ENV_PREFIX + name.upper() for name in Settings.model_fields}
+    return sorted(name for name in os.environ if name.startswith(ENV_PREFIX) and name not in known)
+
+
+def _explain(name: str, message: str, value: object) -> str:
+    field = Settings.model_fields.get(name)
+    shown = "(hidden)" if field is not None and not field.repr else repr(value)
+    where = f"{ENV_PREFIX}{name.upper()}" if f"{ENV_PREFIX}{name.upper()}" in os.environ else f"{name} in {FILE_NAME}"
+    return f"{where} = {shown}: {message[0].lower()}{message[1:]}"
