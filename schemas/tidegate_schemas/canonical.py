@@ -1,0 +1,137 @@
+"""Canonical JSON: one text for one value, whoever wrote it."""
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from datetime import date, datetime
+from datetime import time as time_of_day
+from enum import Enum
+
+from pydantic_core import from_json
+
+__all__ = [
+    "MAX_DEPTH",
+    "MAX_OBJECT_BYTES",
+    "TRUNCATED_KEY",
+    "canonical_json",
+    "canonical_object",
+    "is_json_array",
+    "is_json_object",
+]
+
+MAX_DEPTH = 32
+"""Containers nested deeper become null."""
+MAX_OBJECT_BYTES = 65_536
+"""Default size cap of canonical_object."""
+TRUNCATED_KEY = "_truncated"
+"""Member that says how many others were left out of an object over its cap."""
+_INT64_MIN, _INT64_MAX = -(2**63), 2**63 - 1
+
+
+def canonical_json(value: object) -> str:
+    """Write any value as JSON with sorted keys, no spaces, no ASCII escapes; the result always encodes as UTF-8.
+
+    NaN and infinities become null, integers past 64 bits become floats, dates ISO 8601 text, sets sorted arrays, lone
+    surrogates U+FFFD, other objects their `str`. Reading and writing the text again changes nothing.
+    """
+    return json.dumps(_plain(value, MAX_DEPTH), ensure_ascii=False, separators=(",", ":"), sort_keys=True)
+
+
+def canonical_object(members: Mapping[str, object], max_bytes: int = MAX_OBJECT_BYTES) -> str:
+    """Write an object of at most max_bytes (UTF-8): over the cap its largest members go first, and are counted.
+
+    The count is the member `_truncated`. A cap must leave room for it, so it is 64 bytes at least.
+    """
+    if max_bytes < 64:
+        raise ValueError(f"max_bytes must be at least 64, not {max_bytes}")
+    text = canonical_json(members)
+    # A text of n characters has at most 4 n bytes: most need no encoding to be measured.
+    if len(text) * 4 <= max_bytes or len(text.encode()) <= max_bytes:
+        return text
+    plain = json.loads(text)
+    costs = {key: len(canonical_json({key: value}).encode()) - 1 for key, value in plain.items()}
+    budget = max_bytes - 1 - len(canonical_json({TRUNCATED_KEY: len(plain)}).encode())
+    kept: dict[str, object] = {}
+    for key in sorted(plain, key=lambda key: (costs[key], key)):
+        budget -= costs[key]
+        if budget < 0:
+            break
+        kept[key] = plain[key]
+    return canonical_json({**kept, TRUNCATED_KEY: len(plain) - len(kept)})
+
+
+def is_json_object(text: str) -> bool:
+    """Whether a text is one JSON object (strict: no NaN, no lone surrogates, not too deep)."""
+    return text == "{}" or isinstance(_parsed(text), dict)
+
+
+def is_json_array(text: str) -> bool:
+    """Whether a text is one JSON array (strict: no NaN, no lone surrogates, not too deep)."""
+    return text == "[]" or isinstance(_parsed(text), list)
+
+
+def _parsed(text: str) -> object:
+    try:
+        return from_json(text, allow_inf_nan=False)
+    except ValueError:
+        return None
+
+
+def _plain(value: object, depth: int) -> object:  # noqa: PLR0911 - one return a kind of JSON value
+    """Bring a value down to what JSON can say."""
+    match value:
+        case None | bool():
+            return value
+        case Enum():
+            return _plain(value.value, depth)
+        case str():
+            return _utf8(value)
+        case int():
+            return int(value) if _INT64_MIN <= value <= _INT64_MAX else _finite(_float_of(value))
+        case float():
+            return _finite(value)
+        case Mapping() | Sequence() | AbstractSet() if not isinstance(value, (bytes, bytearray, memoryview)):
+            return _container(value, depth - 1) if depth > 0 else None
+        case datetime() | date() | time_of_day():
+            return value.isoformat()
+        case bytes() | bytearray() | memoryview():
+            return bytes(value).hex()
+        case _:
+            return _utf8(str(value))
+
+
+def _container(value: "Mapping[object, object] | Sequence[object] | AbstractSet[object]", depth: int) -> object:
+    if isinstance(value, Mapping):
+        return {_key(key): _plain(item, depth) for key, item in value.items()}
+    items = [_plain(item, depth) for item in value]
+    return sorted(items, key=canonical_json) if isinstance(value, AbstractSet) else items
+
+
+def _key(key: object) -> str:
+    match key:
+        case str():
+            return _utf8(key)
+        case None | bool() | int() | float():
+            return canonical_json(key)
+        case _:
+            return _utf8(str(key))
+
+
+def _utf8(text: str) -> str:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    return str(text)
+
+
+def _float_of(value: int) -> float:
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf
+
+
+def _finite(value: float) -> float | None:
+    return float(value) if math.isfinite(value) else None
