@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from tidegate_infra.addresses import ClickHouseAddress
 from tidegate_infra.broker import fixture as broker_fixture
+from tidegate_infra.clickhouse import fixture as clickhouse_fixture
 
 
 @pytest.fixture(scope="session")
@@ -14,3 +16,11 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     home: Path = tmp_path_factory.mktemp("broker")
     with broker_fixture.start(home) as running:
         yield running.bootstrap
+
+
+@pytest.fixture(scope="session")
+def clickhouse(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ClickHouseAddress]:
+    """Address of an embedded ClickHouse without tables, with the password of its user `writer`."""
+    home: Path = tmp_path_factory.mktemp("clickhouse")
+    with clickhouse_fixture.start(home) as running:
+        yield ClickHouseAddress(running.url, running.writer_password)

@@ -10,14 +10,17 @@ from nacl.public import PrivateKey
 
 from tidegate_infra.settings import Settings
 
-__all__ = ["Keys", "ensure_keys", "loose_files"]
+__all__ = ["PROJECTS", "Keys", "ensure_keys", "loose_files"]
+
+PROJECTS = {0: "tidegate", 1: "default"}
+"""Id of each project by its number; to 0 our own processes report."""
 
 _OWNER_ONLY = 0o600
 
 
 @dataclass(frozen=True)
 class Keys:
-    """What the services are told. The worker reads pseudonym keys and the dead letters' private key by itself."""
+    """What the services are told; the gate reads its own, `pseudonym-PROJECT.key` and `dead-letters.pub`, by itself."""
 
     write_key: str
     """Public write key of project 1, `default`."""
@@ -26,7 +29,7 @@ class Keys:
     clickhouse_password: str = field(repr=False)
     """Password of ClickHouse's user `writer`."""
     dead_letter_public_key: bytes
-    """X25519: whoever has it can seal a dead letter, only the owner of keys/dead-letters can open one."""
+    """X25519: whoever has it can seal a dead letter, only the owner of keys/dead-letters.key can open one."""
 
 
 def ensure_keys(settings: Settings) -> Keys:
@@ -38,9 +41,12 @@ def ensure_keys(settings: Settings) -> Keys:
     password = settings.clickhouse_password
     if password is None:
         password = _ensure(folder / "clickhouse-writer", lambda: secrets.token_urlsafe(24).encode()).decode()
-    private = _ensure(folder / "dead-letters", lambda: bytes(PrivateKey.generate()).hex().encode())
-    public = PrivateKey(bytes.fromhex(private.decode())).public_key
-    return Keys(write_key, internal, password, bytes(public))
+    for project in PROJECTS.values():
+        _ensure(folder / f"pseudonym-{project}.key", lambda: secrets.token_hex(32).encode())
+    private = _ensure(folder / "dead-letters.key", lambda: bytes(PrivateKey.generate()).hex().encode())
+    public = bytes(PrivateKey(bytes.fromhex(private.decode())).public_key)
+    _ensure(folder / "dead-letters.pub", lambda: public.hex().encode())
+    return Keys(write_key, internal, password, public)
 
 
 def loose_files(folder: Path) -> list[Path]:

@@ -16,6 +16,7 @@ from tidegate_infra.keys import ensure_keys, loose_files
 from tidegate_infra.processes import free_ports, pss_bytes
 from tidegate_infra.runtime import addresses, child_environment, embedded_services
 from tidegate_infra.settings import Settings
+from tidegate_stream.gate.keys import DirectoryKeys
 
 
 @pytest.fixture
@@ -70,8 +71,16 @@ def test_keys_are_made_once_and_only_for_the_owner(settings: Settings) -> None:
     assert ensure_keys(settings) == first
     assert loose_files(settings.keys_dir) == []
     assert stat.S_IMODE(settings.keys_dir.stat().st_mode) == 0o700
-    private = PrivateKey(bytes.fromhex((settings.keys_dir / "dead-letters").read_text()))
+    private = PrivateKey(bytes.fromhex((settings.keys_dir / "dead-letters.key").read_text()))
     assert bytes(private.public_key) == first.dead_letter_public_key
+
+
+def test_the_gate_finds_its_keys_where_they_are_made(settings: Settings) -> None:
+    made = ensure_keys(settings)
+    found = DirectoryKeys(settings.keys_dir)
+    assert found.dead_letter_key == made.dead_letter_public_key
+    assert {len(found.pseudonym_key(project) or b"") for project in ("default", "tidegate")} == {32}
+    assert found.pseudonym_key("default") != found.pseudonym_key("tidegate")
 
 
 def test_a_write_key_that_was_set_is_used(settings: Settings) -> None:
