@@ -53,7 +53,7 @@ def _java(java: Java, jars: Path, heap_mb: int) -> tuple[str, ...]:
 
 def _format(java: Java, jars: Path, config: Path) -> None:
     cluster_id = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
-    argv = [*_java(java, jars, 128), "kafka.tools.StorageTool", "format", "-t", cluster_id, "-c", str(config)]
+    argv = [*_java(java, jars, 128), "kafka.tools.StorageTool", "format", f"--cluster-id={cluster_id}", "-c", str(config)]
     done = subprocess.run(argv, capture_output=True, text=True, check=False)  # noqa: S603 - our own arguments
     if done.returncode != 0:
         raise BrokerError(f"formatting the broker's storage failed: {(done.stderr or done.stdout).strip()[-2000:]}")

@@ -34,6 +34,9 @@ share.coordinator.state.topic.min.isr=1
 # One node and few members: nobody else is worth waiting for.
 group.initial.rebalance.delay.ms=0
 group.min.session.timeout.ms=1000
+# After a kill the node is registered anew only when its old registration has timed out: 9 s by default.
+broker.session.timeout.ms=3000
+broker.heartbeat.interval.ms=500
 message.max.bytes={message_max_bytes}
 replica.fetch.max.bytes={message_max_bytes}
 # Small on purpose: threads, cleaner and index buffers are most of an idle broker's memory.
