@@ -1,0 +1,1 @@
+"""The web app's queries, one file each; `catalogue.load` reads them."""

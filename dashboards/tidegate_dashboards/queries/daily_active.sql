@@ -1,0 +1,7 @@
+-- Persons active on each of the 30 days (UTC) up to the end of the range.
+SELECT day, sum(users) AS persons
+FROM analytics.dau
+WHERE project = {project:String}
+  AND day > toDate({end:DateTime('UTC')}) - 30 AND day <= toDate({end:DateTime('UTC')})
+GROUP BY day
+ORDER BY day

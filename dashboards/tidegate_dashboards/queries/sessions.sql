@@ -1,0 +1,11 @@
+-- Sessions by the time they started in, with their median length in seconds.
+SELECT
+    toStartOfInterval(started_at, toIntervalSecond({step:UInt32}), 'UTC') AS time,
+    count() AS sessions,
+    round(median(duration_seconds), 3) AS median_seconds,
+    sum(pageviews) AS pageviews
+FROM analytics.sessions
+WHERE project = {project:String}
+  AND started_at >= {start:DateTime('UTC')} AND started_at < {end:DateTime('UTC')}
+GROUP BY time
+ORDER BY time

@@ -1,0 +1,1 @@
+"""The admin web app: pages, their parts, and what the browser loads."""
