@@ -26,22 +26,31 @@ def record_reader(definition: dict[str, Any]) -> RecordReader:
 
     The function raises DecodeError unless the bytes are exactly one record; its message never holds a value.
     """
-    readers = [(item["name"], _reader(item["type"])) for item in definition["fields"]]
+    names = [item["name"] for item in definition["fields"]]
+    plan = [_step(item["type"]) for item in definition["fields"]]
 
     def read(body: bytes) -> dict[str, Any]:
-        position, record = 0, {}
-        for name, reader in readers:
-            try:
-                record[name], position = reader(body, position)
-            except UnicodeDecodeError:
-                raise DecodeError(f"field {name}: not UTF-8") from None
-            except (IndexError, struct.error):
-                raise DecodeError(f"field {name}: record ends within it") from None
-            except DecodeError as error:
-                raise DecodeError(f"field {name}: {error}") from None
+        position = 0
+        values: list[Any] = []
+        try:
+            for nullable, reader in plan:
+                if nullable:
+                    # Index 0 is null and any other the value, as polars-avro reads it.
+                    branch, position = _varint(body, position, _UINT64)
+                    if not branch:
+                        values.append(None)
+                        continue
+                value, position = reader(body, position)
+                values.append(value)
+        except UnicodeDecodeError:
+            raise DecodeError(f"field {names[len(values)]}: not UTF-8") from None
+        except (IndexError, struct.error):
+            raise DecodeError(f"field {names[len(values)]}: record ends within it") from None
+        except DecodeError as error:
+            raise DecodeError(f"field {names[len(values)]}: {error}") from None
         if position != len(body):
             raise DecodeError(f"{len(body) - position} bytes after the record's end")
-        return record
+        return dict(zip(names, values, strict=True))
 
     return read
 
@@ -53,15 +62,18 @@ def read_long(data: bytes, position: int) -> tuple[int, int]:
 
 
 def _varint(data: bytes, position: int, limit: int) -> tuple[int, int]:
-    raw, shift = 0, 0
-    for position in range(position, position + _MAX_VARINT_BYTES):  # noqa: B020, PLR1704 - resumes where it began
-        byte = data[position]
+    raw = data[position]
+    if raw < 0x80:
+        return raw, position + 1
+    raw, shift = raw & 0x7F, 7
+    for at in range(position + 1, position + _MAX_VARINT_BYTES):
+        byte = data[at]
         raw |= (byte & 0x7F) << shift
         shift += 7
         if byte < 0x80:
             if raw > limit:
                 break
-            return raw, position + 1
+            return raw, at + 1
     raise DecodeError("integer too long")
 
 
@@ -85,22 +97,28 @@ def _float(data: bytes, position: int) -> tuple[float, int]:
 
 
 def _bytes(data: bytes, position: int) -> tuple[bytes, int]:
-    size, position = read_long(data, position)
-    if size < 0:
-        raise DecodeError("negative length")
-    if size > len(data) - position:
+    # Nearly every length is one byte: this function is most of what a row costs.
+    raw = data[position]
+    if raw < 0x80 and not raw & 1:
+        start = position + 1
+        end = start + (raw >> 1)
+    else:
+        size, start = read_long(data, position)
+        if size < 0:
+            raise DecodeError("negative length")
+        end = start + size
+    if end > len(data):
         raise DecodeError("length reaches past the record's end")
-    return data[position : position + size], position + size
+    return data[start:end], end
 
 
 def _string(data: bytes, position: int) -> tuple[str, int]:
     value, position = _bytes(data, position)
-    return value.decode("utf-8"), position
+    return value.decode(), position
 
 
 def _nullable(value: _Reader) -> _Reader:
     def read(data: bytes, position: int) -> tuple[Any, int]:
-        # Index 0 is null and any other the value, as polars-avro reads it.
         branch, position = _varint(data, position, _UINT64)
         return value(data, position) if branch else (None, position)
 
@@ -138,6 +156,14 @@ _PRIMITIVES: dict[str, _Reader] = {
     "float": _float,
     "boolean": _boolean,
 }
+
+
+def _step(avro_type: Any) -> tuple[bool, _Reader]:
+    match avro_type:
+        case ["null", value]:
+            return True, _reader(value)
+        case _:
+            return False, _reader(avro_type)
 
 
 def _reader(avro_type: Any) -> _Reader:

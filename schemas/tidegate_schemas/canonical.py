@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from datetime import date, datetime
@@ -13,9 +14,11 @@ from pydantic_core import from_json
 __all__ = [
     "MAX_DEPTH",
     "MAX_OBJECT_BYTES",
+    "PERHAPS_INFINITE",
     "TRUNCATED_KEY",
     "canonical_json",
     "canonical_object",
+    "is_json",
     "is_json_array",
     "is_json_object",
 ]
@@ -26,6 +29,9 @@ MAX_OBJECT_BYTES = 65_536
 """Default size cap of canonical_object."""
 TRUNCATED_KEY = "_truncated"
 """Member that says how many others were left out of an object over its cap."""
+PERHAPS_INFINITE = r"[0-9][eE]\+?[0-9]{3}|[0-9]{300}"
+"""Regular expression that every text with a number past a double's range matches, and few others do."""
+_PERHAPS_INFINITE = re.compile(PERHAPS_INFINITE)
 _INT64_MIN, _INT64_MAX = -(2**63), 2**63 - 1
 
 
@@ -62,20 +68,39 @@ def canonical_object(members: Mapping[str, object], max_bytes: int = MAX_OBJECT_
 
 
 def is_json_object(text: str) -> bool:
-    """Whether a text is one JSON object (strict: no NaN, no lone surrogates, not too deep)."""
-    return text == "{}" or isinstance(_parsed(text), dict)
+    """Whether a text is one JSON object: strict (no NaN, no lone surrogates), not too deep, all numbers finite."""
+    return is_json(text, dict) and _is_finite(text)
 
 
 def is_json_array(text: str) -> bool:
-    """Whether a text is one JSON array (strict: no NaN, no lone surrogates, not too deep)."""
-    return text == "[]" or isinstance(_parsed(text), list)
+    """Whether a text is one JSON array, by the same rules."""
+    return is_json(text, list) and _is_finite(text)
 
 
-def _parsed(text: str) -> object:
+def is_json(text: str, expected: type) -> bool:
+    """Whether a text is one strict JSON value of a type; numbers may be past a double's range."""
     try:
-        return from_json(text, allow_inf_nan=False)
+        return type(from_json(text, allow_inf_nan=False)) is expected
     except ValueError:
-        return None
+        return False
+
+
+def _is_finite(text: str) -> bool:
+    # 1e999 reads as infinity, and one such number makes ClickHouse refuse a whole insert into a JSON column.
+    return _PERHAPS_INFINITE.search(text) is None or _all_finite(from_json(text))
+
+
+def _all_finite(value: object) -> bool:
+    pending = [value]
+    while pending:
+        match pending.pop():
+            case float() as number if not math.isfinite(number):
+                return False
+            case dict() as members:
+                pending.extend(members.values())
+            case list() as items:
+                pending.extend(items)
+    return True
 
 
 def _plain(value: object, depth: int) -> object:  # noqa: PLR0911 - one return a kind of JSON value

@@ -1,21 +1,22 @@
 """The columnar codec: thousands of records at once through polars-avro, with the row path as its measure.
 
-Where polars-avro refuses a span of records, the span is halved, and small spans go to the row path: one bad record
-costs itself and a little time, never its neighbours.
+Where polars-avro refuses a batch, it is tried in pieces; a refused piece is sifted by the row path, and what passed
+goes by column again. One bad record costs itself and some time, never its neighbours.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import polars as pl
 
-from tidegate_schemas.binary import RecordReader
+from tidegate_schemas.binary import RecordReader, record_reader
 from tidegate_schemas.container import MarkedReader, write_marked
 from tidegate_schemas.dtypes import fit, physical_schema, polars_schema
 from tidegate_schemas.errors import DecodeError, FramingError, UnknownSchemaError
 from tidegate_schemas.reasons import Reason
 from tidegate_schemas.registry import SchemaRegistry
-from tidegate_schemas.rows import MAX_RECORD_BYTES, RowCodec, resolving_reader
+from tidegate_schemas.rows import MAX_RECORD_BYTES, RowCodec
 from tidegate_schemas.screen import BadRecord, validate
 from tidegate_schemas.subjects import Schema
 from tidegate_schemas.versions import KnownVersions, Version, write_header
@@ -23,8 +24,9 @@ from tidegate_schemas.versions import KnownVersions, Version, write_header
 __all__ = ["INDEX", "BadRecord", "ColumnCodec", "Decoded", "polars_schema", "validate"]
 
 INDEX = "_index"
-_ROW_SPAN = 128
-"""Spans up to this size are read row by row: about what polars-avro's fixed cost of a call (3 ms) is worth."""
+_PIECE = 512
+_FEW = 128
+"""So many records or fewer are read by row: polars-avro takes 3 ms for a call, however few the records."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,10 @@ class _Batch:
     indices: list[int] = field(default_factory=list)
     bodies: list[bytes] = field(default_factory=list)
 
+    def part(self, start: int, end: int) -> "_Batch":
+        """Take the records from start to end (excluded)."""
+        return _Batch(self.indices[start:end], self.bodies[start:end])
+
 
 class ColumnCodec:
     """Decodes framed records of any known version of one schema into frames, and encodes frames into records."""
@@ -51,8 +57,7 @@ class ColumnCodec:
         self._versions = KnownVersions([schema], registry)
         self._header = write_header(schema, registry)
         self._rows = RowCodec(schema, registry)
-        self._marked: dict[Version, MarkedReader] = {}
-        self._by_row: dict[Version, RecordReader] = {}
+        self._by_version: dict[Version, tuple[MarkedReader, RecordReader]] = {}
         self._columns = physical_schema(schema)
         self._by_column = all(item.nullable for item in schema.fields)
 
@@ -63,12 +68,14 @@ class ColumnCodec:
         one record, or a field breaks its bounds.
         """
         bad: list[BadRecord] = []
-        frames = [
-            self._resolve(version, part)
-            for version, batch in self._split(values, bad).items()
-            for part in self._spans(version, batch, 0, len(batch.bodies), bad)
-        ]
-        frame = self._joined(frames)
+        batches = self._split(values, bad)
+        frame = self._joined(
+            [
+                self._resolve(frame)
+                for header, batch in batches.items()
+                for frame in self._read(self._versions.by_header[header], batch, bad)
+            ]
+        )
         screened = validate(frame, self.schema)
         if screened:
             index = frame[INDEX]
@@ -89,8 +96,9 @@ class ColumnCodec:
             return [header + body for body in write_marked(fitted)]
         return [self._rows.encode(row) for row in fitted.iter_rows(named=True)]
 
-    def _split(self, values: Sequence[bytes | None], bad: list[BadRecord]) -> dict[Version, _Batch]:
-        batches: dict[Version, _Batch] = {}
+    def _split(self, values: Sequence[bytes | None], bad: list[BadRecord]) -> dict[bytes, _Batch]:
+        """Sort values by their header; what has no known one, or is too large, is bad."""
+        batches: dict[bytes, _Batch] = {}
         for index, value in enumerate(values):
             data = value or b""
             if len(data) > MAX_RECORD_BYTES:
@@ -98,51 +106,38 @@ class ColumnCodec:
                 bad.append(BadRecord(index, Reason.OVERSIZE, detail))
                 continue
             try:
-                version, body = self._versions.find(data)
+                header = self._versions.header(data)
             except UnknownSchemaError as error:
                 bad.append(BadRecord(index, Reason.UNKNOWN_SCHEMA, str(error)))
             except FramingError as error:
                 bad.append(BadRecord(index, Reason.MALFORMED_ENVELOPE, str(error)))
             else:
-                batch = batches.setdefault(version, _Batch())
+                batch = batches.get(header)
+                if batch is None:
+                    batch = batches[header] = _Batch()
                 batch.indices.append(index)
-                batch.bodies.append(body)
+                batch.bodies.append(data[len(header) :])
         return batches
 
-    def _spans(self, version: Version, batch: _Batch, start: int, end: int, bad: list[BadRecord]) -> list[pl.DataFrame]:
-        """Decode records start to end (excluded) into frames of the writer's physical columns and `_index`."""
-        if end - start <= _ROW_SPAN:
-            return [self._read_rows(version, batch, start, end, bad)]
-        reader = self._marked.get(version)
-        if reader is None:
-            reader = self._marked[version] = MarkedReader(version.writer)
-        try:
-            frame = reader.read(batch.bodies[start:end])
-        except DecodeError:
-            middle = (start + end) // 2
-            return [
-                *self._spans(version, batch, start, middle, bad),
-                *self._spans(version, batch, middle, end, bad),
-            ]
-        return [frame.with_columns(pl.Series(INDEX, batch.indices[start:end], dtype=pl.UInt32))]
+    def _read(self, version: Version, batch: _Batch, bad: list[BadRecord]) -> list[pl.DataFrame]:
+        """Decode records of one version into frames of the writer's physical columns and `_index`."""
+        marked, by_row = self._readers(version)
+        if len(batch.bodies) > _PIECE:
+            frame = _attempt(marked, batch)
+            if frame is not None:
+                return [frame]
+        starts = range(0, len(batch.bodies), _PIECE)
+        return [_read_piece(marked, by_row, batch.part(start, start + _PIECE), bad) for start in starts]
 
-    def _read_rows(self, version: Version, batch: _Batch, start: int, end: int, bad: list[BadRecord]) -> pl.DataFrame:
-        read = self._by_row.get(version)
-        if read is None:
-            read = self._by_row[version] = resolving_reader(version)
-        rows, indices = [], []
-        for index, body in zip(batch.indices[start:end], batch.bodies[start:end], strict=True):
-            try:
-                rows.append(read(body))
-                indices.append(index)
-            except DecodeError as error:
-                bad.append(BadRecord(index, Reason.MALFORMED_AVRO, str(error)))
-        frame = pl.DataFrame(rows, schema=self._columns, orient="row")
-        return frame.with_columns(pl.Series(INDEX, indices, dtype=pl.UInt32))
+    def _readers(self, version: Version) -> tuple[MarkedReader, RecordReader]:
+        readers = self._by_version.get(version)
+        if readers is None:
+            readers = MarkedReader(version.writer), record_reader(version.writer.definition)
+            self._by_version[version] = readers
+        return readers
 
-    def _resolve(self, version: Version, frame: pl.DataFrame) -> pl.DataFrame:
+    def _resolve(self, frame: pl.DataFrame) -> pl.DataFrame:
         """Give a frame the reader's columns: defaults where the writer had none."""
-        del version
         return frame.select(
             *(
                 pl.col(item.name)
@@ -159,3 +154,41 @@ class ColumnCodec:
         if len(frames) == 1:
             return frames[0]
         return pl.concat(frames, rechunk=True).sort(INDEX)
+
+
+def _read_piece(marked: MarkedReader, by_row: RecordReader, batch: _Batch, bad: list[BadRecord]) -> pl.DataFrame:
+    frame = _attempt(marked, batch)
+    if frame is not None:
+        return frame
+    passed, rows = _sift(by_row, batch, bad)
+    frame = _attempt(marked, passed)
+    if frame is not None:
+        return frame
+    return _indexed(pl.DataFrame(rows, schema=marked.columns, orient="row"), passed)
+
+
+def _attempt(marked: MarkedReader, batch: _Batch) -> pl.DataFrame | None:
+    if len(batch.bodies) <= _FEW:
+        return None
+    try:
+        return _indexed(marked.read(batch.bodies), batch)
+    except DecodeError:
+        return None
+
+
+def _indexed(frame: pl.DataFrame, batch: _Batch) -> pl.DataFrame:
+    return frame.with_columns(pl.Series(INDEX, batch.indices, dtype=pl.UInt32))
+
+
+def _sift(read: RecordReader, batch: _Batch, bad: list[BadRecord]) -> tuple[_Batch, list[dict[str, Any]]]:
+    """Read a batch row by row; gives what passed, as a batch and as rows."""
+    passed, rows = _Batch(), []
+    for index, body in zip(batch.indices, batch.bodies, strict=True):
+        try:
+            rows.append(read(body))
+        except DecodeError as error:
+            bad.append(BadRecord(index, Reason.MALFORMED_AVRO, str(error)))
+        else:
+            passed.indices.append(index)
+            passed.bodies.append(body)
+    return passed, rows

@@ -37,7 +37,7 @@ class MarkedReader:
         definition = json.dumps({"type": "record", "name": "Marked", "fields": [*fields, mark]}).encode()
         meta = _long(1) + _sized(b"avro.schema") + _sized(definition) + _long(0)
         self._head = _MAGIC + meta + _SYNC
-        self._columns = physical_schema(schema)
+        self.columns = physical_schema(schema)
 
     def read(self, bodies: Sequence[bytes]) -> pl.DataFrame:
         """Decode bodies, at least one, into physical columns; DecodeError if any of them isn't exactly one record."""
@@ -50,7 +50,7 @@ class MarkedReader:
         frame = _read(data)
         if frame.height != len(bodies) or not frame.select((pl.col(_MARK) == pl.lit(mark)).all()).item():
             raise DecodeError("a record doesn't end where its message ends")
-        return frame.select(pl.col(name).cast(dtype) for name, dtype in self._columns.items())
+        return frame.select(pl.col(name).cast(dtype) for name, dtype in self.columns.items())
 
 
 def write_marked(frame: pl.DataFrame) -> list[bytes]:

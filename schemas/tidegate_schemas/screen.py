@@ -1,12 +1,12 @@
 """Bounds by column: which rows of a frame break what their fields' docs promise."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import polars as pl
 
 from tidegate_schemas.bounds import BOUNDS, UUID_PATTERN, Between, Bound, JsonText, OneOf, Uuid, broken_bound
+from tidegate_schemas.canonical import PERHAPS_INFINITE, is_json
 from tidegate_schemas.reasons import Reason
 from tidegate_schemas.subjects import Schema
 
@@ -52,7 +52,7 @@ def _record(frame: pl.DataFrame, schema: Schema, row: int) -> dict[str, Any]:
 def _column_mask(column: pl.Series, bound: Bound) -> pl.Series:
     """Mark the values that break the bound; a null never does."""
     if isinstance(bound, JsonText):
-        return _not_json(column, bound.holds)
+        return _not_json(column, bound)
     return column.to_frame().select(_breaks(pl.col(column.name), bound).fill_null(value=False)).to_series()
 
 
@@ -69,14 +69,15 @@ def _breaks(column: pl.Expr, bound: Uuid | Between | OneOf) -> pl.Expr:
             return ~(above & (number <= high))
 
 
-def _not_json(column: pl.Series, holds: Callable[[Any], bool]) -> pl.Series:
-    # Most texts repeat (above all "{}"): each is parsed once.
-    verdicts: dict[str | None, bool] = {None: False, "{}": not holds("{}"), "[]": not holds("[]")}
+def _not_json(column: pl.Series, bound: JsonText) -> pl.Series:
+    # Most texts repeat (above all "{}"): each is parsed once. polars looks for large numbers, as Python is slow at it.
+    expected = list if bound.array else dict
+    verdicts: dict[str | None, bool] = {None: False}
     broken = []
-    for text in column.to_list():
+    for text, large in zip(column.to_list(), column.str.contains(PERHAPS_INFINITE).to_list(), strict=True):
         verdict = verdicts.get(text)
         if verdict is None:
-            verdict = verdicts[text] = not holds(text)
+            verdict = verdicts[text] = not (bound.holds(text) if large else is_json(text, expected))
         broken.append(verdict)
     return pl.Series(column.name, broken, dtype=pl.Boolean)
 

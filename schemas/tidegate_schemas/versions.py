@@ -4,7 +4,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from tidegate_schemas.errors import UnknownSchemaError
-from tidegate_schemas.framing import confluent_header, read_frame, single_object_header
+from tidegate_schemas.framing import (
+    CONFLUENT_HEADER_BYTES,
+    SINGLE_OBJECT_HEADER_BYTES,
+    confluent_header,
+    read_frame,
+    single_object_header,
+)
 from tidegate_schemas.history import known_versions
 from tidegate_schemas.registry import SchemaRegistry
 from tidegate_schemas.subjects import Schema
@@ -39,13 +45,18 @@ class KnownVersions:
 
     def find(self, data: bytes) -> tuple[Version, bytes]:
         """Split a record into its version and body; FramingError, UnknownSchemaError."""
+        header = self.header(data)
+        return self.by_header[header], data[len(header) :]
+
+    def header(self, data: bytes) -> bytes:
+        """Find which known header a record starts with; FramingError, UnknownSchemaError."""
+        for size in (SINGLE_OBJECT_HEADER_BYTES, CONFLUENT_HEADER_BYTES):
+            header = data[:size]
+            if header in self.by_header:
+                return header
         frame = read_frame(data)
-        header = data[: len(data) - len(frame.body)]
-        version = self.by_header.get(header)
-        if version is None:
-            key = frame.key.hex() if isinstance(frame.key, bytes) else str(frame.key)
-            raise UnknownSchemaError(f"{frame.kind} record claims schema {key}, which is no version of ours")
-        return version, frame.body
+        key = frame.key.hex() if isinstance(frame.key, bytes) else str(frame.key)
+        raise UnknownSchemaError(f"{frame.kind} record claims schema {key}, which is no version of ours")
 
 
 def write_header(schema: Schema, registry: SchemaRegistry | None) -> bytes:
