@@ -15,6 +15,8 @@ from tidegate_infra.processes import spawn_async, stop_group
 __all__ = ["Backoff", "Service", "ServiceState", "Supervisor"]
 
 _POLL_SECONDS = 0.1
+_LOG_BYTES = 16_000_000
+_SHOWN_LETTERS = 200
 
 
 @dataclass(frozen=True)
@@ -114,12 +116,13 @@ class Supervisor:
             state.restarts += 1
             self._say(
                 f"{service.name} {_how_it_ended(code)} after {lasted:.1f} s; starting it again in {pause:g} s"
-                f" (restart {state.restarts}; log: {self._log(service)})"
+                f" (restart {state.restarts}; {self._log(service)} ends with: {_last_line(self._log(service))})"
             )
             await asyncio.sleep(pause)
 
     async def _run_once(self, service: Service) -> int:
         state = self.states[service.name]
+        _rotate(self._log(service))
         with self._log(service).open("ab") as log:
             process = await spawn_async(service.argv, log, {**os.environ, **service.environment})
         self._processes[service.name], state.pid = process, process.pid
@@ -172,3 +175,16 @@ def _how_it_ended(code: int) -> str:
     if code >= 0:
         return f"ended with code {code}"
     return f"was ended by {signal.Signals(-code).name}"
+
+
+def _last_line(log: Path) -> str:
+    with log.open("rb") as file:
+        file.seek(max(0, log.stat().st_size - 4096))
+        lines = file.read().decode("utf-8", "replace").strip().splitlines()
+    return lines[-1][:_SHOWN_LETTERS] if lines else "(nothing)"
+
+
+def _rotate(log: Path) -> None:
+    """Move a log aside that has become long; done at a start only, since the service holds it open."""
+    if log.exists() and log.stat().st_size > _LOG_BYTES:
+        log.replace(log.with_name(f"{log.name}.1"))

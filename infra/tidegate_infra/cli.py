@@ -1,0 +1,94 @@
+"""The command `tidegate`. Every option is a setting: see `tidegate settings` or docs/settings.md."""
+
+import asyncio
+import sys
+import time
+from collections.abc import Callable
+
+import typer
+
+from tidegate_infra.settings import Settings, load
+from tidegate_schemas.errors import TidegateError
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(
+    name="tidegate",
+    help="Product analytics, error tracking and performance monitoring on Kafka, Faust and ClickHouse.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+
+def main() -> None:
+    """Run the command; what Tidegate raises on purpose is one line, without a stack."""
+    try:
+        app()
+    except TidegateError as error:
+        sys.stderr.write(f"tidegate: {error}\n")
+        raise SystemExit(1) from None
+
+
+@app.command()
+def up() -> None:
+    """Run the whole stack until Ctrl-C: broker, ClickHouse, gateway, worker, dashboard, alerts."""
+    from tidegate_infra.up import up as run_up  # noqa: PLC0415 - only this command needs it
+
+    asyncio.run(run_up(load(), _console()))
+
+
+@app.command()
+def migrate() -> None:
+    """Create the topics that the broker lacks and apply the migrations that ClickHouse lacks."""
+    from tidegate_infra.keys import ensure_keys  # noqa: PLC0415 - only this command needs it
+    from tidegate_infra.provision import provide_tables, provide_topics  # noqa: PLC0415 - same
+    from tidegate_infra.runtime import addresses  # noqa: PLC0415 - same
+
+    settings = load()
+    where = addresses(settings)
+    provide_topics(settings, where)
+    applied = provide_tables(where, ensure_keys(settings))
+    typer.echo("applied " + ", ".join(applied) if applied else "nothing to apply: the tables are current")
+
+
+@app.command()
+def settings() -> None:
+    """Show every setting of this home, secrets aside."""
+    current = load()
+    for name, field in Settings.model_fields.items():
+        value = getattr(current, name)
+        typer.echo(f"{name} = {'(hidden)' if value is not None and not field.repr else value}")
+
+
+def _service_command(name: str, what: str) -> None:
+    def run() -> None:
+        from tidegate_infra.services import run_service  # noqa: PLC0415 - rooms load only where they run
+
+        run_service(load(), name)
+
+    app.command(name, help=f"Run {what} alone, until Ctrl-C.")(run)
+
+
+for _name, _what in (
+    ("broker", "the embedded Kafka broker"),
+    ("clickhouse", "the embedded ClickHouse"),
+    ("gateway", "the HTTP gateway"),
+    ("worker", "the Faust worker"),
+    ("dashboard", "the dashboard"),
+    ("alerts", "the alert evaluator"),
+):
+    _service_command(_name, _what)
+
+
+def _console() -> Callable[[str], None]:
+    """Lines with the seconds since the start; plain ones where there is nothing to time."""
+    began = time.monotonic()
+
+    def say(line: str) -> None:
+        stamp = f"{time.monotonic() - began:6.1f} s  " if line and not line.startswith((" ", "First", "Ctrl-C")) else ""
+        sys.stdout.write(f"{stamp}{line}\n")
+        sys.stdout.flush()
+
+    return say

@@ -1,0 +1,47 @@
+"""What the supervisor tells Prometheus and /healthz about the services."""
+
+from collections.abc import Iterator, Mapping
+
+from prometheus_client import CollectorRegistry
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+
+from tidegate_infra.probe_server import Health
+from tidegate_infra.processes import pss_bytes
+from tidegate_infra.supervisor import ServiceState
+
+__all__ = ["ServiceCollector", "health", "registry"]
+
+
+class ServiceCollector:
+    """Reads the states when it is asked; memory is measured then, too."""
+
+    def __init__(self, states: Mapping[str, ServiceState]) -> None:
+        self._states = states
+
+    def collect(self) -> Iterator[Metric]:
+        """Make the metrics of all services."""
+        up = GaugeMetricFamily("tidegate_service_up", "Whether the service does its work.", labels=["service"])
+        restarts = CounterMetricFamily("tidegate_service_restarts", "Starts again after a crash.", labels=["service"])
+        memory = GaugeMetricFamily(
+            "tidegate_service_pss_bytes", "Proportional memory of the service's processes.", labels=["service"]
+        )
+        for name, state in self._states.items():
+            up.add_metric([name], float(state.ready))
+            restarts.add_metric([name], float(state.restarts))
+            memory.add_metric([name], float(pss_bytes(state.pid) if state.pid else 0))
+        yield from (up, restarts, memory)
+
+
+def registry(states: Mapping[str, ServiceState]) -> CollectorRegistry:
+    """Make a registry of the supervisor's metrics."""
+    made = CollectorRegistry()
+    made.register(ServiceCollector(states))
+    return made
+
+
+def health(states: Mapping[str, ServiceState]) -> Health:
+    """All is well when every service does its work."""
+    detail = {
+        name: {"ready": state.ready, "pid": state.pid, "restarts": state.restarts} for name, state in states.items()
+    }
+    return Health(all(state.ready for state in states.values()), {"services": detail})

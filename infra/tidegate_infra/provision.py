@@ -1,0 +1,59 @@
+"""Give a broker Tidegate's topics and a ClickHouse its tables; wait for either as long as it takes."""
+
+import logging
+import time
+from collections.abc import Callable
+from threading import Thread
+
+from tidegate_infra.errors import UnavailableError
+from tidegate_infra.keys import Keys
+from tidegate_infra.runtime import Addresses
+from tidegate_infra.settings import Settings
+
+__all__ = ["provide_tables", "provide_topics", "provide_topics_meanwhile"]
+
+log = logging.getLogger(__name__)
+
+_REMIND_SECONDS = 10.0
+
+
+def provide_topics(settings: Settings, where: Addresses) -> None:
+    """Wait for the broker and create the topics that it lacks; safe to repeat. Blocks."""
+    from tidegate_infra.broker import topics  # noqa: PLC0415 - loads librdkafka
+
+    wanted = topics.tidegate_topics(settings.partitions, settings.raw_retention_hours, settings.clean_retention_days)
+    _until_available("the broker", where.brokers, lambda: topics.wait_for_broker(where.brokers, _REMIND_SECONDS))
+    for name in topics.create_topics(where.brokers, wanted):
+        log.info("created topic %s", name)
+
+
+def provide_topics_meanwhile(settings: Settings, where: Addresses) -> Thread:
+    """As `provide_topics`, beside whatever else this process does."""
+    thread = Thread(target=provide_topics, args=(settings, where), name="topics", daemon=True)
+    thread.start()
+    return thread
+
+
+def provide_tables(where: Addresses, keys: Keys) -> list[str]:
+    """Wait for ClickHouse and apply the migrations that it lacks; returns their names. Blocks."""
+    from tidegate_sinks import clickhouse, migrate  # noqa: PLC0415 - loads the client
+
+    client = clickhouse.wait_for(clickhouse.Address(where.clickhouse_url, "writer", keys.clickhouse_password))
+    try:
+        return [f"{migration.number:04}_{migration.name}" for migration in migrate.apply(client)]
+    finally:
+        client.close()
+
+
+def _until_available(what: str, address: str, attempt: Callable[[], None]) -> None:
+    began, waited = time.monotonic(), False
+    while True:
+        try:
+            attempt()
+        except UnavailableError:
+            waited = True
+            log.warning("waiting for %s at %s, %.0f s so far", what, address, time.monotonic() - began)
+        else:
+            if waited:
+                log.info("%s answers at %s", what, address)
+            return

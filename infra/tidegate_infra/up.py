@@ -1,0 +1,161 @@
+"""`tidegate up`: the whole stack in one process tree."""
+
+import asyncio
+import signal
+import sys
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from tidegate_infra import metrics, ports
+from tidegate_infra.broker.jars import cached_jars, ensure_jars
+from tidegate_infra.home import hold, prepare_home, write_fact
+from tidegate_infra.keys import Keys, ensure_keys
+from tidegate_infra.probe_server import ProbeServer
+from tidegate_infra.probes import answers_http, answers_tcp
+from tidegate_infra.runtime import Addresses, addresses, child_environment, embedded_services
+from tidegate_infra.settings import Settings
+from tidegate_infra.supervisor import Service, Supervisor
+
+__all__ = ["RunningStack", "running_stack", "up"]
+
+Say = Callable[[str], None]
+
+_STAGES = {"broker": 0, "clickhouse": 1, "worker": 2, "gateway": 3, "dashboard": 4, "alerts": 4}
+_STOP_SECONDS = {"worker": 20.0}
+_HEALTH_PATHS = {"clickhouse": "/ping"}
+
+
+class RunningStack:
+    """A stack that is being run by this process."""
+
+    def __init__(self, settings: Settings, where: Addresses, keys: Keys, supervisor: Supervisor) -> None:
+        self.settings, self.where, self.keys, self.supervisor = settings, where, keys, supervisor
+        self.ready = asyncio.Event()
+        """Set once every service does its work."""
+
+    def service_pids(self) -> dict[str, int]:
+        """Process ids of the services that run now."""
+        return {name: state.pid for name, state in self.supervisor.states.items() if state.pid is not None}
+
+
+@asynccontextmanager
+async def running_stack(settings: Settings, say: Say) -> AsyncIterator[RunningStack]:
+    """Run a stack for as long as the block; enter it before everything is ready, leave it when all has ended.
+
+    Raises HomeInUseError, PortInUseError, JavaNotFoundError, JarsUnavailableError before anything is started.
+    """
+    prepare_home(settings)
+    with hold(settings):
+        services = embedded_services(settings)
+        if "broker" in services and cached_jars(settings.cache) is None:
+            await asyncio.to_thread(ensure_jars, settings.cache, say)
+        claims = ports.PortClaims(settings.cache)
+        named = [*services, "supervisor", *(["controller"] if "broker" in services else [])]
+        chosen = ports.resolve(settings, named, claims)
+        where, keys = addresses(settings, chosen), ensure_keys(settings)
+        supervisor = Supervisor([_service(settings, name, chosen) for name in services], settings.logs_dir, say)
+        stack = RunningStack(settings, where, keys, supervisor)
+        probes = ProbeServer(
+            "127.0.0.1",
+            chosen["supervisor"],
+            lambda: metrics.health(supervisor.states),
+            metrics.registry(supervisor.states),
+        )
+        running = asyncio.create_task(supervisor.run(stack.ready.set))
+        try:
+            yield stack
+        finally:
+            supervisor.stop()
+            await running
+            probes.close()
+            claims.release()
+
+
+async def up(settings: Settings, say: Say) -> None:
+    """Run the stack until SIGINT or SIGTERM; a second one kills what doesn't stop."""
+    began, asked = time.monotonic(), asyncio.Event()
+    say(f"starting Tidegate in {settings.home}")
+    async with running_stack(settings, say) as stack:
+        stop_on_signals(asked, stack.supervisor)
+        ready = asyncio.create_task(stack.ready.wait())
+        stopping = asyncio.create_task(asked.wait())
+        await asyncio.wait([ready, stopping], return_when=asyncio.FIRST_COMPLETED)
+        if not asked.is_set():
+            write_fact(settings, "stack", stack_fact(stack))
+            say(f"ready in {time.monotonic() - began:.1f} s")
+            for line in first_steps(stack):
+                say(line)
+        await stopping
+        ready.cancel()
+        say("stopping")
+    say("stopped; everything is kept in " + str(settings.home))
+
+
+def stop_on_signals(asked: asyncio.Event, supervisor: Supervisor) -> None:
+    """Set `asked` at the first SIGINT or SIGTERM, kill the services at the next."""
+
+    def asked_to_stop() -> None:
+        if asked.is_set():
+            supervisor.stop()
+        asked.set()
+
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, asked_to_stop)
+
+
+def stack_fact(stack: RunningStack) -> dict[str, object]:
+    """What run/stack.json says about a ready stack."""
+    where = stack.where
+    return {
+        "brokers": where.brokers,
+        "clickhouse_url": where.clickhouse_url,
+        "gateway_url": where.gateway_url,
+        "dashboard_url": where.dashboard_url,
+        "supervisor_url": where.supervisor_url,
+        "pids": stack.service_pids(),
+    }
+
+
+def first_steps(stack: RunningStack) -> Sequence[str]:
+    """Addresses, and what to do with them."""
+    where, key = stack.where, stack.keys.write_key
+    return (
+        "",
+        f"  dashboard   {where.dashboard_url}",
+        f"  gateway     {where.gateway_url}    write key {key}",
+        f"  ClickHouse  {where.clickhouse_url}    no password needed to read",
+        f"  Kafka       {where.brokers}",
+        f"  logs        {stack.settings.logs_dir}",
+        "",
+        f"First steps: open {where.dashboard_url}/start for keys and a snippet for your client, or send one event:",
+        f"  curl -u {key}: {where.gateway_url}/v1/track -H 'content-type: application/json' \\",
+        """       -d '{"event": "first_event", "anonymousId": "me", "properties": {"feature": "curl"}}'""",
+        f"  curl {where.clickhouse_url} -d 'SELECT name, occurred_at FROM analytics.events FORMAT PrettyCompact'",  # noqa: S608 - shown, not run
+        "Ctrl-C stops everything; `tidegate doctor` says what is wrong if something is.",
+        "",
+    )
+
+
+def _service(settings: Settings, name: str, chosen: dict[str, int]) -> Service:
+    host = "127.0.0.1"
+    ready = (
+        answers_tcp(host, chosen[name])
+        if name == "broker"
+        else answers_http(host, chosen[name], _HEALTH_PATHS.get(name, "/healthz"))
+    )
+    return Service(
+        name,
+        [sys.executable, "-m", "tidegate_infra", name],
+        stage=_STAGES[name],
+        environment=child_environment(settings, chosen),
+        ready=ready,
+        stop_seconds=_STOP_SECONDS.get(name, 10.0),
+    )
+
+
+def logs_of(settings: Settings) -> list[Path]:
+    """Log files of the home's services."""
+    return sorted(settings.logs_dir.glob("*.log"))
