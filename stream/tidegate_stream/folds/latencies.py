@@ -34,7 +34,7 @@ class Latencies(TumblingFold):
     cap_within: ClassVar[tuple[str, ...]] = ("operation",)
     values: ClassVar[Mapping[str, pl.DataType]] = {
         "count": pl.Int64(),
-        "sum_nanos": pl.Int64(),
+        "sum_scaled": pl.Int64(),
         "min_seconds": pl.Float64(),
         "max_seconds": pl.Float64(),
         "buckets": BUCKETS,
@@ -49,7 +49,7 @@ class Latencies(TumblingFold):
         seconds = pl.col("duration_seconds").fill_nan(0.0).fill_null(0.0).clip(0.0, MAX_SECONDS)
         return events.with_columns(
             weight().alias("count"),
-            seconds_sum().alias("sum_nanos"),
+            seconds_sum().alias("sum_scaled"),
             seconds.alias("min_seconds"),
             seconds.alias("max_seconds"),
             pl.concat_list(bucket(seconds)).alias("buckets"),
@@ -58,7 +58,7 @@ class Latencies(TumblingFold):
 
     def aggregates(self) -> list[pl.Expr]:
         """Everything but the sketch."""
-        sums = [pl.col("count").sum(), pl.col("sum_nanos").sum()]
+        sums = [pl.col("count").sum(), pl.col("sum_scaled").sum()]
         return [*sums, pl.col("min_seconds").min(), pl.col("max_seconds").max()]
 
     def reduce(self, rows: pl.DataFrame) -> pl.DataFrame:
@@ -70,7 +70,7 @@ class Latencies(TumblingFold):
         """Counts as numbers of events, times in seconds."""
         return [
             counted("count"),
-            (pl.col("sum_nanos") / SECONDS_SCALE).alias("sum_seconds"),
+            (pl.col("sum_scaled") / SECONDS_SCALE).alias("sum_seconds"),
             pl.col("min_seconds"),
             pl.col("max_seconds"),
             pl.col("buckets"),

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import polars as pl
 
 from tidegate_stream.folds import points
-from tidegate_stream.folds.points import COUNT, INCREASE, NANOS, POINT, SUM, amount, nanos, whole
+from tidegate_stream.folds.points import COUNT, FRACTIONS, INCREASE, POINT, SUM, amount, fraction, whole
 from tidegate_stream.folds.tumbling import DEFAULT_LATENESS_SECONDS, MICROS, OTHER
 from tidegate_stream.folds.weight import COUNT_SCALE
 from tidegate_stream.windows import assign, closed
@@ -44,7 +44,7 @@ class Metrics:
             "incarnation": pl.Int64(),
             **dict.fromkeys(["project", *SERIES, "stream"], pl.String()),
             "component": pl.Int32(),
-            **dict.fromkeys(["whole", "nanos", "count"], pl.Int64()),
+            **dict.fromkeys(["whole", "fraction", "count"], pl.Int64()),
             **dict.fromkeys(["min", "max", "last"], pl.Float64()),
             **dict.fromkeys(["last_at", "last_offset"], pl.Int64()),
             **dict.fromkeys(["head", "assumed", "tail"], pl.Float64()),
@@ -68,7 +68,9 @@ class Metrics:
         streams = self._streams(parts.filter(cumulative))
         grown = streams.with_columns(pl.col("assumed").alias("total"), pl.lit("").alias("stream"))
         windows = pl.concat([parts.filter(~cumulative.fill_null(value=False)), grown.select(parts.columns)])
-        amounts = windows.with_columns(whole(pl.col("total")).alias("whole"), nanos(pl.col("total")).alias("nanos"))
+        amounts = windows.with_columns(
+            whole(pl.col("total")).alias("whole"), fraction(pl.col("total")).alias("fraction")
+        )
         stream_rows = streams.with_columns(pl.lit(NO_WINDOW).alias("window_start"), pl.lit(0).alias("incarnation"))
         lifted = [self._conform(frame) for frame in (_point_rows(prepared), amounts, stream_rows)]
         return self.merge(lifted), watermark
@@ -89,7 +91,7 @@ class Metrics:
 
     def _conform(self, frame: pl.DataFrame) -> pl.DataFrame:
         """The state's columns; those that a row hasn't are null, amounts 0."""
-        zero = {"whole", "nanos"}
+        zero = {"whole", "fraction"}
 
         def column(name: str, dtype: pl.DataType) -> pl.Expr:
             if name not in frame.columns:
@@ -116,7 +118,7 @@ class Metrics:
         grown = points.growth(pl.col("_tail"))
         corrections = before.with_columns(
             (whole(grown) - whole(pl.col("assumed"))).alias("whole"),
-            (nanos(grown) - nanos(pl.col("assumed"))).alias("nanos"),
+            (fraction(grown) - fraction(pl.col("assumed"))).alias("fraction"),
             pl.col("head_window").alias("window_start"),
             pl.col("head_incarnation").alias("incarnation"),
             pl.lit("").alias("stream"),
@@ -126,7 +128,7 @@ class Metrics:
         )
         heads = ["head", "assumed", "head_window", "head_incarnation", "head_mark"]
         joined = ordered.group_by(self.keys, maintain_order=True).agg(
-            *(pl.col(name).first() for name in (*heads, "whole", "nanos", "count", "min", "max", "last", "last_at")),
+            *(pl.col(name).first() for name in (*heads, "whole", "fraction", "count", "min", "max", "last", "last_at")),
             *(pl.col(name).last() for name in ("tail", "tail_mark", "last_offset")),
             pl.col("first_offset").first(),
             pl.lit(0, pl.UInt32).alias("revision"),
@@ -137,7 +139,7 @@ class Metrics:
         """Window rows, one a key."""
         latest = ("last_at", "last_offset")
         added = windows.group_by(self.keys).agg(
-            *(pl.col(name).sum() for name in ("whole", "nanos", "count")),
+            *(pl.col(name).sum() for name in ("whole", "fraction", "count")),
             pl.col("min").min(),
             pl.col("max").max(),
             *(pl.col(name).sort_by(*latest, nulls_last=False).last() for name in ("last", *latest)),
@@ -146,9 +148,9 @@ class Metrics:
         )
         missing = {name: dtype for name, dtype in self.schema.items() if name not in added.columns}
         empty = [pl.lit(None, dtype).alias(name) for name, dtype in missing.items()]
-        carry = pl.col("nanos").floordiv(NANOS)
+        carry = pl.col("fraction").floordiv(FRACTIONS)
         return added.with_columns(
-            *empty, (pl.col("whole") + carry).alias("whole"), (pl.col("nanos") - carry * NANOS).alias("nanos")
+            *empty, (pl.col("whole") + carry).alias("whole"), (pl.col("fraction") - carry * FRACTIONS).alias("fraction")
         ).select(list(self.schema))
 
     def cap(self, rows: pl.DataFrame) -> pl.DataFrame:
@@ -214,7 +216,7 @@ def _point_rows(prepared: pl.DataFrame) -> pl.DataFrame:
     return prepared.with_columns(
         pl.lit(POINT, pl.Int32).alias("component"),
         whole(weighted).alias("whole"),
-        nanos(weighted).alias("nanos"),
+        fraction(weighted).alias("fraction"),
         points.count_micros().alias("count"),
         *(value.alias(name) for name in ("min", "max", "last")),
         pl.col("occurred_at").cast(pl.Int64).alias("last_at"),

@@ -15,7 +15,7 @@ import polars as pl
 from tidegate_stream.folds.sketch import GAMMA, bucket
 from tidegate_stream.folds.weight import COUNT_SCALE, MAX_WEIGHT
 
-NANOS = 1_000_000_000
+FRACTIONS = 1 << 30
 MAX_VALUE = 1e15
 """Larger amounts are added as this one; extremes and last values are as sent."""
 
@@ -40,15 +40,15 @@ def whole(amount: pl.Expr) -> pl.Expr:
     return amount.fill_nan(0.0).clip(-MAX_VALUE, MAX_VALUE).floor().cast(pl.Int64)
 
 
-def nanos(amount: pl.Expr) -> pl.Expr:
-    """The rest of an amount in billionths (Int64)."""
+def fraction(amount: pl.Expr) -> pl.Expr:
+    """The rest of an amount in 2^-30 (Int64)."""
     bounded = amount.fill_nan(0.0).clip(-MAX_VALUE, MAX_VALUE)
-    return ((bounded - bounded.floor()) * NANOS).round().cast(pl.Int64)
+    return ((bounded - bounded.floor()) * FRACTIONS).round().cast(pl.Int64)
 
 
 def amount() -> pl.Expr:
-    """The amount that `whole` and `nanos` hold (Float64)."""
-    return pl.col("whole").cast(pl.Float64) + pl.col("nanos") / NANOS
+    """The amount that `whole` and `fraction` hold (Float64)."""
+    return pl.col("whole").cast(pl.Float64) + pl.col("fraction") / FRACTIONS
 
 
 def components(points: pl.DataFrame) -> pl.DataFrame:
@@ -83,7 +83,7 @@ def _buckets(histograms: pl.DataFrame) -> pl.DataFrame:
     ).explode("low", "high", "total")
     low, high = pl.col("low").fill_nan(None).clip(0.0), pl.col("high").fill_nan(None).clip(0.0)
     middle = (
-        pl.when(high.is_null()).then(low * GAMMA).when(low > 0).then((low * high).sqrt()).otherwise(high / 2)
+        pl.when(high.is_null()).then(low * GAMMA).when(low > 0).then((low * high).sqrt()).otherwise(high * 0.5)
     ).fill_null(0.0)
     mapped = each.with_columns(bucket(middle).alias("component"), pl.col("total").cast(pl.Float64).fill_null(0.0))
     return mapped.drop("low", "high")
@@ -119,5 +119,5 @@ def growth(previous_tail: pl.Expr) -> pl.Expr:
 
 
 def count_micros() -> pl.Expr:
-    """A point's weight in millionths."""
+    """A point's weight in 2^-24."""
     return (rate_weight() * COUNT_SCALE).round().cast(pl.Int64)
