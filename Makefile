@@ -49,6 +49,7 @@ clean: ## Remove what the commands above made in this folder
 .venv/.synced: uv.lock pyproject.toml $(UV)
 	@echo "installing the locked dependencies into .venv"
 	@$(UV) sync --frozen --all-extras --python $(UV_HOME)/bin/python
+	@$(RUN) tidegate install
 	@touch $@
 
 $(UV):

@@ -40,6 +40,14 @@ def up() -> None:
 
 
 @app.command()
+def install() -> None:
+    """Fetch what the embedded stack needs, so that starting it needs no network; does nothing the second time."""
+    from tidegate_infra.broker.aot import ensure_archive  # noqa: PLC0415 - only this command needs it
+
+    ensure_archive(load().cache, _console())
+
+
+@app.command()
 def migrate() -> None:
     """Create the topics that the broker lacks and apply the migrations that ClickHouse lacks."""
     from tidegate_infra.keys import ensure_keys  # noqa: PLC0415 - only this command needs it

@@ -9,7 +9,8 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from tidegate_infra import metrics, ports
-from tidegate_infra.broker.jars import cached_jars, ensure_jars
+from tidegate_infra.broker.prepare import is_installed
+from tidegate_infra.errors import BrokerError
 from tidegate_infra.home import hold, prepare_home, write_fact
 from tidegate_infra.keys import Keys, ensure_keys
 from tidegate_infra.probe_server import ProbeServer
@@ -49,8 +50,8 @@ async def running_stack(settings: Settings, say: Say) -> AsyncIterator[RunningSt
     prepare_home(settings)
     with hold(settings):
         services = embedded_services(settings)
-        if "broker" in services and cached_jars(settings.cache) is None:
-            await asyncio.to_thread(ensure_jars, settings.cache, say)
+        if "broker" in services and not is_installed(settings.cache):
+            await asyncio.to_thread(_install, settings, say)
         claims = ports.PortClaims(settings.cache)
         named = [*services, "supervisor", *(["controller"] if "broker" in services else [])]
         chosen = ports.resolve(settings, named, claims)
@@ -137,6 +138,15 @@ def first_steps(stack: RunningStack) -> Sequence[str]:
         "Ctrl-C stops everything; `tidegate doctor` says what is wrong if something is.",
         "",
     )
+
+
+def _install(settings: Settings, say: Say) -> None:
+    from tidegate_infra.broker.aot import ensure_archive  # noqa: PLC0415 - loads librdkafka, once a machine
+
+    try:
+        ensure_archive(settings.cache, say)
+    except BrokerError as error:
+        say(f"{error}; going on without the archive, which only makes starting quicker")
 
 
 def _service(settings: Settings, name: str, chosen: dict[str, int]) -> Service:

@@ -6,12 +6,12 @@ import uuid
 from dataclasses import dataclass
 from pathlib import Path
 
-from tidegate_infra.broker.jars import Progress, ensure_jars
+from tidegate_infra.broker.jars import Progress, cached_jars, ensure_jars
 from tidegate_infra.broker.java import Java, find_java
 from tidegate_infra.broker.properties import BrokerAddress, server_properties
 from tidegate_infra.errors import BrokerError
 
-__all__ = ["BrokerCommand", "prepare"]
+__all__ = ["BrokerCommand", "archive_path", "is_installed", "prepare"]
 
 _JVM = ("-Xms48m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xss512k", "-XX:MaxMetaspaceSize=128m")
 _LOGGING = (
@@ -47,13 +47,33 @@ def prepare(
     return BrokerCommand((*_java(java, jars, heap_mb), "kafka.Kafka", str(config)), address, home)
 
 
+def is_installed(cache: Path) -> bool:
+    """Whether jars and class archive are there, so that a start is quick and needs no network."""
+    jars = cached_jars(cache)
+    return jars is not None and archive_path(find_java(), jars).exists()
+
+
+def archive_path(java: Java, jars: Path) -> Path:
+    """Where the class archive of this Java and these jars is, if one was trained."""
+    return jars.with_name(f"{jars.name}-java-{java.version}.aot")
+
+
 def _java(java: Java, jars: Path, heap_mb: int) -> tuple[str, ...]:
-    return (str(java.executable), f"-Xmx{heap_mb}m", *_JVM, *_LOGGING, "-cp", f"{jars}/*")
+    archive = archive_path(java, jars)
+    trained = (f"-XX:AOTCache={archive}",) if archive.exists() else ()
+    return (str(java.executable), *trained, f"-Xmx{heap_mb}m", *_JVM, *_LOGGING, "-cp", f"{jars}/*")
 
 
 def _format(java: Java, jars: Path, config: Path) -> None:
     cluster_id = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
-    argv = [*_java(java, jars, 128), "kafka.tools.StorageTool", "format", f"--cluster-id={cluster_id}", "-c", str(config)]
+    argv = [
+        *_java(java, jars, 128),
+        "kafka.tools.StorageTool",
+        "format",
+        f"--cluster-id={cluster_id}",
+        "-c",
+        str(config),
+    ]
     done = subprocess.run(argv, capture_output=True, text=True, check=False)  # noqa: S603 - our own arguments
     if done.returncode != 0:
         raise BrokerError(f"formatting the broker's storage failed: {(done.stderr or done.stdout).strip()[-2000:]}")

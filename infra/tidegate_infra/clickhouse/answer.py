@@ -41,7 +41,7 @@ class Answers:
     def __init__(self, engine: Engine, name: str) -> None:
         self._engine, self._name = engine, name
 
-    async def whole(  # noqa: PLR0913 - each is a part of an HTTP answer
+    async def whole(
         self,
         call: Call,
         status: int,
