@@ -5,13 +5,33 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 from itertools import pairwise
 from typing import Any
 
 from tidegate_schemas.canonical import is_json_array, is_json_object
 from tidegate_schemas.reasons import Reason
+from tidegate_schemas.subjects import (
+    KINDS,
+    REQUIRED,
+    SOURCE_OFFSET,
+    dead_letter_schema,
+    outcome_schema,
+    raw_schema,
+)
 
-__all__ = ["BOUNDS", "UUID_PATTERN", "Between", "Bound", "JsonText", "OneOf", "Uuid", "broken_bound", "micros"]
+__all__ = [
+    "BOUNDS",
+    "UUID_PATTERN",
+    "Between",
+    "Bound",
+    "JsonText",
+    "OneOf",
+    "Uuid",
+    "broken_bound",
+    "micros",
+    "never_null",
+]
 
 UUID_PATTERN = r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$"
 _UUID = re.compile(UUID_PATTERN.removesuffix("$") + r"\Z", re.ASCII)
@@ -131,12 +151,24 @@ BOUNDS: Mapping[str, Bound] = {
 """Bound of each field that has one, by its name in whatever subject it appears."""
 
 
+@cache
+def never_null() -> frozenset[str]:
+    """Fields that no default can stand in for: null, which every field of a clean schema allows, breaks them."""
+    schemas = [*(raw_schema(kind) for kind in KINDS), dead_letter_schema(), outcome_schema()]
+    return frozenset(
+        {SOURCE_OFFSET, *(item.name for one in schemas for item in one.fields if item.default is REQUIRED)}
+    )
+
+
 def broken_bound(record: Mapping[str, Any]) -> tuple[Reason, str] | None:
     """Find the first field, in the record's order, whose value breaks its bound: reason and detail, never the value.
 
-    A null breaks nothing: whether it may be is the schema's business.
+    A null breaks only what `never_null` names.
     """
+    required = never_null()
     for name, value in record.items():
+        if value is None and name in required:
+            return Reason.MISSING_FIELD, f"field {name}: must not be null"
         bound = BOUNDS.get(name)
         if bound is not None and value is not None and not bound.holds(micros(value)):
             return bound.reason, f"field {name}: {bound.text}"

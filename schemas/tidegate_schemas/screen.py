@@ -5,7 +5,17 @@ from typing import Any
 
 import polars as pl
 
-from tidegate_schemas.bounds import BOUNDS, UUID_PATTERN, Between, Bound, JsonText, OneOf, Uuid, broken_bound
+from tidegate_schemas.bounds import (
+    BOUNDS,
+    UUID_PATTERN,
+    Between,
+    Bound,
+    JsonText,
+    OneOf,
+    Uuid,
+    broken_bound,
+    never_null,
+)
 from tidegate_schemas.canonical import PERHAPS_INFINITE, is_json
 from tidegate_schemas.reasons import Reason
 from tidegate_schemas.subjects import Schema
@@ -31,6 +41,12 @@ def validate(frame: pl.DataFrame, schema: Schema) -> list[BadRecord]:
     broken = [_column_mask(frame[name], BOUNDS[name]).alias(name) for name in names]
     if "bucket_counts" in schema.names and frame.height:
         broken.append(frame.select(_buckets().fill_null(value=True).alias("bucket_counts")).to_series())
+    required = never_null()
+    broken.extend(
+        frame[item.name].is_null().alias(f"{item.name} is null")
+        for item in schema.fields
+        if item.name in required and frame[item.name].null_count()
+    )
     if not broken:
         return []
     masks = pl.DataFrame(broken)
