@@ -26,7 +26,8 @@ from tidegate_dashboards.poller import Poller
 from tidegate_dashboards.ranges import time_range
 from tidegate_dashboards.reader import Reader
 from tidegate_dashboards.settings import DashboardSettings
-from tidegate_dashboards.web.layout import BRAND, THEME_COOKIE, head
+from tidegate_dashboards.web.layout import THEME_COOKIE, head
+from tidegate_dashboards.web.marks import FAVICON
 from tidegate_dashboards.web.overview import overview
 from tidegate_dashboards.web.palette import palette
 from tidegate_dashboards.web.start import start
@@ -35,11 +36,6 @@ __all__ = ["DashboardSettings", "create_app", "run"]
 
 MESSAGES_KEPT = 60
 """Messages that a page may miss and still catch up with; each holds some kilobytes of chart data."""
-FAVICON = (
-    BRAND.replace("<svg ", '<svg xmlns="http://www.w3.org/2000/svg" ')
-    .replace("var(--accent)", "#14a89a")
-    .replace("var(--accent-ink)", "#ffffff")
-)
 
 
 def create_app(settings: DashboardSettings, clock: Clock | None = None) -> FastAPI:

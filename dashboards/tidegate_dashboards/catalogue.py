@@ -30,7 +30,7 @@ class Query:
     """ClickHouse type by parameter name."""
 
     def arguments(self, values: Mapping[str, str]) -> dict[str, str]:
-        """The HTTP arguments `param_<name>` for the parameters that this query has. Raises KeyError for a missing one."""
+        """HTTP arguments `param_<name>` for the parameters that this query has. Raises KeyError for a missing one."""
         return {f"param_{name}": values[name] for name in self.parameters}
 
 

@@ -54,10 +54,10 @@ def duration(seconds: float | None) -> str:
 
 
 def byte_size(size: float | None) -> str:
-    """52428800 → `50 MiB`; None → `–`."""
+    """52400000 → `52.4 MB`; None → `–`."""
     if size is None or math.isnan(size):
         return NOTHING
-    for unit, name in ((2**40, "TiB"), (2**30, "GiB"), (2**20, "MiB"), (2**10, "KiB")):
+    for unit, name in ((1e12, "TB"), (1e9, "GB"), (1e6, "MB"), (1e3, "kB")):
         if abs(size) >= unit:
             return f"{_digits(size / unit)} {name}"
     return f"{size:.0f} B"

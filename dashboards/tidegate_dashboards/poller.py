@@ -13,7 +13,7 @@ from datetime import datetime
 
 from tidegate_dashboards.catalogue import Query
 from tidegate_dashboards.clock import Clock
-from tidegate_dashboards.errors import ClickHouseAwayError, NotMigratedError, QueryError
+from tidegate_dashboards.errors import ClickHouseAwayError, DashboardError, NotMigratedError, QueryError
 from tidegate_dashboards.metrics import DashboardMetrics
 from tidegate_dashboards.ranges import Span, TimeRange
 from tidegate_dashboards.reader import Reader, Rows
@@ -151,7 +151,7 @@ class Poller:
         async with self._gate:
             return await self._reader.rows(query, values)
 
-    def _trouble_of(self, error: Exception, now: datetime) -> Trouble:
+    def _trouble_of(self, error: DashboardError, now: datetime) -> Trouble:
         kind = {ClickHouseAwayError: "away", NotMigratedError: "empty"}.get(type(error), "query")
         self._metrics.failures.labels(kind).inc()
         if self._trouble is not None and self._trouble.kind == kind:
@@ -162,7 +162,7 @@ class Poller:
     def _tell(self, listener: Listener, snapshot: Snapshot) -> None:
         try:
             listener(snapshot)
-        except Exception:  # noqa: BLE001 - one broken page must not end the poller of all the others
+        except Exception:  # one broken page must not end the poller of all the others
             log.exception("a page could not show its numbers")
 
     async def _rest(self, seconds: float) -> None:

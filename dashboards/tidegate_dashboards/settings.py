@@ -20,6 +20,8 @@ class DashboardSettings:
     """Where applications send events: shown on the onboarding page, never called from here."""
     write_key: str = "tidegate"
     """Public write key of the default project: shown on the onboarding page."""
+    brokers: str = "127.0.0.1:9092"
+    """Kafka for the Tidegate SDK: shown on the onboarding page, never connected to from here."""
     project: str = "default"
     """Project id that the pages open with, as in the column `project`."""
     project_number: int = 1

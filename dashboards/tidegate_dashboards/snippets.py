@@ -28,12 +28,12 @@ def dsn(settings: DashboardSettings) -> str:
     return f"{parts.scheme}://{settings.write_key}@{parts.netloc}{parts.path.rstrip('/')}/{settings.project_number}"
 
 
-def snippets(settings: DashboardSettings, brokers: str = "127.0.0.1:9092") -> list[Snippet]:
+def snippets(settings: DashboardSettings) -> list[Snippet]:
     """All snippets, the shortest way first."""
     url, key = settings.gateway_url.rstrip("/"), settings.write_key
     return [
         Snippet("curl", "curl", "Nothing to install.", _text(_curl(url, key))),
-        Snippet("tidegate", "Tidegate SDK", "pip install tidegate", _text(_sdk(settings.project, brokers))),
+        Snippet("tidegate", "Tidegate SDK", "pip install tidegate", _text(_sdk(settings.project, settings.brokers))),
         Snippet("segment", "Segment", "pip install segment-analytics-python", _text(_segment(url, key))),
         Snippet("sentry", "Sentry", "pip install sentry-sdk", _text(_sentry(dsn(settings)))),
         Snippet(

@@ -1,6 +1,6 @@
 -- Sessions by the time they started in, with their median length in seconds.
 SELECT
-    toStartOfInterval(started_at, toIntervalSecond({step:UInt32}), 'UTC') AS time,
+    toStartOfInterval(started_at, toIntervalSecond(greatest({step:UInt32}, 60)), 'UTC') AS time,
     count() AS sessions,
     round(median(duration_seconds), 3) AS median_seconds,
     sum(pageviews) AS pageviews

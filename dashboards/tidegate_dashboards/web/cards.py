@@ -61,7 +61,7 @@ def _active(rows: Rows, snapshot: Snapshot, colours: Palette, _: str) -> Options
 
 
 def _sessions(rows: Rows, snapshot: Snapshot, colours: Palette, _: str) -> Options:
-    found = lines(rows, snapshot.span, lambda row: "Sessions", "sessions", empty=0)
+    found = lines(rows, snapshot.span, lambda row: "Sessions", "sessions", empty=0, least_step=MINUTE)
     return {"xAxis": window(snapshot.span), "series": bars(found, colours.series[1:], stack=None)}
 
 
@@ -154,11 +154,11 @@ SECTIONS: tuple[Section, ...] = (
     Section(
         "Product",
         (
-            Card("active", "Active persons", "Persons with at least one event a day (UTC), 30 days", "daily_active",
+            Card("active", "Active persons", "Persons a day (UTC), 30 days", "daily_active",
                  lambda colours: time_frame(colours, "count", most=4), _active, NO_TRACK, 4),
             Card("sessions", "Sessions", "Sessions by the time they began", "sessions",
                  lambda colours: time_frame(colours, "count", most=4), _sessions, NO_TRACK, 4),
-            Card("agents", "Agents", "Installs and runs on the days (UTC) of the range", "agents",
+            Card("agents", "Agents", "Installs and runs", "agents",
                  lambda colours: category_frame(colours, "count"), _agents,
                  "No agent was installed or run. Give your events a property “agent”.", 4),
         ),

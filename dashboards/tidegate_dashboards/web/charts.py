@@ -13,6 +13,7 @@ __all__ = ["bars", "categories", "category_frame", "curves", "time_frame", "wind
 
 Options = dict[str, Any]
 
+FIT = {"outerBoundsMode": "same", "outerBoundsContain": "axisLabel"}
 FONT = "Inter, ui-sans-serif, system-ui, Roboto, 'Segoe UI', sans-serif"
 
 
@@ -20,7 +21,7 @@ def time_frame(colours: Palette, unit: str, *, most: float | None = None) -> Opt
     """A chart over time. `unit` names a formatter in static/tidegate.js; `most` is the axis' least upper end."""
     axis: Options = {
         **_value_axis(colours, unit),
-        **({":max": f"extent => Math.max(extent.max, {most})"} if most is not None else {}),
+        **({":max": f"extent => extent.max < {most} ? {most} : null"} if most is not None else {}),
     }
     return {
         **_frame(colours, unit),
@@ -141,7 +142,7 @@ def _frame(colours: Palette, unit: str) -> Options:
         "animationDurationUpdate": 300,
         "textStyle": {"fontFamily": FONT, "color": colours.text},
         "aria": {"enabled": True},
-        "grid": {"left": 4, "right": 14, "top": 34, "bottom": 2, "containLabel": True},
+        "grid": {"left": 4, "right": 14, "top": 36, "bottom": 4, **FIT},
         "legend": {
             "type": "scroll",
             "top": 0,

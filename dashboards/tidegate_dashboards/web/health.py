@@ -53,7 +53,7 @@ def _line(row: Row, measured: Row, now: datetime, several: bool, slowest: float)
     name = formats.endpoint(row["method"], row["route"])
     service = f'<span class="service">{escape(row["service"])}</span>' if several else ""
     p95 = measured.get("p95")
-    share = float(p95) / slowest * 100 if slowest and _known(p95) else 0
+    share = float(p95) / slowest * 100 if slowest and p95 else 0
     rate = measured.get("error_rate")
     since = formats.when(row["since"])
     stamp = (

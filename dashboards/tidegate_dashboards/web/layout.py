@@ -9,23 +9,12 @@ from nicegui import ui
 
 from tidegate_dashboards.poller import Trouble
 from tidegate_dashboards.ranges import RANGES, TimeRange
+from tidegate_dashboards.web.marks import BRAND, SUN_AND_MOON
 
-__all__ = ["BRAND", "THEME_COOKIE", "Banner", "address", "head", "html", "top_bar"]
+__all__ = ["THEME_COOKIE", "Banner", "address", "head", "html", "top_bar"]
 
 THEME_COOKIE = "tidegate-theme"
 
-BRAND = (
-    '<svg viewBox="0 0 32 32" fill="none" aria-hidden="true"><rect width="32" height="32" rx="8.5" fill="var(--accent)"/>'
-    '<path d="M8.5 7v18M16 7v9.5M23.5 7v18" stroke="var(--accent-ink)" stroke-width="2.6" stroke-linecap="round"/>'
-    '<path d="M4.5 22.6c2 0 2-1.7 3.9-1.7s1.9 1.7 3.8 1.7 1.9-1.7 3.8-1.7 1.9 1.7 3.8 1.7 1.9-1.7 3.8-1.7 1.9 1.7 3.9 1.7"'
-    ' stroke="var(--accent-ink)" stroke-width="2.6" stroke-linecap="round"/></svg>'
-)
-SUN_AND_MOON = (
-    '<svg class="sun" viewBox="0 0 24 24" fill="none" stroke="currentColor" stroke-width="2" stroke-linecap="round">'
-    '<circle cx="12" cy="12" r="4.2"/><path d="M12 2.5v2M12 19.5v2M4.5 4.5l1.4 1.4M18.1 18.1l1.4 1.4M2.5 12h2M19.5 12h2'
-    'M4.5 19.5l1.4-1.4M18.1 5.9l1.4-1.4"/></svg><svg class="moon" viewBox="0 0 24 24" fill="none" stroke="currentColor" '
-    'stroke-width="2" stroke-linejoin="round"><path d="M20 14.2A8.5 8.5 0 0 1 9.8 4 8.5 8.5 0 1 0 20 14.2z"/></svg>'
-)
 HEAD = """
 <script>
   (() => {
@@ -66,7 +55,8 @@ def head(version: str) -> None:
 def top_bar(path: str, project: str, chosen: TimeRange, *, ranges: bool) -> None:
     """The bar on top of a page."""
     links = "".join(
-        f'<a href="{escape(address(target, project, chosen))}"{" aria-current=page" if target == path else ""}>{name}</a>'
+        f'<a href="{escape(address(target, project, chosen))}"'
+        f"{' aria-current=page' if target == path else ''}>{name}</a>"
         for name, target in PAGES
     )
     picker = "".join(
@@ -80,7 +70,8 @@ def top_bar(path: str, project: str, chosen: TimeRange, *, ranges: bool) -> None
         f'<nav aria-label="Pages">{links}</nav><div class="room"></div>'
         f'<span class="live" data-live data-testid="live" role="status">Connecting</span>'
         + (f'<div class="segments" role="group" aria-label="Time range">{picker}</div>' if ranges else "")
-        + '<button class="icon" type="button" onclick="tidegate.toggleTheme()" aria-label="Switch between light and dark" '
+        + '<button class="icon" type="button" onclick="tidegate.toggleTheme()" '
+        'aria-label="Switch between light and dark" '
         f'title="Light or dark">{SUN_AND_MOON}</button>',
         tag="header",
         classes="top",
@@ -110,10 +101,12 @@ class Banner:
         clickhouse = escape(self._clickhouse)
         if trouble.kind == "away":
             title = f"Waiting for ClickHouse at {clickhouse}"
-            words = f"No answer {since}. Start it with <code>tidegate clickhouse</code>, or wait: numbers come by themselves."
+            words = (
+                f"No answer {since}. Start it with <code>tidegate clickhouse</code>; numbers then come by themselves."
+            )
         elif trouble.kind == "empty":
             title = f"ClickHouse at {clickhouse} has no Tidegate tables yet"
-            words = f"Looking {since}. <code>tidegate worker</code> makes them when it starts; numbers then come by themselves."
+            words = f"Looking {since}. <code>tidegate worker</code> makes them; numbers then come by themselves."
         else:
             title = "A query failed"
             words = f"ClickHouse answered with an error {since}: <code>{escape(trouble.message)}</code>"

@@ -16,6 +16,7 @@ from tidegate_dashboards.reader import Rows
 from tidegate_dashboards.web.cards import SECTIONS, Card
 from tidegate_dashboards.web.health import HEALTH_QUERIES, summary, table
 from tidegate_dashboards.web.layout import Banner, html, top_bar
+from tidegate_dashboards.web.marks import DOWNLOAD
 from tidegate_dashboards.web.palette import Palette
 from tidegate_dashboards.web.tiles import TILE_QUERIES, render, tiles
 from tidegate_dashboards.web.watching import watch
@@ -24,10 +25,6 @@ __all__ = ["OVERVIEW_QUERIES", "overview"]
 
 OVERVIEW_QUERIES = tuple(
     dict.fromkeys((*TILE_QUERIES, *HEALTH_QUERIES, *(card.query for part in SECTIONS for card in part.cards)))
-)
-DOWNLOAD = (
-    '<svg viewBox="0 0 24 24" fill="none" stroke="currentColor" stroke-width="2" stroke-linecap="round" '
-    'stroke-linejoin="round" aria-hidden="true"><path d="M12 4v11m0 0-4.5-4.5M12 15l4.5-4.5M4 19.5h16"/></svg>'
 )
 
 

@@ -13,16 +13,13 @@ from tidegate_dashboards.reader import Rows
 from tidegate_dashboards.settings import DashboardSettings
 from tidegate_dashboards.snippets import Snippet, dsn, snippets
 from tidegate_dashboards.web.layout import Banner, html, top_bar
+from tidegate_dashboards.web.marks import TICK
 from tidegate_dashboards.web.watching import watch
 
 __all__ = ["arrival", "start"]
 
 START_QUERIES = ("first_event",)
 DAY = RANGES[2]
-TICK = (
-    '<svg viewBox="0 0 24 24" fill="none" stroke="currentColor" stroke-width="3" stroke-linecap="round" '
-    'stroke-linejoin="round" aria-hidden="true"><path d="m5 12.5 4.8 4.8L19.5 7.5"/></svg>'
-)
 KINDS = {"track": "product events", "error": "errors", "span": "spans", "metric": "measurements"}
 
 
@@ -31,14 +28,16 @@ def arrival(rows: Rows, snapshot: Snapshot) -> str:
     latest = rows.one()
     if latest is None:
         return (
-            '<div class="arrival" data-testid="waiting"><span class="spinner"></span><div><b>Waiting for your first event…</b>'
+            '<div class="arrival" data-testid="waiting"><span class="spinner"></span><div>'
+            "<b>Waiting for your first event…</b>"
             "<p>Paste a snippet and run it. This note turns by itself, within seconds.</p></div></div>"
         )
     counts = ", ".join(f"{formats.compact(row['events'])} {KINDS[row['kind']]}" for row in rows)
+    name = escape(latest["latest"] or latest["kind"])
     then = formats.ago(formats.when(latest["latest_at"]), snapshot.at)
     return (
         f'<div class="arrival" data-testid="arrived"><span class="tick">{TICK}</span><div><b>Events are coming in</b>'
-        f"<p>Latest: <code>{escape(latest['latest'] or latest['kind'])}</code>, {then}. Within a day: {counts}.</p></div>"
+        f"<p>Latest: <code>{name}</code>, {then}. Within a day: {counts}.</p></div>"
         '<a class="button" href="/">See the overview</a></div>'
     )
 

@@ -14,8 +14,19 @@ from tidegate_dashboards.shape import daily, lines, total
 
 __all__ = ["TILE_QUERIES", "Tile", "render", "sparkline", "tiles"]
 
-TILE_QUERIES = ("daily_active", "monthly_active", "sessions", "requests", "latency", "agents", "resources", "summary")
+TILE_QUERIES = (
+    "daily_active",
+    "monthly_active",
+    "sessions",
+    "requests",
+    "latency",
+    "agents",
+    "agent_runs",
+    "resources",
+    "summary",
+)
 WIDTH, HEIGHT = 120, 32
+MINUTE = 60
 WARN_ERROR_RATE, BAD_ERROR_RATE = 0.01, 0.05
 
 
@@ -77,14 +88,22 @@ def _sessions(snapshot: Snapshot) -> Tile:
     count = total(rows, "sessions")
     lengths = sorted(float(row["median_seconds"] or 0) for row in rows)
     note = f"median {formats.duration(lengths[len(lengths) // 2])}" if lengths else "none began"
-    return Tile("sessions", "Sessions", formats.compact(count), note, _spark(snapshot, "sessions", "sessions", 0))
+    return Tile(
+        "sessions", "Sessions", formats.compact(count), note, _spark(snapshot, "sessions", "sessions", 0, MINUTE)
+    )
 
 
 def _agents(snapshot: Snapshot) -> Tile:
     rows = _rows(snapshot, "agents")
     runs, failures, installs = (total(rows, column) for column in ("ran", "failed", "installed"))
     note = f"{formats.compact(installs)} installs · {formats.compact(failures)} failed runs"
-    return Tile("agent-runs", "Agent runs", formats.compact(runs), note, tuple(float(row["ran"]) for row in rows))
+    return Tile(
+        "agent-runs",
+        "Agent runs",
+        formats.compact(runs),
+        note,
+        tuple(float(row["ran"]) for row in _rows(snapshot, "agent_runs")),
+    )
 
 
 def _requests(snapshot: Snapshot) -> Tile:

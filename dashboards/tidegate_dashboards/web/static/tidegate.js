@@ -27,7 +27,7 @@
     },
     bytes(value) {
       if (missing(value)) return "–";
-      for (const [size, name] of [[2 ** 40, "TiB"], [2 ** 30, "GiB"], [2 ** 20, "MiB"], [2 ** 10, "KiB"]]) {
+      for (const [size, name] of [[1e12, "TB"], [1e9, "GB"], [1e6, "MB"], [1e3, "kB"]]) {
         if (value >= size) return digits(value / size) + " " + name;
       }
       return value + " B";

@@ -1,0 +1,1 @@
+"""Queries of the rules that come with Tidegate: label columns, then `value` and `sample`."""
