@@ -1,0 +1,17 @@
+"""What can go wrong on a producer's side."""
+
+from __future__ import annotations
+
+from tidegate_schemas.errors import TidegateError
+
+
+class PublishError(TidegateError):
+    """An event was not handed to Kafka."""
+
+
+class QueueFullError(PublishError):
+    """The producer's queue holds as much as it may; nothing was queued."""
+
+
+class NotStartedError(TidegateError):
+    """A module-level function was called before `tidegate.init`."""

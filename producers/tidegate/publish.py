@@ -1,0 +1,205 @@
+"""Publishers: Avro events to Kafka, acknowledged by all in-sync replicas, with a bounded queue."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import uuid
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
+
+from confluent_kafka import KafkaException, Producer
+
+from tidegate.errors import PublishError, QueueFullError
+from tidegate_schemas.registry import SchemaRegistry
+from tidegate_schemas.rows import RowCodec
+from tidegate_schemas.subjects import dead_letter_schema, outcome_schema, raw_schema
+from tidegate_schemas.topics import DEAD_LETTERS, KINDS, OUTCOMES, Kind, partition_key, raw_topic
+
+log = logging.getLogger(__name__)
+
+#: Told once for each record: None when it is acknowledged, else what went wrong. Called from another thread.
+OnDelivery = Callable[[str | None], None]
+
+_POLL_SECONDS = 0.1
+MAX_MESSAGE_BYTES = 2 << 20
+
+
+class Publisher(Protocol):
+    """Where events go. Thread-safe."""
+
+    def publish(self, kind: Kind, event: Mapping[str, Any], on_delivery: OnDelivery | None = None) -> None:
+        """Queue a raw event (fields of the kind's raw schema; absent ones get their default).
+
+        Raises EncodeError for an event that doesn't fit the schema, QueueFullError; never blocks.
+        """
+
+    def publish_dead_letter(self, letter: Mapping[str, Any], on_delivery: OnDelivery | None = None) -> None:
+        """Queue a dead letter."""
+
+    def publish_outcome(self, outcome: Mapping[str, Any], on_delivery: OnDelivery | None = None) -> None:
+        """Queue an outcome."""
+
+    def flush(self, timeout_seconds: float) -> int:
+        """Wait until everything queued is delivered or has failed; returns how much is still queued."""
+
+    def ready(self, timeout_seconds: float) -> bool:
+        """Whether a broker answers within the time."""
+
+    def close(self, timeout_seconds: float = 10.0) -> int:
+        """Flush and stop; returns how much was left undelivered."""
+
+
+class _Encoders:
+    """Topic, key and bytes of everything that producers write."""
+
+    def __init__(self, registry: SchemaRegistry | None = None) -> None:
+        self._events = {kind: (raw_topic(kind), RowCodec(raw_schema(kind), registry)) for kind in KINDS}
+        self._dead_letter = RowCodec(dead_letter_schema(), registry)
+        self._outcome = RowCodec(outcome_schema(), registry)
+
+    def event(self, kind: Kind, event: Mapping[str, Any]) -> tuple[str, bytes, bytes]:
+        topic, codec = self._events[kind]
+        value = codec.encode(event)
+        return topic, partition_key(event.get("anonymous_id"), event.get("user_id"), event["event_id"]), value
+
+    def dead_letter(self, letter: Mapping[str, Any]) -> tuple[str, bytes, bytes]:
+        return DEAD_LETTERS, letter["dead_letter_id"].encode(), self._dead_letter.encode(letter)
+
+    def outcome(self, outcome: Mapping[str, Any]) -> tuple[str, bytes, bytes]:
+        return OUTCOMES, outcome["outcome_id"].encode(), self._outcome.encode(outcome)
+
+
+class KafkaPublisher:
+    """A Publisher on Kafka: idempotent, acks from all in-sync replicas, partitions as Java's clients choose them."""
+
+    def __init__(
+        self,
+        brokers: str,
+        *,
+        client_id: str = "tidegate",
+        registry: SchemaRegistry | None = None,
+        linger_ms: int = 20,
+        queue_messages: int = 100_000,
+        delivery_timeout_seconds: float = 30.0,
+    ) -> None:
+        self._encoders = _Encoders(registry)
+        self._producer = Producer(
+            {
+                "bootstrap.servers": brokers,
+                "client.id": client_id,
+                "enable.idempotence": True,
+                "acks": "all",
+                "partitioner": "murmur2_random",
+                "linger.ms": linger_ms,
+                "compression.type": "lz4",
+                "message.max.bytes": MAX_MESSAGE_BYTES,
+                "queue.buffering.max.messages": queue_messages,
+                "queue.buffering.max.kbytes": 65_536,
+                "delivery.timeout.ms": int(delivery_timeout_seconds * 1000),
+                "reconnect.backoff.max.ms": 1000,
+                "log_level": 2,
+            },
+            logger=logging.getLogger("tidegate.kafka"),
+        )
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._serve_deliveries, name="tidegate-deliveries", daemon=True)
+        self._thread.start()
+
+    def _serve_deliveries(self) -> None:
+        while not self._stop.is_set():
+            self._producer.poll(_POLL_SECONDS)
+
+    def publish(self, kind: Kind, event: Mapping[str, Any], on_delivery: OnDelivery | None = None) -> None:
+        """See `Publisher.publish`."""
+        self._send(*self._encoders.event(kind, event), on_delivery)
+
+    def publish_dead_letter(self, letter: Mapping[str, Any], on_delivery: OnDelivery | None = None) -> None:
+        """See `Publisher.publish_dead_letter`."""
+        self._send(*self._encoders.dead_letter(letter), on_delivery)
+
+    def publish_outcome(self, outcome: Mapping[str, Any], on_delivery: OnDelivery | None = None) -> None:
+        """See `Publisher.publish_outcome`."""
+        self._send(*self._encoders.outcome(outcome), on_delivery)
+
+    def _send(self, topic: str, key: bytes, value: bytes, on_delivery: OnDelivery | None) -> None:
+        def report(error: Any, _: Any) -> None:
+            if on_delivery:
+                on_delivery(None if error is None else str(error))
+
+        try:
+            self._producer.produce(topic, value, key, on_delivery=report)
+        except BufferError:
+            raise QueueFullError(
+                f"the producer's queue holds {len(self._producer)} records, as much as it may; "
+                "Kafka is slower than the events come, or away"
+            ) from None
+        except KafkaException as error:
+            raise PublishError(f"Kafka's client refused a record of {len(value)} bytes for {topic}: {error}") from error
+
+    def flush(self, timeout_seconds: float) -> int:
+        """See `Publisher.flush`."""
+        left: int = self._producer.flush(timeout_seconds)
+        return left
+
+    def ready(self, timeout_seconds: float) -> bool:
+        """See `Publisher.ready`."""
+        try:
+            return bool(self._producer.list_topics(timeout=timeout_seconds).brokers)
+        except KafkaException:
+            return False
+
+    def close(self, timeout_seconds: float = 10.0) -> int:
+        """See `Publisher.close`."""
+        left = self.flush(timeout_seconds)
+        self._stop.set()
+        self._thread.join(timeout_seconds)
+        return left
+
+
+class MemoryPublisher:
+    """A Publisher that keeps encoded records by topic, for tests of everything that publishes."""
+
+    def __init__(self, *, capacity: int = 1_000_000, failing: str | None = None) -> None:
+        self._encoders = _Encoders()
+        self._capacity, self._failing = capacity, failing
+        self._lock = threading.Lock()
+        self.records: dict[str, list[tuple[bytes, bytes]]] = {}
+
+    def publish(self, kind: Kind, event: Mapping[str, Any], on_delivery: OnDelivery | None = None) -> None:
+        """See `Publisher.publish`."""
+        self._keep(*self._encoders.event(kind, event), on_delivery)
+
+    def publish_dead_letter(self, letter: Mapping[str, Any], on_delivery: OnDelivery | None = None) -> None:
+        """See `Publisher.publish_dead_letter`."""
+        self._keep(*self._encoders.dead_letter(letter), on_delivery)
+
+    def publish_outcome(self, outcome: Mapping[str, Any], on_delivery: OnDelivery | None = None) -> None:
+        """See `Publisher.publish_outcome`."""
+        self._keep(*self._encoders.outcome(outcome), on_delivery)
+
+    def _keep(self, topic: str, key: bytes, value: bytes, on_delivery: OnDelivery | None) -> None:
+        with self._lock:
+            if sum(map(len, self.records.values())) >= self._capacity:
+                raise QueueFullError(f"the producer's queue holds {self._capacity} records, as much as it may")
+            if self._failing is None:
+                self.records.setdefault(topic, []).append((key, value))
+        if on_delivery:
+            on_delivery(self._failing)
+
+    def flush(self, timeout_seconds: float) -> int:
+        """See `Publisher.flush`."""
+        return 0
+
+    def ready(self, timeout_seconds: float) -> bool:
+        """See `Publisher.ready`."""
+        return self._failing is None
+
+    def close(self, timeout_seconds: float = 10.0) -> int:
+        """See `Publisher.close`."""
+        return 0
+
+
+def new_producer_id() -> str:
+    """A name for one numbering of events: random, never derived from a person or a device."""
+    return uuid.uuid4().hex

@@ -1,0 +1,62 @@
+"""The gateway's application: every protocol's routes, health and metrics."""
+
+from __future__ import annotations
+
+import asyncio
+
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+import tidegate_gateway.otlp.routes as otlp
+import tidegate_gateway.segment.routes as segment
+import tidegate_gateway.sentry.routes as sentry
+from tidegate.publish import Publisher
+from tidegate_gateway.edge import Edge, answer_json
+from tidegate_gateway.errors import Problem
+from tidegate_gateway.intake import Intake
+from tidegate_gateway.settings import GatewaySettings
+from tidegate_schemas.reasons import Reason
+
+READY_SECONDS = 1.0
+
+
+def create_app(settings: GatewaySettings, publisher: Publisher) -> Starlette:
+    """The application over one publisher; whoever made the publisher closes it."""
+    intake = Intake(publisher, settings.dead_letter_public_key, timeout_seconds=settings.delivery_timeout_seconds)
+    edge = Edge(settings, intake)
+
+    async def healthz(_: Request) -> Response:
+        ready = await asyncio.to_thread(publisher.ready, READY_SECONDS)
+        status = {"status": "ok"} if ready else {"status": "waiting", "reason": f"no broker at {settings.brokers}"}
+        return answer_json(status, 200 if ready else 503)
+
+    async def metrics(_: Request) -> Response:
+        return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+
+    # Browsers call from any site, without credentials: the public key can only write.
+    cors = Middleware(
+        CORSMiddleware,
+        allow_origins=["*"],
+        allow_methods=["GET", "POST"],
+        allow_headers=["*"],
+        expose_headers=["X-Sentry-Rate-Limits", "Retry-After", "X-Sentry-Error"],
+        max_age=3600,
+    )
+    aside = [Route("/healthz", healthz), Route("/metrics", metrics)]
+    return Starlette(
+        routes=[*segment.routes(edge), *sentry.routes(edge), *otlp.routes(edge), *aside],
+        middleware=[cors],
+        exception_handlers={404: _no_such_path, 405: _no_such_path},
+    )
+
+
+async def _no_such_path(request: Request, error: Exception) -> Response:
+    """A path that no protocol has: named, so that a misspelt host or path is seen at once."""
+    message = "is none of /v1/{batch,track,…}, /api/{project}/envelope/, /v1/{traces,metrics}, or not by this method"
+    problem = Problem(Reason.UNKNOWN_KIND, "path", message)
+    return answer_json({"error": problem.as_json()}, getattr(error, "status_code", 404))

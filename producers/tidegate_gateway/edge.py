@@ -1,0 +1,80 @@
+"""What every protocol's routes share: bodies, keys, answers to errors, counts."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+from starlette.requests import Request
+from starlette.responses import Response
+
+from tidegate_gateway.errors import RETRY_AFTER_SECONDS, RefusedError
+from tidegate_gateway.inflate import read_body
+from tidegate_gateway.intake import Intake
+from tidegate_gateway.metrics import REFUSED, REQUESTS, SECONDS
+from tidegate_gateway.settings import GatewaySettings, Project
+from tidegate_schemas.reasons import Reason
+
+log = logging.getLogger(__name__)
+
+Endpoint = Callable[[Request], Awaitable[Response]]
+ErrorAnswer = Callable[[Request, RefusedError], Response]
+
+
+def answer_json(content: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+    """A JSON answer."""
+    return Response(orjson.dumps(content), status, headers, media_type="application/json")
+
+
+def plain_error(_: Request, error: RefusedError) -> Response:
+    """The answer to a refusal where no protocol has its own form."""
+    return answer_json({"error": error.problem.as_json()}, error.status, retry_headers(error))
+
+
+def retry_headers(error: RefusedError) -> dict[str, str]:
+    """When to come again, if that helps."""
+    return {"Retry-After": str(RETRY_AFTER_SECONDS)} if error.status >= 500 else {}
+
+
+@dataclass(frozen=True)
+class Edge:
+    """The gateway's rim."""
+
+    settings: GatewaySettings
+    intake: Intake
+
+    async def body(self, request: Request) -> bytes:
+        """The inflated body. Raises RefusedError."""
+        return await read_body(
+            request.stream(),
+            request.headers.get("content-encoding", ""),
+            max_wire_bytes=self.settings.max_wire_bytes,
+            max_inflated_bytes=self.settings.max_inflated_bytes,
+        )
+
+    def project(self, key: str) -> Project:
+        """The project of a write key. Raises RefusedError (unauthorised)."""
+        project = self.settings.project_of(key) if key else None
+        if project is None:
+            what = "is unknown" if key else "is missing"
+            raise RefusedError(Reason.UNAUTHORISED, "writeKey", f"{what}; the dashboard's Start page shows yours")
+        return project
+
+    def guard(self, protocol: str, endpoint: Endpoint, error_answer: ErrorAnswer = plain_error) -> Endpoint:
+        """The endpoint, timed and counted, with refusals answered in the protocol's form."""
+
+        async def guarded(request: Request) -> Response:
+            with SECONDS.labels(protocol).time():
+                try:
+                    answer = await endpoint(request)
+                except RefusedError as error:
+                    REFUSED.labels(protocol, error.problem.reason.value).inc()
+                    log.info("refused a %s request: %s", protocol, error.problem.reason.value)
+                    answer = error_answer(request, error)
+            REQUESTS.labels(protocol, str(answer.status_code)).inc()
+            return answer
+
+        return guarded

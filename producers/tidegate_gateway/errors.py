@@ -1,0 +1,37 @@
+"""Refusals: what the gateway answers instead of taking a request or an item."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tidegate_schemas.errors import TidegateError
+from tidegate_schemas.reasons import Reason
+
+_STATUS = {Reason.UNAUTHORISED: 401, Reason.OVERSIZE: 413, Reason.UNDELIVERABLE: 503, Reason.QUEUE_FULL: 503}
+RETRY_AFTER_SECONDS = 5
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Why something was refused: names the field and what is allowed, never a value that a person could be behind."""
+
+    reason: Reason
+    field: str
+    message: str
+
+    def as_json(self) -> dict[str, str]:
+        """For an answer's body."""
+        return {"reason": self.reason.value, "field": self.field, "message": self.message}
+
+
+class RefusedError(TidegateError):
+    """A request or an item that can't be taken."""
+
+    def __init__(self, reason: Reason, field: str, message: str) -> None:
+        super().__init__(f"{reason.value}: {field}: {message}")
+        self.problem = Problem(reason, field, message)
+
+    @property
+    def status(self) -> int:
+        """HTTP status when a whole request is refused."""
+        return _STATUS.get(self.problem.reason, 400)

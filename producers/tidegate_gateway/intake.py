@@ -1,0 +1,172 @@
+"""Where every protocol hands over: events and refusals in, Kafka's acknowledgement out."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import itertools
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from nacl.public import PublicKey, SealedBox
+
+from tidegate.errors import PublishError
+from tidegate.publish import OnDelivery, Publisher, new_producer_id
+from tidegate_gateway.errors import Problem, RefusedError
+from tidegate_gateway.metrics import EVENTS, REFUSED
+from tidegate_gateway.settings import Project
+from tidegate_schemas.errors import EncodeError
+from tidegate_schemas.identity import derived_event_id
+from tidegate_schemas.reasons import Reason
+from tidegate_schemas.topics import Kind
+
+Event = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class BadItem:
+    """An item that can't become an event; its bytes are sealed into a dead letter."""
+
+    index: int
+    problem: Problem
+    payload: bytes
+
+
+@dataclass
+class Batch:
+    """What one request holds, sorted out by its protocol."""
+
+    protocol: str
+    events: list[tuple[Kind, Event]] = field(default_factory=list)
+    bad: list[BadItem] = field(default_factory=list)
+    #: items that we have no place for, by kind: counted, not kept
+    dropped: Counter[tuple[str, Reason]] = field(default_factory=Counter)
+
+    def refuse(self, index: int, error: RefusedError, payload: bytes) -> None:
+        """Note an item that can't be taken; the others go on."""
+        self.bad.append(BadItem(index, error.problem, payload))
+
+
+class _Delivery:
+    """Counts a request's records until Kafka has answered for each of them. Called from the producer's thread."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self.done: asyncio.Future[str | None] = loop.create_future()
+        self._left = 1
+        self._error: str | None = None
+
+    def expect(self) -> OnDelivery:
+        self._left += 1
+        return self._one
+
+    def _one(self, error: str | None) -> None:
+        self._loop.call_soon_threadsafe(self._count, error)
+
+    def _count(self, error: str | None) -> None:
+        self._error = self._error or error
+        self._left -= 1
+        if self._left == 0 and not self.done.done():
+            self.done.set_result(self._error)
+
+    def seal(self) -> None:
+        """Everything was handed over."""
+        self._count(None)
+
+
+class Intake:
+    """Numbers events, publishes them, and waits for Kafka."""
+
+    def __init__(
+        self,
+        publisher: Publisher,
+        public_key: bytes,
+        *,
+        timeout_seconds: float = 10.0,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self.clock = clock
+        self._publisher, self._box, self._timeout = publisher, SealedBox(PublicKey(public_key)), timeout_seconds
+        self._producer_id = new_producer_id()
+        self._sequence = itertools.count(1)
+        self._outcome_numbers = itertools.count(1)
+
+    async def take(self, project: Project, batch: Batch, received_at: datetime) -> None:
+        """Publish a batch; returns when Kafka has acknowledged all of it.
+
+        Raises RefusedError (undeliverable, queue_full) if it didn't: the client is to send the whole request again, and
+        its events keep their ids.
+        """
+        delivery = _Delivery(asyncio.get_running_loop())
+        try:
+            self._publish(project, batch, received_at, delivery)
+        except PublishError as error:
+            raise RefusedError(Reason.QUEUE_FULL, "body", f"{error}; send it again") from error
+        delivery.seal()
+        try:
+            failure = await asyncio.wait_for(delivery.done, self._timeout)
+        except TimeoutError:
+            failure = f"no acknowledgement within {self._timeout:g} s"
+        if failure is not None:
+            raise RefusedError(Reason.UNDELIVERABLE, "body", f"Kafka did not take it: {failure}; send it again")
+        for kind, number in Counter(kind for kind, _ in batch.events).items():
+            EVENTS.labels(batch.protocol, kind).inc(number)
+
+    def _publish(self, project: Project, batch: Batch, received_at: datetime, delivery: _Delivery) -> None:
+        for kind, event in batch.events:
+            event["producer_id"] = self._producer_id
+            event["sequence"] = next(self._sequence)
+            event["project"] = project.id
+            event["received_at"] = received_at
+            report = delivery.expect()
+            try:
+                self._publisher.publish(kind, event, report)
+            except EncodeError as error:
+                report(None)  # nothing to wait for
+                problem = Problem(Reason.INVALID_FIELD, "", str(error))
+                batch.bad.append(BadItem(-1, problem, event["event_id"].encode()))
+        for item in batch.bad:
+            REFUSED.labels(batch.protocol, item.problem.reason.value).inc()
+            self._publisher.publish_dead_letter(self._letter(project, batch, item, received_at), delivery.expect())
+        for outcome in self._outcomes(project, batch, received_at):
+            self._publisher.publish_outcome(outcome, delivery.expect())
+
+    def _letter(self, project: Project, batch: Batch, item: BadItem, at: datetime) -> dict[str, Any]:
+        digest = hashlib.sha256(item.payload).hexdigest()
+        detail = f"{item.problem.field}: {item.problem.message}"
+        return {
+            "dead_letter_id": derived_event_id("dead-letter", project.id, batch.protocol, digest),
+            "project": project.id,
+            "source": f"gateway:{batch.protocol}",
+            "reason": item.problem.reason.value,
+            "detail": detail,
+            "size_bytes": len(item.payload),
+            "occurred_at": at,
+            "payload": bytes(self._box.encrypt(item.payload)),
+        }
+
+    def _outcomes(self, project: Project, batch: Batch, at: datetime) -> Sequence[Mapping[str, Any]]:
+        counts: Counter[tuple[str, str, Reason]] = Counter()
+        for item in batch.bad:
+            counts["", "dead_lettered", item.problem.reason] += 1
+        for (kind, reason), number in batch.dropped.items():
+            counts[kind, "dropped", reason] += number
+            REFUSED.labels(batch.protocol, reason.value).inc(number)
+        minute = at.replace(second=0, microsecond=0)
+        return [
+            {
+                "outcome_id": derived_event_id("outcome", self._producer_id, str(next(self._outcome_numbers))),
+                "project": project.id,
+                "kind": kind,
+                "producer_id": self._producer_id,
+                "minute": minute,
+                "outcome": outcome,
+                "reason": reason.value,
+                "quantity": number,
+                "reporter": "gateway",
+            }
+            for (kind, outcome, reason), number in counts.items()
+        ]

@@ -1,0 +1,89 @@
+"""Reading values out of foreign JSON: what has the right type, or a refusal that names the field."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import orjson
+
+from tidegate_gateway.errors import RefusedError
+from tidegate_schemas.reasons import Reason
+
+MAX_TEXT = 8_192
+_EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
+_LATEST = datetime(2200, 1, 1, tzinfo=UTC)
+
+
+def parse_json(body: bytes, what: str = "body") -> Any:
+    """Any JSON value. Raises RefusedError (malformed_json)."""
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise RefusedError(Reason.MALFORMED_JSON, what, f"is no JSON: {error.msg} at byte {error.pos}") from None
+
+
+def parse_object(body: bytes, what: str = "body") -> dict[str, Any]:
+    """A JSON object. Raises RefusedError (malformed_json)."""
+    value = parse_json(body, what)
+    if not isinstance(value, dict):
+        raise RefusedError(Reason.MALFORMED_JSON, what, f"must be a JSON object, is {kind_name(value)}")
+    return value
+
+
+def kind_name(value: object) -> str:
+    """JSON's name of a value's type."""
+    names = {bool: "a boolean", str: "a string", list: "an array", dict: "an object", type(None): "null"}
+    return names.get(type(value), "a number")
+
+
+def text(source: Mapping[str, Any], *names: str, default: str = "") -> str:
+    """The first of these members that is a text that isn't empty; numbers count as their digits."""
+    for name in names:
+        value = source.get(name)
+        if isinstance(value, str) and value:
+            return value[:MAX_TEXT]
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            return str(value)
+    return default
+
+
+def optional(source: Mapping[str, Any], *names: str) -> str | None:
+    """As `text`; None for none."""
+    return text(source, *names) or None
+
+
+def mapping(value: object) -> Mapping[str, Any]:
+    """A JSON object, or an empty one in place of anything else."""
+    return value if isinstance(value, dict) else {}
+
+
+def instant(value: object, field: str) -> datetime:
+    """ISO 8601 text or seconds since the epoch, within 2000 and 2200. Raises RefusedError (invalid_field)."""
+    moment = None
+    try:
+        if isinstance(value, str):
+            moment = datetime.fromisoformat(value)
+            moment = moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+        elif isinstance(value, int | float) and not isinstance(value, bool):
+            moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=value)
+    except (ValueError, OverflowError):
+        moment = None
+    return in_range(moment, field)
+
+
+def from_nanos(nanos: int, field: str) -> datetime:
+    """Nanoseconds since the epoch. Raises RefusedError (invalid_field)."""
+    try:
+        moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=nanos // 1000)
+    except OverflowError:
+        moment = None
+    return in_range(moment, field)
+
+
+def in_range(moment: datetime | None, field: str) -> datetime:
+    """The moment, if it is within 2000 and 2200. Raises RefusedError (invalid_field)."""
+    if moment is None or not _EARLIEST <= moment < _LATEST:
+        raise RefusedError(Reason.INVALID_FIELD, field, "must be a time between the years 2000 and 2200")
+    return moment
