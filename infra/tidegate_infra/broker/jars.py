@@ -15,7 +15,17 @@ from typing import Any
 
 from tidegate_infra.errors import ChecksumError, JarsUnavailableError
 
-__all__ = ["LOCK_FILE", "Jar", "Progress", "cached_jars", "default_cache", "ensure_jars", "locked_jars"]
+__all__ = [
+    "LOCK_FILE",
+    "Jar",
+    "Progress",
+    "cached_jars",
+    "default_cache",
+    "ensure_jars",
+    "fetch_one",
+    "lock_digest",
+    "locked_jars",
+]
 
 LOCK_FILE = "kafka-jars.sha256"
 _PARALLEL = 6
@@ -87,8 +97,13 @@ def ensure_jars(cache: Path, say: Progress = lambda _line: None) -> Path:
     return folder
 
 
+def lock_digest() -> str:
+    """Short name of the list of jars: another list is another folder."""
+    return hashlib.sha256(_lock_text().encode()).hexdigest()[:12]
+
+
 def _folder(cache: Path) -> Path:
-    return cache / "kafka" / hashlib.sha256(_lock_text().encode()).hexdigest()[:12]
+    return cache / "kafka" / lock_digest()
 
 
 def _lock_text() -> str:
@@ -110,13 +125,14 @@ def _fetch(repository: Path, staged: Path, say: Progress) -> None:
     say(f"fetching Apache Kafka: {len(jars)} jars, 43 MB, once for this machine")
     with ThreadPoolExecutor(_PARALLEL) as pool:
         sizes = 0
-        for done, size in enumerate(pool.map(lambda jar: _fetch_one(context, jar, staged), jars), start=1):
+        for done, size in enumerate(pool.map(lambda jar: fetch_one(context, jar, staged), jars), start=1):
             sizes += size
             if done % 10 == 0 or done == len(jars):
                 say(f"fetching Apache Kafka: {done}/{len(jars)} jars, {sizes / 1e6:.0f} MB")
 
 
-def _fetch_one(context: Any, jar: Jar, staged: Path) -> int:
+def fetch_one(context: Any, jar: Jar, staged: Path) -> int:
+    """Put one jar into `staged` by a jgo MavenContext and return its size; raises as `ensure_jars` does."""
     component = context.project(jar.group, jar.artifact).at_version(jar.version)
     try:
         path = Path(component.artifact().resolve())
