@@ -134,9 +134,11 @@ def test_opentelemetrys_exporter_delivers_spans_with_route_and_statement(gateway
     tracer = provider.get_tracer("test")
     request = {"http.request.method": "GET", "http.route": "/agents/{slug}", "http.response.status_code": 503}
     query = {"db.system": "sqlite", "db.statement": "SELECT a FROM agents JOIN installs WHERE a = 'x'"}
-    with tracer.start_as_current_span("GET /agents/{slug}", kind=SpanKind.SERVER, attributes=request):
-        with tracer.start_as_current_span("SELECT", kind=SpanKind.CLIENT, attributes=query):
-            pass
+    with (
+        tracer.start_as_current_span("GET /agents/{slug}", kind=SpanKind.SERVER, attributes=request),
+        tracer.start_as_current_span("SELECT", kind=SpanKind.CLIENT, attributes=query),
+    ):
+        pass
     provider.shutdown()
     spans = {span["operation"]: span for span in gateway.wait_for("span", 2)}
     assert (spans["request"]["route"], spans["request"]["method"]) == ("/agents/{slug}", "GET")
