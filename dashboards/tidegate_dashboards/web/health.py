@@ -43,17 +43,14 @@ def table(snapshot: Snapshot) -> str:
         return f'<div class="empty"><p>{EMPTY}</p><a href="/start">Get started</a></div>'
     measured: dict[Key, Row] = {_key(row): row for row in snapshot.results.get("endpoints", Rows())}
     several = len({row["service"] for row in health}) > 1
-    slowest = max((float(row["p95"]) for row in measured.values() if _known(row["p95"])), default=0.0)
-    body = "".join(_line(row, measured.get(_key(row), {}), snapshot.at, several, slowest) for row in health)
+    body = "".join(_line(row, measured.get(_key(row), {}), snapshot.at, several) for row in health)
     head = "".join(f'<th scope="col" class="{_align(name)}">{name}</th>' for name in COLUMNS)
     return f'<table class="health"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
 
 
-def _line(row: Row, measured: Row, now: datetime, several: bool, slowest: float) -> str:
+def _line(row: Row, measured: Row, now: datetime, several: bool) -> str:
     name = formats.endpoint(row["method"], row["route"])
     service = f'<span class="service">{escape(row["service"])}</span>' if several else ""
-    p95 = measured.get("p95")
-    share = float(p95) / slowest * 100 if slowest and p95 else 0
     rate = measured.get("error_rate")
     since = formats.when(row["since"])
     stamp = (
@@ -65,7 +62,7 @@ def _line(row: Row, measured: Row, now: datetime, several: bool, slowest: float)
         f'<td class="number">{formats.compact(measured.get("requests"))}</td>'
         f'<td class="number {_tone(rate)}">{formats.percent(rate)}</td>'
         f'<td class="number">{formats.duration(measured.get("p50"))}</td>'
-        f'<td class="number bar" style="--share:{share:.1f}%">{formats.duration(p95)}</td>'
+        f'<td class="number">{formats.duration(measured.get("p95"))}</td>'
         f'<td class="number">{formats.duration(measured.get("p99"))}</td>'
         f'<td class="why">{escape(row["reason"] or "")}</td><td class="since">{stamp}</td></tr>'
     )
@@ -78,10 +75,6 @@ def _chip(state: str) -> str:
 
 def _key(row: Row) -> Key:
     return row["service"], row["method"], row["route"]
-
-
-def _known(value: Any) -> bool:
-    return isinstance(value, int | float) and value > 0
 
 
 def _tone(rate: Any) -> str:

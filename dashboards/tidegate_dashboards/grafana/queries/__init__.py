@@ -1,0 +1,1 @@
+"""Queries of Grafana's panels, with the macros of its ClickHouse plugin."""
