@@ -62,6 +62,20 @@ def migrate() -> None:
 
 
 @app.command()
+def doctor() -> None:
+    """Say what is wrong with this machine, this home and the stack that runs there, and how to fix it."""
+    from tidegate_infra.doctor import Verdict, examine, render  # noqa: PLC0415 - only this command needs it
+
+    found = []
+    for finding in examine(load()):
+        found.append(finding)
+        for line in render([finding]):
+            typer.echo(line)
+    if any(finding.verdict is Verdict.WRONG for finding in found):
+        raise typer.Exit(1)
+
+
+@app.command()
 def settings() -> None:
     """Show every setting of this home, secrets aside."""
     current = load()

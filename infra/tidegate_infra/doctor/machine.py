@@ -1,0 +1,129 @@
+"""Checks of the machine and of the home: they need no running service."""
+
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.error import HTTPError, URLError
+from urllib.request import Request, urlopen
+
+from tidegate_infra import ports
+from tidegate_infra.broker.jars import cached_jars
+from tidegate_infra.broker.java import find_java
+from tidegate_infra.doctor.finding import Finding, good, note, wrong
+from tidegate_infra.errors import JavaNotFoundError
+from tidegate_infra.home import holder
+from tidegate_infra.keys import loose_files
+from tidegate_infra.runtime import embedded_services
+from tidegate_infra.settings import Settings, unknown_variables
+
+__all__ = ["examine_machine"]
+
+_NEEDED_BYTES = 1_000_000_000
+_COMFORTABLE_BYTES = 5_000_000_000
+_NETWORK_SECONDS = 5
+
+
+def examine_machine(settings: Settings) -> Iterator[Finding]:
+    """Look at Python, Java, jars, home, disk, keys, variables and ports."""
+    yield _python()
+    if "broker" in embedded_services(settings):
+        yield _java()
+        yield _jars(settings.cache)
+    home = _home(settings.home)
+    yield home
+    if home.fix:
+        return
+    yield _disk(settings.home)
+    yield _keys(settings.keys_dir)
+    yield _variables()
+    yield from _ports(settings)
+
+
+def _python() -> Finding:
+    # What is too old doesn't get as far as this: the package can't be installed there.
+    return good("Python", sys.version.split()[0])
+
+
+def _java() -> Finding:
+    try:
+        java = find_java()
+    except JavaNotFoundError as error:
+        found, _, fix = str(error).partition(" Fix: ")
+        return wrong("Java", found, fix)
+    return good("Java", f"{java.version} from {java.source}")
+
+
+def _jars(cache: Path) -> Finding:
+    folder = cached_jars(cache)
+    if folder is not None:
+        return good("Kafka's jars", f"in {folder}")
+    from jgo.constants import MAVEN_CENTRAL_URL  # noqa: PLC0415 - half a second of imports, seldom needed
+
+    try:
+        with urlopen(Request(f"{MAVEN_CENTRAL_URL}/", method="HEAD"), timeout=_NETWORK_SECONDS):  # noqa: S310 - https
+            pass
+    except HTTPError:  # an answer, if only that there is no list of everything
+        pass
+    except URLError as error:
+        return wrong(
+            "Kafka's jars",
+            f"not in {cache}, and Maven Central can't be reached ({error.reason})",
+            f"connect to the network and run `tidegate install`, or copy {cache}/kafka from a machine that has it",
+        )
+    return note("Kafka's jars", f"not in {cache} yet", "nothing to do: the first start fetches them (43 MB)")
+
+
+def _home(home: Path) -> Finding:
+    nearest = next(folder for folder in (home, *home.parents) if folder.exists())
+    try:
+        with tempfile.TemporaryFile(dir=nearest):
+            pass
+    except OSError as error:
+        fix = f"give your user the right to write to {nearest}, or set TIDEGATE_HOME to another folder"
+        return wrong("home", f"{home} can't be written to ({error.strerror})", fix)
+    return good("home", str(home))
+
+
+def _disk(home: Path) -> Finding:
+    nearest = next(folder for folder in (home, *home.parents) if folder.exists())
+    free = shutil.disk_usage(nearest).free
+    found = f"{free / 1e9:.1f} GB free at {nearest}"
+    fix = "free some space, or set TIDEGATE_HOME to a folder on another disk"
+    if free < _NEEDED_BYTES:
+        return wrong("disk", f"{found}: Kafka and ClickHouse stop when it is full", fix)
+    return good("disk", found) if free >= _COMFORTABLE_BYTES else note("disk", found, fix)
+
+
+def _keys(folder: Path) -> Finding:
+    if not folder.exists():
+        return note("keys", "none yet", "nothing to do: the first start makes them")
+    loose = loose_files(folder)
+    if loose and os.name == "posix":
+        names = ", ".join(path.name for path in loose)
+        return wrong("keys", f"others can read {names} in {folder}", f"chmod 600 {folder}/*")
+    return good("keys", f"only yours to read, in {folder}")
+
+
+def _variables() -> Finding:
+    unknown = unknown_variables()
+    if not unknown:
+        return good("settings", "every TIDEGATE_ variable is known")
+    return note("settings", f"no setting is called {', '.join(unknown)}", "docs/settings.md lists them all")
+
+
+def _ports(settings: Settings) -> Iterator[Finding]:
+    if holder(settings) is not None:  # our own services listen there
+        return
+    for name in embedded_services(settings):
+        asked: int | None = getattr(settings, f"{name}_port")
+        port = asked or ports.remembered(settings).get(name) or ports.USUAL[name]
+        if ports.is_free(port, ports.host_of(settings, name)):
+            continue
+        if asked is None:
+            yield note(f"port of {name}", f"{port} is taken", "nothing to do: a free one is chosen at the start")
+        else:
+            fix = f"stop the process that listens on {port}, or set TIDEGATE_{name.upper()}_PORT to another port"
+            yield wrong(f"port of {name}", f"{port}, which was set, is taken", fix)

@@ -1,0 +1,136 @@
+"""Checks of running services, each through the interface that the others use."""
+
+from collections.abc import Iterator
+from http.client import HTTPException
+from urllib.error import HTTPError, URLError
+from urllib.request import urlopen
+
+from confluent_kafka import Consumer, KafkaException, TopicPartition
+
+from tidegate_infra.broker.topics import partition_counts, tidegate_topics
+from tidegate_infra.doctor.finding import Finding, good, note, wrong
+from tidegate_infra.keys import Keys
+from tidegate_infra.runtime import Addresses
+from tidegate_infra.settings import Settings
+from tidegate_schemas.errors import TidegateError
+from tidegate_schemas.topics import KINDS, clean_topic, raw_topic
+
+__all__ = ["committed_lag", "examine_services"]
+
+GROUP = "tidegate"
+_ANSWER_SECONDS = 5
+_LAG_RECORDS = 100_000
+
+
+def examine_services(settings: Settings, where: Addresses, keys: Keys) -> Iterator[Finding]:
+    """Look at broker, topics, ClickHouse, migrations, gateway, worker, dashboard and alerts."""
+    broker = list(_broker(settings, where))
+    yield from broker
+    yield from _clickhouse(where, keys)
+    for name, url in (
+        ("gateway", where.gateway_url),
+        ("worker", where.worker_url),
+        ("dashboard", where.dashboard_url),
+        ("alerts", where.alerts_url),
+    ):
+        yield _http(settings, name, url)
+    if not any(finding.fix for finding in broker):
+        yield _lag(where)
+
+
+def _broker(settings: Settings, where: Addresses) -> Iterator[Finding]:
+    try:
+        counts = partition_counts(where.brokers, _ANSWER_SECONDS)
+    except KafkaException as error:
+        fix = f"see {settings.logs_dir / 'broker.log'}, or TIDEGATE_BROKERS if it is a Kafka of your own"
+        yield wrong("broker", f"no answer at {where.brokers} ({error.args[0].str()})", fix)
+        return
+    yield good("broker", f"answers at {where.brokers}")
+    wanted = {topic.name: topic.partitions for topic in tidegate_topics(settings.partitions)}
+    missing = sorted(set(wanted) - set(counts))
+    differing = sorted(name for name, count in wanted.items() if counts.get(name, count) != count)
+    if missing:
+        yield wrong("topics", f"missing: {', '.join(missing)}", "run `tidegate migrate`")
+    elif differing:
+        found = ", ".join(f"{name} has {counts[name]}" for name in differing)
+        yield wrong(
+            "topics",
+            f"{found} partitions, not {settings.partitions} as TIDEGATE_PARTITIONS says",
+            f"set TIDEGATE_PARTITIONS to {counts[differing[0]]} again: another count needs new topics",
+        )
+    else:
+        yield good("topics", f"all {len(wanted)} there, with {settings.partitions} partitions each")
+
+
+def _clickhouse(where: Addresses, keys: Keys) -> Iterator[Finding]:
+    from clickhouse_connect.driver.exceptions import ClickHouseError  # noqa: PLC0415 - loads the client
+
+    from tidegate_sinks import clickhouse, migrate  # noqa: PLC0415 - same
+
+    try:
+        client = clickhouse.connect(clickhouse.Address(where.clickhouse_url, "writer", keys.clickhouse_password))
+    except (ClickHouseError, OSError) as error:
+        said = str(error).splitlines()[0][:200]
+        fix = "see logs/clickhouse.log in the home, or TIDEGATE_CLICKHOUSE_URL and …_PASSWORD for a server of your own"
+        yield wrong("ClickHouse", f"no answer to the writer at {where.clickhouse_url} ({said})", fix)
+        return
+    yield good("ClickHouse", f"answers at {where.clickhouse_url}")
+    try:
+        pending = migrate.pending(client)
+    except (ClickHouseError, TidegateError) as error:
+        yield wrong(
+            "migrations", str(error).splitlines()[0], "restore the migration files of the version that made them"
+        )
+        return
+    finally:
+        client.close()
+    if pending:
+        names = ", ".join(migration.name for migration in pending)
+        yield wrong("migrations", f"not applied: {names}", "run `tidegate migrate`")
+    else:
+        yield good("migrations", "all applied")
+
+
+def _http(settings: Settings, name: str, url: str) -> Finding:
+    try:
+        with urlopen(f"{url}/healthz", timeout=_ANSWER_SECONDS):  # noqa: S310 - our own http address
+            return good(name, f"well, at {url}")
+    except HTTPError as error:
+        said = error.read(300).decode("utf-8", "replace").strip()
+        return wrong(
+            name, f"answers at {url} but isn't well ({error.code}: {said})", f"see {settings.logs_dir}/{name}.log"
+        )
+    except (URLError, HTTPException, OSError) as error:
+        reason = getattr(error, "reason", error)
+        return wrong(name, f"no answer at {url} ({reason})", f"see {settings.logs_dir}/{name}.log")
+
+
+def committed_lag(brokers: str, timeout_seconds: float = _ANSWER_SECONDS) -> dict[str, int]:
+    """Count the records of each raw and clean topic that the worker's group hasn't committed yet."""
+    topics = [topic(kind) for kind in KINDS for topic in (raw_topic, clean_topic)]
+    counts = partition_counts(brokers, timeout_seconds)
+    parts = [TopicPartition(name, number) for name in topics for number in range(counts.get(name, 0))]
+    consumer = Consumer({"bootstrap.servers": brokers, "group.id": GROUP, "log_level": 0})
+    lag = dict.fromkeys(topics, 0)
+    try:
+        for part in consumer.committed(parts, timeout=timeout_seconds):
+            start, end = consumer.get_watermark_offsets(part, timeout=timeout_seconds)
+            lag[part.topic] += end - max(part.offset, start)  # a negative offset: nothing was committed
+    finally:
+        consumer.close()
+    return lag
+
+
+def _lag(where: Addresses) -> Finding:
+    try:
+        lag = committed_lag(where.brokers)
+    except KafkaException as error:
+        return note("worker's lag", f"can't be told ({error.args[0].str()})", "run doctor again")
+    total = sum(lag.values())
+    found = f"{total} records between Kafka and ClickHouse"
+    if total <= _LAG_RECORDS:
+        return good("worker's lag", found)
+    most = max(lag, key=lambda name: lag[name])
+    return note(
+        "worker's lag", f"{found}, most in {most}", "wait; if it grows, see logs/worker.log or run more workers"
+    )
