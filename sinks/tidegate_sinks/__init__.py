@@ -1,0 +1,1 @@
+"""Everything that leaves the stream: ClickHouse's tables and views, and the writers to them."""

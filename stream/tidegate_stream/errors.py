@@ -12,8 +12,8 @@ class ChunkLostError(StreamError):
 
     def __init__(self, agent: str, topic: str, partition: int, position: int, start: int) -> None:
         super().__init__(
-            f"agent {agent}: {topic}/{partition} was read up to offset {position}, and the next chunk starts at {start}; "
-            f"{start - position} offsets never arrived. The worker ends and reads again from its last commit"
+            f"agent {agent}: {topic}/{partition} was read up to offset {position}, and the next chunk starts at "
+            f"{start}; {start - position} offsets never arrived. The worker ends and reads again from its last commit"
         )
 
 

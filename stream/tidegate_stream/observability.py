@@ -10,7 +10,9 @@ from prometheus_client import Counter, Gauge, Histogram
 from tidegate_stream.transport.chunk import Chunk
 
 RECORDS = Counter("tidegate_stream_records_total", "Records that an agent took, replays not included.", ["agent"])
-REPLAYED = Counter("tidegate_stream_replayed_records_total", "Records at or below the fence, not taken again.", ["agent"])
+REPLAYED = Counter(
+    "tidegate_stream_replayed_records_total", "Records at or below the fence, not taken again.", ["agent"]
+)
 CHUNK_RECORDS = Histogram(
     "tidegate_stream_chunk_records",
     "Records in a chunk.",
@@ -30,7 +32,7 @@ FLUSH_SECONDS = Histogram(
     buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30),
 )
 LAST_FLUSH = Gauge("tidegate_stream_last_flush_timestamp_seconds", "When an agent last flushed.", ["agent"])
-REFUSED = Counter("tidegate_gate_refused_total", "Records that did not become clean events.", ["kind", "outcome", "reason"])
+REFUSED = Counter("tidegate_gate_refused_total", "Records that did not become clean events.", ["kind", "outcome"])
 
 
 class AgentMetrics:

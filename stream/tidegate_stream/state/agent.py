@@ -81,7 +81,7 @@ class FoldAgent:
         log.info("agent %s owns partitions %s", self.name, {p: s.fence for p, s in states.items()})
 
     async def _recover(self, partition: int) -> PartitionState:
-        deltas = chain(await asyncio.to_thread(assemble, self._table.data.entries_of(partition)))
+        deltas = chain(await asyncio.to_thread(assemble, self._table.store.entries_of(partition)))
         fence = deltas[-1].fence if deltas else -1
         state = self._states.get(partition)
         if state is None or state.durable < fence:
@@ -110,10 +110,10 @@ class FoldAgent:
         tp = TP(chunk.topic, chunk.partition)
         position = self._positions.get(chunk.partition)
         if position is None:
-            committed = self._app.consumer.committed(tp)
+            committed = self._app.committed(tp)
             if committed and state.fence < 0:
                 raise StateLostError(self.name, chunk.topic, chunk.partition, committed)
-            position = self._app.consumer.sought(tp)
+            position = self._app.sought(tp)
         if chunk.start > position:
             raise ChunkLostError(self.name, chunk.topic, chunk.partition, position, chunk.start)
         self._positions[chunk.partition] = max(chunk.end, position)
@@ -170,7 +170,7 @@ class FoldAgent:
         """Delete what the snapshot replaces. Cut short, the next snapshot does the rest."""
         failpoint("snapshot_written")
         own = {key for key, _ in snapshot.entries()}
-        for key in self._table.data.entries_of(snapshot.partition):
+        for key in self._table.store.entries_of(snapshot.partition):
             if fence_of(key) <= snapshot.fence and key not in own:
                 await self._table.append(snapshot.partition, key, None)
                 failpoint("tombstone")

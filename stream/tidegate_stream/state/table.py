@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import faust
 from faust.stores import memory
@@ -13,8 +13,11 @@ from faust.types import TP
 from tidegate_stream.failpoint import failpoint
 from tidegate_stream.state.delta import partition_of
 
+if TYPE_CHECKING:
+    from tidegate_stream.transport.app import ChunkApp
 
-class DeltaStore(memory.Store):  # type: ignore[misc]  # Faust is untyped
+
+class DeltaStore(memory.Store[bytes, bytes]):
     """The live entries of owned and standby partitions, and how far each changelog was read.
 
     Entries and read offset of a partition change together, so that Faust's recovery goes on where this store stands,
@@ -46,7 +49,7 @@ class DeltaStore(memory.Store):  # type: ignore[misc]  # Faust is untyped
 
         Faust applies a record of an unknown partition to the previous record's table, so the partition is checked.
         """
-        recovery = self.app.tables.recovery
+        recovery: Any = cast("Any", self.app.tables).recovery
         for event in batch:
             message = event.message
             if message.tp in recovery.active_tps or message.tp in recovery.standby_tps:
@@ -73,11 +76,16 @@ class DeltaStore(memory.Store):  # type: ignore[misc]  # Faust is untyped
         return {key: value for key, value in self.data.items() if partition_of(key) == partition}
 
 
-class DeltaTable(faust.Table):  # type: ignore[misc]  # Faust is untyped
+class DeltaTable(faust.Table[bytes, bytes]):
     """A Faust table whose changelog carries deltas. Partition p of it belongs to source partition p."""
 
     #: called with the owned partitions when recovery is complete, before any chunk arrives
     recovered: Callable[[set[int]], Awaitable[None]]
+
+    @property
+    def store(self) -> DeltaStore:
+        """The entries."""
+        return cast("DeltaStore", self.data)
 
     def _new_store(self) -> DeltaStore:
         return DeltaStore(
@@ -101,7 +109,7 @@ class DeltaTable(faust.Table):  # type: ignore[misc]  # Faust is untyped
         await asyncio.sleep(0)
         failpoint("changelog_sent")
         sent = await sending
-        self.data.written(TP(sent.topic, sent.partition), sent.offset, key, value)
+        self.store.written(TP(sent.topic, sent.partition), sent.offset, key, value)
 
     async def on_recovery_completed(self, active_tps: set[TP], standby_tps: set[TP]) -> None:
         """Hand the recovered partitions to the agent.
@@ -113,4 +121,4 @@ class DeltaTable(faust.Table):  # type: ignore[misc]  # Faust is untyped
             await super().on_recovery_completed(active_tps, standby_tps)
             await self.recovered({tp.partition for tp in active_tps})
         except Exception as error:  # noqa: BLE001 - reported, and the process ends
-            self.app.fail(error)
+            cast("ChunkApp", self.app).fail(error)

@@ -5,13 +5,13 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 import faust
 from faust.types import TP
 from mode.utils.queues import ThrowableQueue
 
-from tidegate_stream.transport.consumer import ChunkTransport
+from tidegate_stream.transport.consumer import ChunkConsumer, ChunkTransport
 
 log = logging.getLogger(__name__)
 
@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 EXIT_FAILED = 70
 
 
-class ChunkTopic(faust.Topic):  # type: ignore[misc]  # Faust is untyped
+class ChunkTopic(faust.Topic):
     """A topic whose agents' queue is not emptied when the flow resumes.
 
     `flow_control.resume()` comes after the seek; a chunk that arrived between would be lost. What is left of an older
@@ -27,15 +27,16 @@ class ChunkTopic(faust.Topic):  # type: ignore[misc]  # Faust is untyped
     """
 
     @property
-    def queue(self) -> ThrowableQueue:
+    def queue(self) -> ThrowableQueue[Any]:
         """The queue that agents read."""
-        if self._queue is None and self.app.chunked_topics.intersection(self.topics):
-            size = self.maxsize or self.app.conf.stream_buffer_maxsize
-            self._queue = self.app.FlowControlQueue(maxsize=size, clear_on_resume=False)
+        app = cast("ChunkApp", self.app)
+        if self._queue is None and app.chunked_topics.intersection(self.topics):
+            size = self.maxsize or app.conf.stream_buffer_maxsize
+            self._queue = app.FlowControlQueue(maxsize=size, clear_on_resume=False)
         return super().queue
 
 
-class ChunkApp(faust.App):  # type: ignore[misc]  # Faust is untyped
+class ChunkApp(faust.App):
     """A Faust app. Each agent on a chunked topic is declared in `chunk_agents` before the app starts."""
 
     isolation_level = "read_committed"
@@ -54,7 +55,19 @@ class ChunkApp(faust.App):  # type: ignore[misc]  # Faust is untyped
 
         The sentence stays true for ever, in any generation and for a zombie too, so a late call does no harm.
         """
-        self.consumer.mark_durable(agent, tp, end)
+        self._chunks.mark_durable(agent, tp, end)
+
+    def committed(self, tp: TP) -> int | None:
+        """The offset that this worker knows as committed."""
+        return self._chunks.committed(tp)
+
+    def sought(self, tp: TP) -> int:
+        """Where this generation began to read a partition."""
+        return self._chunks.sought(tp)
+
+    @property
+    def _chunks(self) -> ChunkConsumer:
+        return cast("ChunkConsumer", self.consumer)
 
     def fail(self, error: BaseException) -> None:
         """Leave at once: whatever was not durable is replayed. Never skip and go on."""

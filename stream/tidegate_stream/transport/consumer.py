@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from faust.transport.drivers import aiokafka as driver
-from faust.types import TP, ConsumerMessage
+from faust.types import TP
 
 from tidegate_stream.failpoint import failpoint
 from tidegate_stream.transport.chunk import Chunk
@@ -41,7 +41,7 @@ class ReadOffsets(defaultdict[TP, "int | None"]):
             self[tp] = offset
 
 
-class ChunkConsumer(driver.Consumer):  # type: ignore[misc]  # Faust is untyped
+class ChunkConsumer(driver.Consumer):
     """Commits chunked partitions up to what every agent holds durably."""
 
     app: ChunkApp
@@ -56,7 +56,7 @@ class ChunkConsumer(driver.Consumer):  # type: ignore[misc]  # Faust is untyped
     def _new_consumer_thread(self) -> ChunkConsumerThread:
         return ChunkConsumerThread(self, loop=self.loop, beacon=self.beacon)
 
-    async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, ConsumerMessage]]:  # noqa: ASYNC109 - Faust's
+    async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, Any]]:  # noqa: ASYNC109 - Faust's
         """Without chunks from before the seek that ends a rebalance: they come again.
 
         `Recovery.on_recovery_completed` resumes fetching first, and seeks afterwards.
@@ -108,7 +108,7 @@ class ChunkConsumer(driver.Consumer):  # type: ignore[misc]  # Faust is untyped
         return self._thread.sought[tp]
 
 
-class ChunkTransport(driver.Transport):  # type: ignore[misc]  # Faust is untyped
+class ChunkTransport(driver.Transport):
     """Faust's Kafka transport with our consumer."""
 
     Consumer = ChunkConsumer

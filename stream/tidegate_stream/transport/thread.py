@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from tidegate_stream.transport.app import ChunkApp
 
 
-class ChunkConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]  # Faust is untyped
+class ChunkConsumerThread(driver.AIOKafkaConsumerThread):
     """Fetches; returns one record-like chunk for each partition of a chunked topic."""
 
     app: ChunkApp
@@ -56,9 +56,7 @@ class ChunkConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc] 
             if target is not None and tp in consumer.assignment():
                 consumer.seek(tp, target)
         self.sought = {
-            tp: target
-            for tp, target in targets.items()
-            if target is not None and tp.topic in self.app.chunked_topics
+            tp: target for tp, target in targets.items() if target is not None and tp.topic in self.app.chunked_topics
         }
         self._reached = dict(self.sought)
         self.epoch += 1

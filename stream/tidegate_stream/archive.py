@@ -1,0 +1,108 @@
+"""The archive agents: every record of a topic becomes one row. No state, so no changelog.
+
+A row's identity and version are its partition and offset; writing it again changes nothing. That is all the fence that
+an archive needs.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+import polars as pl
+from faust.types import TP
+
+from tidegate_sinks.writer import Writer
+from tidegate_stream.errors import ChunkLostError
+from tidegate_stream.failpoint import failpoint
+from tidegate_stream.observability import AgentMetrics
+from tidegate_stream.state.agent import Source
+from tidegate_stream.transport.app import ChunkApp
+from tidegate_stream.transport.chunk import Chunk
+
+#: From decoded records (with `_offset`) to the table's columns but `source_partition` and `version`.
+Shape = Callable[[pl.DataFrame], pl.DataFrame]
+
+JSON_COLUMNS = frozenset({"properties", "attributes"})
+
+
+def event_rows(events: pl.DataFrame) -> pl.DataFrame:
+    """Clean events as rows of `events_<kind>`: absent texts are empty."""
+    texts = [name for name, kind in events.schema.items() if kind == pl.String]
+    filled = [pl.col(name).fill_null("{}" if name in JSON_COLUMNS else "") for name in texts]
+    return events.rename({"_offset": "clean_offset"}).with_columns(filled)
+
+
+def record_rows(records: pl.DataFrame) -> pl.DataFrame:
+    """Dead letters and outcomes as rows of their tables."""
+    raw = {"source_partition": "raw_partition", "source_offset": "raw_offset"}
+    return records.rename({"_offset": "topic_offset", **{name: raw[name] for name in raw if name in records.columns}})
+
+
+class ArchiveAgent:
+    """Writes one topic's partitions to one table. All methods run on the app's event loop."""
+
+    def __init__(
+        self,
+        app: ChunkApp,
+        name: str,
+        source: Source,
+        table: str,
+        shape: Shape,
+        sink: Writer,
+        max_waiting: int = 50_000,
+    ) -> None:
+        self.name = name
+        self._app, self._source, self._table, self._shape, self._sink = app, source, table, shape, sink
+        self._max_waiting = max_waiting
+        self._waiting: list[pl.DataFrame] = []
+        self._ends: dict[TP, int] = {}
+        self._positions: dict[TP, int] = {}
+        self._epoch = -1
+        self._lock = asyncio.Lock()
+        self._metrics = AgentMetrics(name)
+
+    async def add(self, chunk: Chunk) -> None:
+        """Take a chunk's rows. Raises ChunkLostError on a gap."""
+        async with self._lock:
+            self._follow(chunk)
+            rows = await asyncio.to_thread(self._rows, chunk)
+            self._waiting.append(rows)
+            self._ends[TP(chunk.topic, chunk.partition)] = chunk.end
+            self._metrics.took(chunk, len(chunk))
+        if sum(frame.height for frame in self._waiting) >= self._max_waiting:
+            await self.flush()
+
+    def _follow(self, chunk: Chunk) -> None:
+        tp = TP(chunk.topic, chunk.partition)
+        if chunk.epoch != self._epoch:
+            self._epoch, self._positions = chunk.epoch, {}
+        position = self._positions.get(tp)
+        if position is None:
+            position = self._app.sought(tp)
+        if chunk.start > position:
+            raise ChunkLostError(self.name, chunk.topic, chunk.partition, position, chunk.start)
+        self._positions[tp] = chunk.end
+
+    def _rows(self, chunk: Chunk) -> pl.DataFrame:
+        rows = self._shape(self._source.decode(chunk))
+        base = self._source.version(0)
+        offset = "clean_offset" if "clean_offset" in rows.columns else "topic_offset"
+        return rows.with_columns(
+            source_partition=pl.lit(chunk.partition, pl.UInt16),
+            version=pl.col(offset).cast(pl.UInt64) + pl.lit(base, pl.UInt64),
+        )
+
+    async def flush(self) -> None:
+        """Write what waits, and mark it durable."""
+        async with self._lock:
+            if not self._waiting:
+                return
+            waiting, ends = self._waiting, dict(self._ends)
+            with self._metrics.flushing():
+                failpoint("before_archive")
+                await self._sink.upsert(self._table, pl.concat(waiting))
+                failpoint("archived")
+            self._waiting = []
+            for tp, end in ends.items():
+                self._app.mark_durable(self.name, tp, end)

@@ -1,0 +1,28 @@
+"""What a worker is told."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class WorkerSettings:
+    """Addresses, folders and the sizes of things. `clickhouse_url` is without credentials."""
+
+    brokers: str
+    clickhouse_url: str
+    clickhouse_password: str
+    partitions: int
+    generation: int
+    data_dir: Path
+    keys_dir: Path
+    flush_seconds: float = 1.0
+    lateness_seconds: float = 3600.0
+    session_gap_seconds: float = 1800.0
+    metrics_port: int = 0
+    app_id: str = "tidegate"
+    chunk_records: int = 10_000
+    snapshot_every: int = 60
+    session_timeout_seconds: float = 6.0
+    standby_replicas: int = 0
