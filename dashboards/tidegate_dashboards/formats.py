@@ -43,7 +43,7 @@ def duration(seconds: float | None) -> str:
         return NOTHING
     if seconds < 1e-3:
         return _digits(seconds * 1e6) + " µs"
-    if seconds < 1:
+    if seconds < 0.9995:
         return _digits(seconds * 1e3) + " ms"
     if seconds < 60:
         return _digits(seconds) + " s"

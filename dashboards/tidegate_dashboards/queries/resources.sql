@@ -2,7 +2,8 @@
 SELECT
     toStartOfInterval(minute, toIntervalSecond(greatest({step:UInt32}, 60)), 'UTC') AS time,
     service,
-    avg(resources.cpu_utilization) AS cpu, max(resources.memory_bytes) AS memory
+    avgIf(resources.cpu_utilization, isFinite(resources.cpu_utilization)) AS cpu,
+    nullIf(max(resources.memory_bytes), 0) AS memory
 FROM analytics.resources AS resources
 WHERE project = {project:String}
   AND minute >= {start:DateTime('UTC')} AND minute < {end:DateTime('UTC')}
