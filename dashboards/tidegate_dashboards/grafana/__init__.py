@@ -5,6 +5,6 @@
 
 from tidegate_dashboards.grafana.files import write
 from tidegate_dashboards.grafana.macros import expand
-from tidegate_dashboards.grafana.panels import DASHBOARD_UID, PANELS, dashboard
+from tidegate_dashboards.grafana.panels import DASHBOARD_UID, PANELS, Panel, dashboard
 
-__all__ = ["DASHBOARD_UID", "PANELS", "dashboard", "expand", "write"]
+__all__ = ["DASHBOARD_UID", "PANELS", "Panel", "dashboard", "expand", "write"]
