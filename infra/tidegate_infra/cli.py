@@ -4,6 +4,8 @@ import asyncio
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated
 
 import typer
 
@@ -40,6 +42,22 @@ def up() -> None:
 
 
 @app.command()
+def demo(
+    seconds: Annotated[
+        float | None, typer.Option(envvar="DEMO_SECONDS", help="Stop after so many seconds; unset: at Ctrl-C.")
+    ] = None,
+    json_file: Annotated[
+        Path | None, typer.Option("--json", envvar="DEMO_JSON", help="Write the summary there, as JSON.")
+    ] = None,
+) -> None:
+    """Run the stack with a demo marketplace and live traffic; fails unless every event is accounted for."""
+    from tidegate_infra.demo import demo as run_demo  # noqa: PLC0415 - only this command needs it
+
+    if not asyncio.run(run_demo(load(), _console(), seconds, json_file)):
+        raise typer.Exit(1)
+
+
+@app.command()
 def install() -> None:
     """Fetch what the embedded stack needs, so that starting it needs no network; does nothing the second time."""
     from tidegate_infra.broker.aot import ensure_archive  # noqa: PLC0415 - only this command needs it
@@ -73,6 +91,31 @@ def doctor() -> None:
             typer.echo(line)
     if any(finding.verdict is Verdict.WRONG for finding in found):
         raise typer.Exit(1)
+
+
+@app.command()
+def trace(event_id: Annotated[str, typer.Argument(help="Id of the event, a UUID.")]) -> None:
+    """Show every hop of one event: offsets, what the gate changed and why, its rows. Prints no personal data."""
+    from tidegate_infra.keys import ensure_keys  # noqa: PLC0415 - only this command needs it
+    from tidegate_infra.runtime import addresses  # noqa: PLC0415 - same
+    from tidegate_infra.trace import trace as hops  # noqa: PLC0415 - same
+    from tidegate_sinks import clickhouse  # noqa: PLC0415 - loads the client
+
+    current = load()
+    where = addresses(current)
+    address = clickhouse.Address(where.clickhouse_url, "writer", ensure_keys(current).clickhouse_password)
+    for line in hops(where, clickhouse.connect(address), event_id):
+        typer.echo(line)
+
+
+@app.command()
+def grafana(folder: Annotated[Path, typer.Argument(help="Folder for the provisioning files; made if absent.")]) -> None:
+    """Write Grafana's data source and dashboard as provisioning files."""
+    from tidegate_dashboards.grafana import write  # noqa: PLC0415 - only this command needs it
+    from tidegate_infra.runtime import addresses  # noqa: PLC0415 - same
+
+    for path in write(folder, addresses(load()).clickhouse_url, mounted_at=str(folder.absolute())):
+        typer.echo(str(path))
 
 
 @app.command()

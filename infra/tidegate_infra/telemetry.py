@@ -49,8 +49,11 @@ def log_to_stdout(service: str, level: str) -> None:
     handler.setFormatter(JsonLines(service))
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
     # These tell of each request or poll at "info", which would be most of the log.
-    for chatty in ("httpx", "httpcore", "aiokafka", "kafka", "urllib3", "uvicorn.access"):
+    for chatty in ("httpx", "httpcore", "aiokafka", "kafka", "uvicorn.access"):
         logging.getLogger(chatty).setLevel(max(logging.WARNING, logging.getLevelName(level.upper())))
+    logging.getLogger("urllib3").setLevel(
+        logging.ERROR
+    )  # a warning for each retry of a report while the gateway is away
 
 
 class LoopGuard:

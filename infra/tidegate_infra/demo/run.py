@@ -1,0 +1,177 @@
+"""Runs the demo from the first process to the summary."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import sys
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+from clickhouse_connect.driver.client import Client
+
+from tidegate_infra.demo.measure import account, freshness_p95_seconds, in_flight
+from tidegate_infra.demo.summary import Summary
+from tidegate_infra.errors import UnavailableError
+from tidegate_infra.keys import PROJECTS
+from tidegate_infra.processes import free_ports, pss_bytes, spawn_async
+from tidegate_infra.settings import Settings
+from tidegate_infra.up import RunningStack, running_stack, stop_on_signals
+from tidegate_sinks.clickhouse import Address, connect
+
+PROJECT_NUMBER = 1
+PROJECT = PROJECTS[PROJECT_NUMBER]
+START_SECONDS = 60.0
+#: Visits under way end within 15 s; then the clients flush.
+TRAFFIC_SECONDS = 30.0
+CLOSE_SECONDS = 90.0
+DRAIN_SECONDS = 90.0
+
+Say = Callable[[str], None]
+Inspect = Callable[[RunningStack, "Outcome"], Awaitable[None]]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """The summary, and what marketplace and visitors know that they did."""
+
+    summary: Summary
+    sites: Mapping[str, Any]
+    record: Mapping[str, Any]
+
+
+@dataclass
+class Demo:
+    """One run. `seconds` None: until asked to stop."""
+
+    settings: Settings
+    say: Say
+    seconds: float | None = None
+    visitors: int = 8
+    pause_seconds: float = 0.2
+    inspect: Inspect | None = None
+    asked: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def run(self) -> Outcome:
+        """Start everything, let visitors in, and account for every event. Raises UnavailableError."""
+        async with running_stack(self.settings, self.say) as stack:
+            stop_on_signals(self.asked, stack.supervisor)
+            await asyncio.wait_for(stack.ready.wait(), START_SECONDS)
+            outcome = await self._with_marketplace(stack)
+            for line in outcome.summary.lines():
+                self.say(line)
+            if self.inspect:
+                await self.inspect(stack, outcome)
+        return outcome
+
+    async def _with_marketplace(self, stack: RunningStack) -> Outcome:
+        folder = self.settings.data_dir / "demo"
+        folder.mkdir(parents=True, exist_ok=True)
+        client = connect(Address(stack.where.clickhouse_url))
+        before, began_micros = account(client, PROJECT), time.time_ns() // 1000
+        (port,) = free_ports(1)
+        url, record_file = f"http://127.0.0.1:{port}", folder / "record.json"
+        with (self.settings.logs_dir / "demo.log").open("ab") as log:
+            environment = os.environ | _environment(stack, folder, port)
+            marketplace = await spawn_async([sys.executable, "-m", "tidegate_demo.marketplace"], log, environment)
+            await _answering(f"{url}/_counts", marketplace)
+            traffic = await spawn_async(self._traffic(url, record_file), log)
+            self._tell(stack, url)
+            await self._let_run(traffic)
+            resident = pss_bytes(os.getpid())
+            record = await _stop_traffic(traffic, record_file)
+            sites = await _close(url)
+            marketplace.terminate()
+            await marketplace.wait()
+        sent = sum(sites["sent"].values())
+        left = await self._drain(stack, client, lambda: sent - account(client, PROJECT).since(before).total)
+        fresh = freshness_p95_seconds(client, PROJECT, began_micros)
+        summary = Summary(sent, account(client, PROJECT).since(before), left, fresh, resident)
+        return Outcome(summary, sites, record)
+
+    def _traffic(self, url: str, record_file: Path) -> list[str]:
+        record_file.unlink(missing_ok=True)
+        pace = ["--visitors", str(self.visitors), "--pause-seconds", str(self.pause_seconds)]
+        return [sys.executable, "-m", "tidegate_demo.traffic", url, *pace, "--record", str(record_file)]
+
+    def _tell(self, stack: RunningStack, url: str) -> None:
+        self.say(f"visitors are in the marketplace at {url}")
+        self.say("")
+        self.say(f"  dashboard   {stack.where.dashboard_url}")
+        self.say("")
+        if self.seconds is None:
+            self.say("Ctrl-C stops everything and shows what became of every event")
+
+    async def _let_run(self, traffic: asyncio.subprocess.Process) -> None:
+        """Until the time is over, someone asks, or the visitors fail."""
+        waits = [asyncio.create_task(self.asked.wait()), asyncio.create_task(traffic.wait())]
+        await asyncio.wait(waits, timeout=self.seconds, return_when=asyncio.FIRST_COMPLETED)
+        for wait in waits:
+            wait.cancel()
+
+    async def _drain(self, stack: RunningStack, client: Client, open_events: Callable[[], int]) -> int:
+        """Wait until nothing is in flight; returns what still is when time is up."""
+        self.say("no more visitors; waiting until everything has arrived")
+        deadline = time.monotonic() + DRAIN_SECONDS
+        while True:
+            left = await asyncio.to_thread(in_flight, stack.where.brokers)
+            missing = await asyncio.to_thread(open_events)
+            if (left == 0 and missing <= 0) or time.monotonic() > deadline:
+                return left
+            await asyncio.sleep(0.25)
+
+
+def _environment(stack: RunningStack, folder: Path, port: int) -> dict[str, str]:
+    key = stack.keys.write_key
+    return {
+        "MARKETPLACE_PORT": str(port),
+        "MARKETPLACE_DATABASE": str(folder / "marketplace.sqlite"),
+        "MARKETPLACE_GATEWAY_URL": stack.where.gateway_url,
+        "MARKETPLACE_WRITE_KEY": key,
+        "MARKETPLACE_SENTRY_DSN": stack.where.dsn(key, PROJECT_NUMBER),
+    }
+
+
+async def _answering(url: str, process: asyncio.subprocess.Process) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    async with httpx.AsyncClient() as client:
+        while time.monotonic() < deadline and process.returncode is None:
+            try:
+                if (await client.get(url)).is_success:
+                    return
+            except httpx.TransportError:
+                await asyncio.sleep(0.1)
+    raise UnavailableError(f"the marketplace did not answer at {url}; logs/demo.log says why")
+
+
+async def _stop_traffic(traffic: asyncio.subprocess.Process, record_file: Path) -> Mapping[str, Any]:
+    """Let the visits under way end; returns what the visitors did."""
+    if traffic.returncode is None:
+        traffic.send_signal(signal.SIGTERM)
+    code = await asyncio.wait_for(traffic.wait(), TRAFFIC_SECONDS)
+    if code or not record_file.exists():
+        raise UnavailableError(f"the visitors ended with code {code}; logs/demo.log says why")
+    record: Mapping[str, Any] = json.loads(record_file.read_text(encoding="utf-8"))
+    return record
+
+
+async def _close(url: str) -> Mapping[str, Any]:
+    """Flush and end the marketplace's clients; returns the final counts of its call sites."""
+    async with httpx.AsyncClient(timeout=CLOSE_SECONDS) as client:
+        answer = await client.post(f"{url}/_close")
+    counts: Mapping[str, Any] = answer.raise_for_status().json()
+    return counts
+
+
+async def demo(settings: Settings, say: Say, seconds: float | None, json_file: Path | None) -> bool:
+    """Run it; returns whether the summary balances."""
+    outcome = await Demo(settings, say, seconds).run()
+    if json_file:
+        json_file.write_text(json.dumps(outcome.summary.as_json(), indent=2) + "\n", encoding="utf-8")
+    return outcome.summary.balances

@@ -1,0 +1,16 @@
+-- The ten seconds in which the duration counts.
+SELECT w.window_start AS window_start, w.service AS service, w.operation AS operation, w.method AS method, w.route AS route, w.statement AS statement, w.count AS count, w.final AS final
+FROM tidegate.events_span AS e FINAL, tidegate.latencies AS w FINAL
+WHERE e.event_id = {event_id:UUID}
+    AND w.project = e.project
+    AND w.source_topic = 'clean.span'
+    AND w.source_partition = e.source_partition
+    AND e.clean_offset BETWEEN w.first_offset AND bitAnd(w.version, 0xFFFFFFFFFFFF)
+    AND w.window_start = toStartOfInterval(e.occurred_at, INTERVAL 10 SECOND)
+    AND w.service IN (e.service, '(other)')
+    AND w.route IN (e.route, '(other)')
+    AND w.method IN (e.method, '(other)')
+    AND w.operation = e.operation
+    AND w.statement IN (e.statement, '(other)')
+ORDER BY w.first_offset
+LIMIT 5
