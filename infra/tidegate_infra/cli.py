@@ -53,7 +53,7 @@ def demo(
     """Run the stack with a demo marketplace and live traffic; fails unless every event is accounted for."""
     from tidegate_infra.demo import demo as run_demo  # noqa: PLC0415 - only this command needs it
 
-    if not asyncio.run(run_demo(load(), _console(), seconds, json_file)):
+    if not run_demo(load(), _console(), seconds, json_file):
         raise typer.Exit(1)
 
 

@@ -1,4 +1,4 @@
-"""`python -m tidegate_demo.traffic URL`: sends visitors until SIGTERM, then prints what they did as one JSON line.
+"""`python -m tidegate_demo.traffic URL --record FILE`: sends visitors until SIGTERM, then writes what they did.
 
 On SIGTERM no new visitor starts and the visits under way end at their next step, so that every request that was
 counted has its answer.
@@ -11,7 +11,7 @@ import asyncio
 import json
 import random
 import signal
-import sys
+from pathlib import Path
 
 import httpx
 
@@ -47,9 +47,10 @@ def main() -> None:
     parser.add_argument("--visitors", type=int, default=8, help="visits under way at a time")
     parser.add_argument("--pause-seconds", type=float, default=0.2, help="mean pause before a request")
     parser.add_argument("--seed", type=int, default=11)
+    parser.add_argument("--record", type=Path, required=True, help="file for what the visitors did, as JSON")
     arguments = parser.parse_args()
     record = asyncio.run(drive(arguments.url, arguments.visitors, arguments.pause_seconds, arguments.seed))
-    sys.stdout.write(json.dumps(record.as_json()) + "\n")
+    arguments.record.write_text(json.dumps(record.as_json()), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -155,6 +155,10 @@ async def _stop_traffic(traffic: asyncio.subprocess.Process, record_file: Path) 
     if traffic.returncode is None:
         traffic.send_signal(signal.SIGTERM)
     code = await asyncio.wait_for(traffic.wait(), TRAFFIC_SECONDS)
+    return _read_record(record_file, code)
+
+
+def _read_record(record_file: Path, code: int) -> Mapping[str, Any]:
     if code or not record_file.exists():
         raise UnavailableError(f"the visitors ended with code {code}; logs/demo.log says why")
     record: Mapping[str, Any] = json.loads(record_file.read_text(encoding="utf-8"))
@@ -169,9 +173,9 @@ async def _close(url: str) -> Mapping[str, Any]:
     return counts
 
 
-async def demo(settings: Settings, say: Say, seconds: float | None, json_file: Path | None) -> bool:
+def demo(settings: Settings, say: Say, seconds: float | None, json_file: Path | None) -> bool:
     """Run it; returns whether the summary balances."""
-    outcome = await Demo(settings, say, seconds).run()
+    outcome = asyncio.run(Demo(settings, say, seconds).run())
     if json_file:
         json_file.write_text(json.dumps(outcome.summary.as_json(), indent=2) + "\n", encoding="utf-8")
     return outcome.summary.balances
