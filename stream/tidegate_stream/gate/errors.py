@@ -1,0 +1,21 @@
+"""What can go wrong in the gate itself; a bad record is no error but a dead letter."""
+
+from tidegate_schemas.errors import TidegateError
+
+__all__ = ["FencedError", "GateError", "KeyFileError", "TransactionError"]
+
+
+class GateError(TidegateError):
+    """The gate can't do its work; nothing was let through."""
+
+
+class KeyFileError(GateError):
+    """A key file is missing or doesn't hold 32 bytes."""
+
+
+class TransactionError(GateError):
+    """A chunk's transaction failed and was aborted: nothing of it is visible, and it may be tried again."""
+
+
+class FencedError(GateError):
+    """Another gate has taken the partition over: this one must end. Nothing of the chunk is visible."""

@@ -1,0 +1,124 @@
+"""The gate: raw events in, clean events and an account of the rest out. Pure: no clock, no I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import polars as pl
+
+from tidegate_schemas.subjects import clean_schema
+from tidegate_schemas.topics import Kind
+from tidegate_stream.gate.columns import clean_frame, refusals
+from tidegate_stream.gate.keys import Keys, Pseudonymiser, Sealer
+from tidegate_stream.gate.ledger import REFUSED, RawChunk, dead_letters, named_safely, outcomes
+from tidegate_stream.gate.plan import Plan, compile_plan
+from tidegate_stream.gate.seen import Learnt, Seen, split_ids
+
+
+class Bad(Protocol):
+    """A record that couldn't be decoded."""
+
+    @property
+    def index(self) -> int:
+        """Its place in the chunk."""
+
+    @property
+    def reason(self) -> str:
+        """A named reason."""
+
+    @property
+    def detail(self) -> str:
+        """What was wrong, never the value."""
+
+
+@dataclass(frozen=True)
+class GateResult:
+    """What becomes of a chunk. Every record is in exactly one place: clean, dead-lettered or counted as dropped.
+
+    `clean` has the clean schema's columns, in offset order; `keys` are the Kafka keys of its rows. `learnt` goes to
+    `Seen.learn` once the result is committed, not before: a chunk that is tried again isn't its own duplicate.
+    """
+
+    clean: pl.DataFrame
+    keys: list[bytes]
+    dead_letters: pl.DataFrame
+    outcomes: pl.DataFrame
+    learnt: Learnt
+    refused: pl.DataFrame
+    last_offset: int
+
+
+class Gate:
+    """The gate of one kind, compiled from the privacy classes of its schema."""
+
+    def __init__(self, kind: Kind, keys: Keys, plan: Plan | None = None) -> None:
+        self.kind = kind
+        self.plan = plan or compile_plan(kind)
+        self._keys = keys
+        self._names = Pseudonymiser(keys)
+        self._sealer = Sealer(keys.dead_letter_key)
+        self._columns = list(clean_schema(kind).names)
+
+    def process(self, frame: pl.DataFrame, bad: Sequence[Bad], chunk: RawChunk, seen: Seen) -> GateResult:
+        """Judge and clean a chunk.
+
+        `frame` has the raw schema's columns and `_index` (UInt32), each row's place in `chunk`, ascending; `bad` are
+        the records that aren't in it. Changes neither its arguments nor `seen`.
+        """
+        judged = pl.concat([frame, refusals(self.plan, self._keys, frame)], how="horizontal")
+        valid = judged.filter(pl.col("reason").is_null()).drop("reason", "detail")
+        ids = split_ids(valid["event_id"], valid["received_at"])
+        repeated = seen.duplicates(ids)
+        passing = valid.filter(~repeated)
+        refused = pl.concat(
+            [
+                self._refused(judged.filter(pl.col("reason").is_not_null()), chunk),
+                self._refused(_as_duplicates(valid.filter(repeated)), chunk),
+                self._undecoded(bad, chunk),
+            ]
+        )
+        clean = self._clean(passing, chunk)
+        return GateResult(
+            clean=clean,
+            keys=clean.select(pl.coalesce("visitor", "event_id").cast(pl.Binary)).to_series().to_list(),
+            dead_letters=dead_letters(chunk, refused, self._sealer),
+            outcomes=outcomes(self.kind, chunk, refused),
+            learnt=Learnt(ids.filter(~repeated)),
+            refused=refused,
+            last_offset=chunk.offsets[-1],
+        )
+
+    def _clean(self, passing: pl.DataFrame, chunk: RawChunk) -> pl.DataFrame:
+        offsets = pl.Series(chunk.offsets, dtype=pl.Int64).gather(passing["_index"])
+        cleaned = clean_frame(self.plan, self._names, passing)
+        return cleaned.with_columns(offsets.alias("source_offset")).select(self._columns)
+
+    def _refused(self, rows: pl.DataFrame, chunk: RawChunk) -> pl.DataFrame:
+        """A broken record may tell any time of receipt, so the ledger's minute falls back to the record's own."""
+        stamps = (pl.Series(chunk.timestamps, dtype=pl.Int64) * 1000).gather(rows["_index"])
+        received = pl.col("received_at").cast(pl.Int64)
+        near = (received - stamps).abs() <= 86_400_000_000
+        timed = rows.with_columns(pl.when(near).then(received).otherwise(stamps).alias("received_at"))
+        return timed.with_columns(named_safely()).select(pl.col(name).cast(dtype) for name, dtype in REFUSED.items())
+
+    def _undecoded(self, bad: Sequence[Bad], chunk: RawChunk) -> pl.DataFrame:
+        return pl.DataFrame(
+            [
+                {
+                    "_index": record.index,
+                    "project": "",
+                    "producer_id": "",
+                    "received_at": chunk.timestamps[record.index] * 1000,
+                    "reason": str(record.reason),
+                    "detail": record.detail,
+                }
+                for record in bad
+            ],
+            schema=REFUSED,
+        )
+
+
+def _as_duplicates(rows: pl.DataFrame) -> pl.DataFrame:
+    return rows.with_columns(pl.lit("duplicate").alias("reason"), pl.lit("").alias("detail"))

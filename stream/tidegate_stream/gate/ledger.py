@@ -1,0 +1,129 @@
+"""Rows that account for what didn't pass: dead letters with their sealed payload, and counted outcomes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import polars as pl
+
+from tidegate_schemas.identity import derived_event_id
+from tidegate_schemas.reasons import Reason
+from tidegate_schemas.topics import Kind
+from tidegate_stream.gate.keys import Sealer
+from tidegate_stream.gate.validity import PRODUCER_ID, PROJECT
+
+MINUTE_MICROS = 60_000_000
+DROPPED_REASONS = (Reason.CONSENT_DENIED.value, Reason.DUPLICATE.value)
+INSTANT = pl.Datetime("us", "UTC")
+REFUSED = {
+    "_index": pl.UInt32,
+    "project": pl.String,
+    "producer_id": pl.String,
+    "received_at": pl.Int64,
+    "reason": pl.String,
+    "detail": pl.String,
+}
+"""Columns of a frame of records that didn't pass; `_index` is the record's place in its chunk."""
+
+
+class RawChunk(Protocol):
+    """Records of one raw partition, in offset order."""
+
+    @property
+    def topic(self) -> str: ...  # noqa: D102
+    @property
+    def partition(self) -> int: ...  # noqa: D102
+    @property
+    def offsets(self) -> Sequence[int]: ...  # noqa: D102
+    @property
+    def values(self) -> Sequence[bytes | None]: ...  # noqa: D102
+    @property
+    def timestamps(self) -> Sequence[int]: ...  # noqa: D102
+
+
+@dataclass(frozen=True)
+class Records:
+    """A raw chunk in memory; `timestamps` in ms since the epoch."""
+
+    topic: str
+    partition: int
+    offsets: Sequence[int]
+    values: Sequence[bytes | None]
+    timestamps: Sequence[int]
+
+
+def named_safely() -> list[pl.Expr]:
+    """Project and producer where they have the shape of one, else empty: what broke may be in them."""
+    shapes = {"project": PROJECT, "producer_id": PRODUCER_ID}
+    return [
+        pl.when(pl.col(name).str.contains(pattern)).then(pl.col(name)).otherwise(pl.lit("")).alias(name)
+        for name, pattern in shapes.items()
+    ]
+
+
+def dead_letters(chunk: RawChunk, refused: pl.DataFrame, sealer: Sealer) -> pl.DataFrame:
+    """One row for each refused record that wasn't merely dropped: the columns of the dead letter's schema."""
+    rows = []
+    letters = refused.filter(~pl.col("reason").is_in(DROPPED_REASONS)).sort("_index")
+    for row in letters.iter_rows(named=True):
+        index = row["_index"]
+        offset, value = chunk.offsets[index], chunk.values[index] or b""
+        rows.append(
+            {
+                "dead_letter_id": derived_event_id(chunk.topic, str(chunk.partition), str(offset)),
+                "project": row["project"],
+                "producer_id": row["producer_id"],
+                "source": chunk.topic,
+                "source_partition": chunk.partition,
+                "source_offset": offset,
+                "reason": row["reason"],
+                "detail": row["detail"],
+                "fingerprint": value[2:10].hex() if value[:2] == b"\xc3\x01" else value[1:5].hex(),
+                "size_bytes": len(value),
+                "occurred_at": chunk.timestamps[index] * 1000,
+                "payload": sealer.seal(value),
+            }
+        )
+    return pl.DataFrame(rows, schema=DEAD_LETTER).with_columns(pl.col("occurred_at").cast(INSTANT))
+
+
+DEAD_LETTER = {
+    "dead_letter_id": pl.String,
+    "project": pl.String,
+    "producer_id": pl.String,
+    "source": pl.String,
+    "source_partition": pl.Int32,
+    "source_offset": pl.Int64,
+    "reason": pl.String,
+    "detail": pl.String,
+    "fingerprint": pl.String,
+    "size_bytes": pl.Int64,
+    "occurred_at": pl.Int64,
+    "payload": pl.Binary,
+}
+
+
+def outcomes(kind: Kind, chunk: RawChunk, refused: pl.DataFrame) -> pl.DataFrame:
+    """Counts by project, producer, minute and reason: the columns of the outcome's schema.
+
+    The id is derived from the chunk's range and the group, so that the same chunk counted again replaces.
+    """
+    dropped = pl.col("reason").is_in(DROPPED_REASONS)
+    minute = pl.col("received_at").floordiv(MINUTE_MICROS) * MINUTE_MICROS
+    groups = ["project", "producer_id", "minute", "reason"]
+    counted = refused.with_columns(minute.alias("minute")).group_by(groups).agg(pl.len().alias("quantity")).sort(groups)
+    span = (chunk.topic, str(chunk.partition), str(chunk.offsets[0]), str(chunk.offsets[-1])) if chunk.offsets else ()
+    ids = [derived_event_id(*span, *map(str, row)) for row in counted.select(groups).iter_rows()]
+    return counted.select(
+        pl.Series("outcome_id", ids, dtype=pl.String),
+        "project",
+        pl.lit(kind).alias("kind"),
+        "producer_id",
+        pl.col("minute").cast(INSTANT),
+        pl.when(dropped).then(pl.lit("dropped")).otherwise(pl.lit("dead_lettered")).alias("outcome"),
+        "reason",
+        pl.col("quantity").cast(pl.Int64),
+        pl.lit("gate").alias("reporter"),
+    )

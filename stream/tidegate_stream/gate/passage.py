@@ -1,0 +1,113 @@
+"""The gate at work on one source partition: decode, judge, encode, commit. The only part that holds state."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import polars as pl
+from confluent_kafka import TopicPartition
+
+from tidegate_schemas.columns import ColumnCodec
+from tidegate_schemas.registry import SchemaRegistry
+from tidegate_schemas.subjects import clean_schema, dead_letter_schema, outcome_schema, raw_schema
+from tidegate_schemas.topics import Kind, clean_topic, kind_of, raw_topic
+from tidegate_stream.gate.gate import Gate, GateResult
+from tidegate_stream.gate.keys import Keys
+from tidegate_stream.gate.ledger import RawChunk, Records
+from tidegate_stream.gate.seen import MAX_IDS, Seen
+from tidegate_stream.gate.transaction import Batch, PartitionTransactions, read_partition
+
+RESTORED_IDS = 200_000
+"""How far a partition that was taken over is read back for duplicates, in records of its clean topic."""
+
+
+class KindGate:
+    """The gate of one kind with its codecs; shared by the kind's partitions."""
+
+    def __init__(self, kind: Kind, keys: Keys, registry: SchemaRegistry | None = None) -> None:
+        self.gate = Gate(kind, keys)
+        self.raw = ColumnCodec(raw_schema(kind), registry)
+        self.clean = ColumnCodec(clean_schema(kind), registry)
+        self.dead_letter = ColumnCodec(dead_letter_schema(), registry)
+        self.outcome = ColumnCodec(outcome_schema(), registry)
+
+    def judge(self, chunk: RawChunk, seen: Seen) -> GateResult:
+        """Decode and process a chunk."""
+        decoded = self.raw.decode(chunk.values)
+        return self.gate.process(decoded.frame, decoded.bad, chunk, seen)
+
+    def encode(self, result: GateResult) -> Batch:
+        """What a result writes."""
+        return Batch(
+            keys=result.keys,
+            clean=self.clean.encode(result.clean) if result.clean.height else [],
+            dead_letters=self.dead_letter.encode(result.dead_letters) if result.dead_letters.height else [],
+            outcomes=self.outcome.encode(result.outcomes) if result.outcomes.height else [],
+            last_offset=result.last_offset,
+        )
+
+
+@dataclass(frozen=True)
+class Passed:
+    """What a chunk became, in records; `last_offset` is committed with it."""
+
+    clean: int
+    dead_lettered: int
+    dropped: int
+    last_offset: int
+
+
+class Passage:
+    """One source partition. Opening fences the earlier owner and restores progress and duplicates. Blocks."""
+
+    def __init__(
+        self,
+        gate: KindGate,
+        brokers: str,
+        partition: int,
+        generation: int = 1,
+        *,
+        max_ids: int = MAX_IDS,
+        restored_ids: int = RESTORED_IDS,
+    ) -> None:
+        self._gate = gate
+        self._kind = gate.gate.kind
+        self._transactions = PartitionTransactions(brokers, raw_topic(self._kind), partition, generation)
+        place = TopicPartition(clean_topic(self._kind), partition)
+        self.seen = _restored(gate, read_partition(brokers, place, restored_ids), max_ids)
+
+    @property
+    def progress(self) -> int:
+        """Raw offset up to which (inclusive) everything has passed; -1 at the start."""
+        return self._transactions.progress
+
+    def take(self, chunk: RawChunk) -> Passed:
+        """Pass a chunk in one transaction; what is at or below the progress is skipped."""
+        fresh = above(chunk, self.progress)
+        if not fresh.offsets:
+            return Passed(0, 0, 0, self.progress)
+        if kind_of(fresh.topic) != self._kind:
+            raise ValueError(f"a chunk of {fresh.topic} came to the gate of {self._kind}")
+        result = self._gate.judge(fresh, self.seen)
+        self._transactions.write(self._gate.encode(result))
+        self.seen.learn(result.learnt)
+        letters = result.dead_letters.height
+        return Passed(result.clean.height, letters, result.refused.height - letters, result.last_offset)
+
+    def close(self) -> None:
+        """Let go of the partition."""
+        self._transactions.close()
+
+
+def above(chunk: RawChunk, offset: int) -> RawChunk:
+    """The records of a chunk above an offset."""
+    skip = sum(1 for at in chunk.offsets if at <= offset)
+    if not skip:
+        return chunk
+    return Records(chunk.topic, chunk.partition, chunk.offsets[skip:], chunk.values[skip:], chunk.timestamps[skip:])
+
+
+def _restored(gate: KindGate, messages: list[object], max_ids: int) -> Seen:
+    values = [value for message in messages if (value := message.value()) is not None]  # type: ignore[attr-defined]
+    frame = gate.clean.decode(values).frame if values else pl.DataFrame({"event_id": [], "received_at": []})
+    return Seen.restore(frame["event_id"].cast(pl.String), frame["received_at"].cast(pl.Int64), max_ids)

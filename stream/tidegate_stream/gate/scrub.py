@@ -1,0 +1,184 @@
+"""Personal data and secrets taken out of one text or JSON value. The reference; `columns.py` decides who needs it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+from itertools import pairwise
+from urllib.parse import quote
+
+import orjson
+from pydantic_core import from_json
+
+from tidegate_schemas.canonical import canonical_json
+from tidegate_stream.gate.patterns import PATTERNS
+
+KNOWN_MIN_LENGTH = 4
+"""A shorter id would take harmless words and numbers with it."""
+KNOWN = "[id]"
+SECRET = "[secret]"  # noqa: S105 - what stands for a secret
+
+_SINGLE = frozenset(
+    [
+        "password",
+        "passwd",
+        "passphrase",
+        "passcode",
+        "pwd",
+        "secret",
+        "secrets",
+        "token",
+        "auth",
+        "authorization",
+        "authentication",
+        "credential",
+        "credentials",
+        "apikey",
+        "otp",
+        "totp",
+        "2fa",
+        "mfa",
+        "csrf",
+        "xsrf",
+        "cookie",
+        "cookies",
+        "sessid",
+        "sessionid",
+        "phpsessid",
+        "jsessionid",
+        "cvv",
+        "cvc",
+        "authtoken",
+        "accesstoken",
+        "refreshtoken",
+        "privatekey",
+        "accesskey",
+        "secretkey",
+        "csrftoken",
+        "xsrftoken",
+        "sessionkey",
+    ]
+)
+_PAIRS = frozenset(
+    (("api", "key"), ("private", "key"), ("access", "key"), ("session", "key"), ("session", "id"), ("two", "factor"))
+)
+_WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+[a-z]*|[^\W\d_a-zA-Z]+")
+_TRAITS_OF_PERSON = re.compile(r"(?i)name|mail|phone|tel|address|street|birth|user|login")
+
+
+class MalformedJsonError(ValueError):
+    """A text isn't the JSON that belongs there."""
+
+
+@lru_cache(maxsize=10_000)
+def sensitive_key(key: str) -> bool:
+    """Whether a key names a secret: `authToken` and `api-key` do, `author` and `tokens_used` don't."""
+    words = [word.lower() for word in _WORD.findall(key)]
+    return any(word in _SINGLE for word in words) or any(pair in _PAIRS for pair in pairwise(words))
+
+
+def known_pattern(known: Iterable[str | None]) -> re.Pattern[str] | None:
+    """What finds an event's own ids in its texts, as whole words in any case, percent-encoded too."""
+    texts = {
+        text for value in known if value and len(value) >= KNOWN_MIN_LENGTH for text in (value, quote(value, safe=""))
+    }
+    if not texts:
+        return None
+    choices = "|".join(re.escape(text) for text in sorted(texts, key=lambda text: (-len(text), text)))
+    return re.compile(rf"(?<!\w)(?:{choices})(?!\w)", re.IGNORECASE)
+
+
+def scrub_text(text: str, known: re.Pattern[str] | None = None) -> str:
+    """A text without the event's own ids and without what any of `PATTERNS` finds."""
+    if known is not None:
+        text = known.sub(KNOWN, text)
+    for pattern in PATTERNS:
+        text = pattern.find.sub(pattern.replace, text)
+    return text
+
+
+def scrub_url(text: str, known: re.Pattern[str] | None = None) -> str:
+    """An address without query, fragment and what `scrub_text` takes."""
+    return scrub_text(bare_url(text), known)
+
+
+def bare_url(text: str) -> str:
+    """An address up to its query or fragment, encoded ones too."""
+    return re.split(r"[?#]|%3[Ff]|%23", text, maxsplit=1)[0]
+
+
+def scrub_json(value: object, known: re.Pattern[str] | None = None) -> object:
+    """A JSON value with its texts, keys and telling numbers scrubbed; the value of a sensitive key is replaced."""
+    match value:
+        case str():
+            return scrub_text(value, known)
+        case bool() | None:
+            return value
+        case int() | float():
+            text = str(value)
+            return value if (clean := scrub_text(text, known)) == text else clean
+        case dict():
+            return {scrub_text(key, known): _member(key, item, known) for key, item in value.items()}
+        case list():
+            return [scrub_json(item, known) for item in value]
+        case _:
+            raise TypeError(f"no JSON value: {type(value).__name__}")
+
+
+def _member(key: str, item: object, known: re.Pattern[str] | None) -> object:
+    if sensitive_key(key) and not (item is None or isinstance(item, bool) or item == ""):
+        return SECRET
+    return scrub_json(item, known)
+
+
+def parse_json(text: str, container: type) -> object:
+    """The value of a JSON text, which must be a dict or a list; MalformedJsonError if it isn't."""
+    try:
+        value = orjson.loads(text)
+    except ValueError:
+        try:  # integers past 64 bits
+            value = from_json(text, allow_inf_nan=False)
+        except ValueError as error:
+            raise MalformedJsonError from error
+    if not isinstance(value, container):
+        raise MalformedJsonError
+    return value
+
+
+def is_canonical(text: str, value: object) -> bool:
+    """Whether a text is surely the canonical one of its value (no key twice, sorted, no spaces)."""
+    try:
+        return orjson.dumps(value, option=orjson.OPT_SORT_KEYS) == text.encode()
+    except (TypeError, ValueError):
+        return False
+
+
+def scrub_json_text(text: str, container: type, known: re.Pattern[str] | None = None) -> str:
+    """A JSON text scrubbed and canonical; MalformedJsonError if it isn't JSON of that kind."""
+    return canonical_json(scrub_json(parse_json(text, container), known))
+
+
+def personal_traits(text: str) -> Sequence[str]:
+    """Values in an identify's traits that tell who it is: names, addresses, numbers. They are ids of the event too."""
+    try:
+        traits = parse_json(text, dict)
+    except MalformedJsonError:
+        return ()
+    found: list[str] = []
+
+    def collect(value: object, telling: bool) -> None:
+        match value:
+            case dict():
+                for key, item in value.items():
+                    collect(item, telling or bool(_TRAITS_OF_PERSON.search(key)))
+            case list():
+                for item in value:
+                    collect(item, telling)
+            case str() if telling:
+                found.append(value)
+            case _:
+                return
+
+    collect(traits, telling=False)
+    return found

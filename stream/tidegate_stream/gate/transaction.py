@@ -1,0 +1,192 @@
+"""One Kafka transaction a chunk: clean records, dead letters, outcomes and progress, or none of them.
+
+Each source partition has a producer of its own, whose transactional id names it. The broker fences the producer
+that had the id before, so a zombie can't add to a clean topic what its successor has added already; and the
+successor reads from the progress record where to go on.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import struct
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
+
+from tidegate_schemas.topics import DEAD_LETTERS, GATE_PROGRESS, OUTCOMES, clean_topic, kind_of
+from tidegate_stream.gate.errors import FencedError, TransactionError
+
+NO_PROGRESS = -1
+TRANSACTION_TIMEOUT_SECONDS = 60.0
+QUEUE_MESSAGES = 50_000
+QUEUE_KIBIBYTES = 32_768
+_PROGRESS = struct.Struct(">q")
+_READ_SECONDS = 0.1
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Encoded records of one chunk. `clean` goes to the chunk's own partition number, under `keys`."""
+
+    keys: Sequence[bytes]
+    clean: Sequence[bytes]
+    dead_letters: Sequence[bytes]
+    outcomes: Sequence[bytes]
+    last_offset: int
+
+
+def transactional_id(topic: str, partition: int, generation: int) -> str:
+    """Who writes for a source partition, in one generation of topics."""
+    return f"tidegate-gate-{topic}-{partition}-g{generation}"
+
+
+def progress_key(topic: str, partition: int) -> bytes:
+    """Key of a source partition's progress record."""
+    return f"{topic}/{partition}".encode()
+
+
+class PartitionTransactions:
+    """Transactions of one source partition. All calls block; use it from one thread at a time.
+
+    Opening fences any earlier owner, then reads the progress: the raw offset up to which (inclusive) everything
+    is in committed transactions.
+    """
+
+    def __init__(self, brokers: str, topic: str, partition: int, generation: int = 1) -> None:
+        self._topic, self._partition = topic, partition
+        self._clean_topic = clean_topic(kind_of(topic))
+        self._producer = Producer(_settings(brokers, transactional_id(topic, partition, generation)))
+        _guarded(lambda: self._producer.init_transactions(TRANSACTION_TIMEOUT_SECONDS))
+        self.progress = read_progress(brokers, topic, partition)
+
+    def write(self, batch: Batch) -> None:
+        """Commit a chunk, and move the progress to its last offset.
+
+        FencedError: another gate owns the partition, this one must end. TransactionError: nothing was written.
+        """
+        if batch.last_offset <= self.progress:
+            return
+        _guarded(self._producer.begin_transaction)
+        try:
+            _guarded(lambda: self._produce(batch))
+            _guarded(lambda: self._producer.commit_transaction(TRANSACTION_TIMEOUT_SECONDS))
+        except TransactionError:
+            _guarded(lambda: self._producer.abort_transaction(TRANSACTION_TIMEOUT_SECONDS))
+            raise
+        self.progress = batch.last_offset
+
+    def close(self) -> None:
+        """Let go of the producer; an open transaction is aborted by its successor."""
+        self._producer.purge()
+        self._producer.poll(0)
+
+    def _produce(self, batch: Batch) -> None:
+        pairs = zip(batch.keys, batch.clean, strict=True)
+        self._send(self._clean_topic, [{"key": key, "value": value} for key, value in pairs])
+        self._send(DEAD_LETTERS, [{"value": value} for value in batch.dead_letters])
+        self._send(OUTCOMES, [{"value": value} for value in batch.outcomes])
+        progress = {
+            "key": progress_key(self._topic, self._partition),
+            "value": _PROGRESS.pack(batch.last_offset),
+        }
+        self._send(GATE_PROGRESS, [progress])
+
+    def _send(self, topic: str, messages: list[dict[str, Any]]) -> None:
+        """Queue messages for the partition; where the queue is full, wait until the broker has taken some."""
+        while messages:
+            step, messages = messages[: QUEUE_MESSAGES // 2], messages[QUEUE_MESSAGES // 2 :]
+            while step:
+                with contextlib.suppress(BufferError):  # what didn't fit is marked, message by message
+                    self._producer.produce_batch(topic, step, partition=self._partition)
+                step = [_unmarked(message) for message in step if "_error" in message]
+                self._producer.poll(0.05 if step else 0)
+
+
+def _unmarked(message: dict[str, Any]) -> dict[str, Any]:
+    error = message.pop("_error")
+    if getattr(error, "code", lambda: None)() != _QUEUE_FULL:
+        raise KafkaException(error)
+    return message
+
+
+_QUEUE_FULL = -184  # KafkaError._QUEUE_FULL
+_FENCED_NAMES = frozenset({"_FENCED", "PRODUCER_FENCED", "INVALID_PRODUCER_EPOCH", "FENCED_INSTANCE_ID"})
+
+
+def _settings(brokers: str, transactional: str) -> dict[str, str | int | float | bool]:
+    return {
+        "bootstrap.servers": brokers,
+        "client.id": transactional,
+        "transactional.id": transactional,
+        "transaction.timeout.ms": int(TRANSACTION_TIMEOUT_SECONDS * 1000),
+        "enable.idempotence": True,
+        "acks": "all",
+        "linger.ms": 5,
+        "compression.type": "lz4",
+        "queue.buffering.max.messages": QUEUE_MESSAGES,
+        "queue.buffering.max.kbytes": QUEUE_KIBIBYTES,
+    }
+
+
+def _guarded(step: Callable[[], object]) -> None:
+    """Run a step of a transaction; retriable failures are repeated, others become the gate's own errors."""
+    while True:
+        try:
+            step()
+        except KafkaException as exception:
+            error = exception.args[0]
+            if error.name() in _FENCED_NAMES or error.fatal():
+                raise FencedError(f"the gate's producer was fenced or failed for good: {error.str()}") from exception
+            if error.retriable():
+                continue
+            raise TransactionError(f"the gate's transaction failed: {error.str()}") from exception
+        return
+
+
+def read_progress(brokers: str, topic: str, partition: int, timeout_seconds: float = 30.0) -> int:
+    """The committed progress of a source partition, `NO_PROGRESS` if there is none."""
+    progress = NO_PROGRESS
+    key = progress_key(topic, partition)
+    place = TopicPartition(GATE_PROGRESS, partition)
+    for message in read_partition(brokers, place, 0, timeout_seconds):
+        if message.key() == key and (value := message.value()) is not None:
+            progress = _PROGRESS.unpack(value)[0]
+    return progress
+
+
+def read_partition(brokers: str, place: TopicPartition, tail: int, timeout_seconds: float = 30.0) -> list[Any]:
+    """Committed messages of a partition, up to its present end: all, or those at its last `tail` offsets."""
+    consumer = Consumer(
+        {
+            "bootstrap.servers": brokers,
+            "group.id": "tidegate-gate-reader",
+            "enable.auto.commit": False,
+            "isolation.level": "read_committed",
+            "enable.partition.eof": True,
+            "auto.offset.reset": "earliest",
+        }
+    )
+    found: list[Any] = []
+    try:
+        low, high = consumer.get_watermark_offsets(place, timeout=timeout_seconds)
+        if high <= low:
+            return found
+        consumer.assign([TopicPartition(place.topic, place.partition, max(low, high - tail) if tail else low)])
+        patience = timeout_seconds
+        while True:
+            # `consume` waits for all of its messages or the whole time, the partition's end notwithstanding.
+            messages = consumer.consume(10_000, timeout=_READ_SECONDS)
+            patience = timeout_seconds if messages else patience - _READ_SECONDS
+            if patience <= 0:
+                raise TransactionError(f"{place.topic}/{place.partition} could not be read in {timeout_seconds:.0f} s")
+            errors = [error for message in messages if (error := message.error()) is not None]
+            found.extend(message for message in messages if message.error() is None)
+            for error in errors:
+                if error.name() != "_PARTITION_EOF":
+                    raise TransactionError(f"{place.topic}/{place.partition} could not be read: {error.str()}")
+            if errors:
+                return found
+    finally:
+        consumer.close()
