@@ -20,6 +20,8 @@ __all__ = ["INTERNAL_PROJECT", "JsonLines", "LoopGuard", "log_to_stdout", "repor
 INTERNAL_PROJECT = 0
 _INTERNAL_PATH = re.compile(rf"/api/{INTERNAL_PROJECT}/")
 _CLOSE_SECONDS = 1
+_SELF_HEALING = ("aiokafka.*",)
+"""Loggers that call it an error when a broker isn't there yet, and go on by themselves."""
 
 
 class JsonLines(logging.Formatter):
@@ -88,6 +90,7 @@ def report_exceptions(service: str, dsn: str, release: str, serves_http: bool = 
     """Report this process's unhandled and logged exceptions; local variables, requests and users stay here."""
     import sentry_sdk  # noqa: PLC0415 - not needed by commands that don't report
     from sentry_sdk.integrations import Integration  # noqa: PLC0415 - same
+    from sentry_sdk.integrations.logging import ignore_logger  # noqa: PLC0415 - same
 
     integrations: list[Integration] = []
     if serves_http:
@@ -110,3 +113,5 @@ def report_exceptions(service: str, dsn: str, release: str, serves_http: bool = 
         shutdown_timeout=_CLOSE_SECONDS,
     )
     sentry_sdk.set_tag("service", service)
+    for name in _SELF_HEALING:
+        ignore_logger(name)
