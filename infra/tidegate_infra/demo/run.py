@@ -130,6 +130,7 @@ class Demo:
 def _environment(stack: RunningStack, folder: Path, port: int) -> dict[str, str]:
     key = stack.keys.write_key
     return {
+        "OTEL_SEMCONV_STABILITY_OPT_IN": "http",
         "MARKETPLACE_PORT": str(port),
         "MARKETPLACE_DATABASE": str(folder / "marketplace.sqlite"),
         "MARKETPLACE_GATEWAY_URL": stack.where.gateway_url,

@@ -92,7 +92,7 @@ def span_event(span: Span, origin: Origin, project: str) -> Event:
         "url": optional(named, "url.full", "http.url"),
         "properties": canonical_object({key: value for key, value in named.items() if key not in _TAKEN}),
         **_http(named, operation),
-        **_query(named, operation),
+        **_query(span.name, named, operation),
     }
 
 
@@ -117,10 +117,12 @@ def _http(named: Mapping[str, Any], operation: str) -> Event:
     }
 
 
-def _query(named: Mapping[str, Any], operation: str) -> Event:
+def _query(name: str, named: Mapping[str, Any], operation: str) -> Event:
     if operation != "query":
         return {}
     summary = text(named, "db.query.summary") or summarise(text(named, "db.query.text", "db.statement"))
+    if not summary and name.isidentifier():  # such as `connect`, which has no statement
+        summary = name
     return {"statement": summary[:255], "db_system": text(named, "db.system.name", "db.system")}
 
 

@@ -223,10 +223,9 @@ FROM
 GROUP BY project, producer_id, minute;
 
 -- For every producer that numbers its events: how many it sent (its highest number seen), what became of them, and how many
--- are in flight or missing. A gap shows once a later event of the producer has arrived.
+-- are in flight or missing. A producer numbers across projects. A gap shows once a later event has arrived.
 CREATE OR REPLACE VIEW analytics.producers {on_cluster} AS
 SELECT
-    project,
     producer_id,
     max(p.last_sequence) AS sent,
     sum(p.stored) AS stored,
@@ -235,19 +234,19 @@ SELECT
     toInt64(sent) - stored - dropped - dead_lettered AS unaccounted
 FROM
 (
-    SELECT project, producer_id, max(sequence) AS last_sequence, count() AS stored, 0 AS dropped, 0 AS dead_lettered
-    FROM tidegate.events_track FINAL WHERE sequence > 0 GROUP BY project, producer_id
+    SELECT producer_id, max(sequence) AS last_sequence, count() AS stored, 0 AS dropped, 0 AS dead_lettered
+    FROM tidegate.events_track FINAL WHERE sequence > 0 GROUP BY producer_id
     UNION ALL
-    SELECT project, producer_id, max(sequence), count(), 0, 0
-    FROM tidegate.events_error FINAL WHERE sequence > 0 GROUP BY project, producer_id
+    SELECT producer_id, max(sequence), count(), 0, 0
+    FROM tidegate.events_error FINAL WHERE sequence > 0 GROUP BY producer_id
     UNION ALL
-    SELECT project, producer_id, max(sequence), count(), 0, 0
-    FROM tidegate.events_span FINAL WHERE sequence > 0 GROUP BY project, producer_id
+    SELECT producer_id, max(sequence), count(), 0, 0
+    FROM tidegate.events_span FINAL WHERE sequence > 0 GROUP BY producer_id
     UNION ALL
-    SELECT project, producer_id, max(sequence), count(), 0, 0
-    FROM tidegate.events_metric FINAL WHERE sequence > 0 GROUP BY project, producer_id
+    SELECT producer_id, max(sequence), count(), 0, 0
+    FROM tidegate.events_metric FINAL WHERE sequence > 0 GROUP BY producer_id
     UNION ALL
-    SELECT project, producer_id, 0, 0, toUInt64(sumIf(quantity, outcome = 'dropped')), toUInt64(sumIf(quantity, outcome = 'dead_lettered'))
-    FROM tidegate.outcomes FINAL WHERE reporter != 'gateway' GROUP BY project, producer_id
+    SELECT producer_id, 0, 0, toUInt64(sumIf(quantity, outcome = 'dropped')), toUInt64(sumIf(quantity, outcome = 'dead_lettered'))
+    FROM tidegate.outcomes FINAL WHERE reporter != 'gateway' GROUP BY producer_id
 ) AS p
-GROUP BY project, producer_id;
+GROUP BY producer_id;

@@ -119,7 +119,8 @@ PATTERNS: tuple[Pattern, ...] = tuple(
             r"(?i)(?<![a-z])(<SECRET_WORDS>)(\\?[\"']?\s*(?:=|:|%3D)\s*\\?[\"']?)(?![\[{])[^\s&;,\"'<>\\]+",
             r"\1\2[secret]",
         ),
-        ("email", r"[\w.%+'-]{1,64}<AT>[\w-]{1,63}(?:\.[\w-]{1,63})+", "[email]"),
+        # The last label has a letter first: `shop@1.4.0` is a release, not an address.
+        ("email", r"[\w.%+'-]{1,64}<AT>[\w-]{1,63}(?:\.[\w-]{1,63})*\.[^\W\d_][\w-]{1,62}", "[email]"),
         ("mac", r"(?<![\w:-])[0-9A-Fa-f]{2}(?:[:-][0-9A-Fa-f]{2}){5}(?![\w:-])", "[mac]"),
         ("iban", r"(?i)(?<![A-Z0-9])(?:<COUNTRIES>)\d{2}(?:[ -]?[A-Z0-9]){11,32}", _iban),
         ("card", r"(?<![\d.])[2-6]\d{3}(?:[ -]?\d){9,15}(?!\d)", _card),
