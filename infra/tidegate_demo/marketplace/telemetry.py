@@ -99,9 +99,8 @@ def instrument(app: FastAPI, engine: Engine, telemetry: Telemetry) -> None:
         exclude_spans=["receive", "send"],
         excluded_urls="/_.*",
     )
-    SQLAlchemyInstrumentor().instrument(
-        engine=engine, tracer_provider=telemetry.tracer_provider, meter_provider=telemetry.meter_provider
-    )
+    # Without a meter: its pool figures have the older conventions' names, and `_observe_pool` gives the stable ones.
+    SQLAlchemyInstrumentor().instrument(engine=engine, tracer_provider=telemetry.tracer_provider)
     _observe_process(telemetry.meter_provider)
     _observe_pool(telemetry.meter_provider, engine)
 
