@@ -20,9 +20,7 @@ def main() -> None:
     host, port = listener.getsockname()[:2]
     sys.stdout.write(json.dumps({"url": f"http://{host}:{port}"}) + "\n")
     sys.stdout.flush()
-    # Longer than the visitors keep a connection, or they would send a request into one that is just being closed.
-    config = uvicorn.Config(app, log_level="critical", access_log=False, timeout_keep_alive=60)
-    uvicorn.Server(config).run(sockets=[listener])
+    uvicorn.Server(uvicorn.Config(app, log_level="critical", access_log=False)).run(sockets=[listener])
 
 
 if __name__ == "__main__":

@@ -27,7 +27,8 @@ async def drive(url: str, visitors: int, pause_seconds: float, seed: int) -> Rec
     loop = asyncio.get_running_loop()
     for name in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(name, stop.set)
-    limits = httpx.Limits(max_connections=visitors)
+    # A connection a request: after an exception uvicorn answers and closes, and what is sent into that is lost.
+    limits = httpx.Limits(max_connections=visitors, max_keepalive_connections=0)
     async with httpx.AsyncClient(base_url=url, timeout=30, limits=limits) as client:
 
         async def lane(lane_rng: random.Random) -> None:
