@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from socket import SO_REUSEADDR, SOL_SOCKET
 from socketserver import ThreadingMixIn
 from threading import Thread
 from typing import TYPE_CHECKING
@@ -44,10 +45,10 @@ class ProbeServer:
 
 class _Server(ThreadingMixIn, WSGIServer):
     daemon_threads = True
-    address_family = 2  # AF_INET: wsgiref looks up the host's name otherwise, which may wait for a DNS server
 
     def server_bind(self) -> None:
-        """Bind without the look-up of our own name."""
+        """Bind without the look-up of our own name; a start again must get the port of the last run."""
+        self.socket.setsockopt(SOL_SOCKET, SO_REUSEADDR, 1)
         self.socket.bind(self.server_address)
         self.server_address = self.socket.getsockname()
         self.server_name, self.server_port = str(self.server_address[0]), int(self.server_address[1])

@@ -56,7 +56,6 @@ def _clickhouse(settings: Settings, where: Addresses, keys: Keys) -> None:
 
 def _gateway(settings: Settings, where: Addresses, keys: Keys) -> None:
     from tidegate_gateway.serve import run  # noqa: PLC0415 - only this process needs it
-
     from tidegate_gateway.settings import GatewaySettings, Project  # noqa: PLC0415 - same
 
     provide_topics_meanwhile(settings, where)

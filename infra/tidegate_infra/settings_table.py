@@ -23,8 +23,8 @@ _INTRODUCTION = f"""\
 Each is an environment variable, or its name in lower case and without the prefix in `TIDEGATE_HOME/{FILE_NAME}`
 (`partitions = 4`); the environment wins. `tidegate doctor` says which variables it doesn't know.
 
-A port that is set and taken is an error. A port that isn't set and whose usual number is taken is chosen by the system,
-and remembered in `TIDEGATE_HOME/run/ports.json`, so that a restart keeps it.
+A port that is set and taken is an error. A port that isn't set and whose usual number is taken is chosen from the free
+ones between 20000 and 32000, and remembered in `TIDEGATE_HOME/run/ports.json`, so that a restart keeps it.
 
 | Variable | Default | What it is |
 |---|---|---|

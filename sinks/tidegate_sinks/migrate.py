@@ -94,8 +94,8 @@ def pending(client: Client) -> list[Migration]:
         known = have.get(migration.number)
         if known is not None and known != migration.checksum:
             raise MigrationError(
-                f"migration {migration.number:04}_{migration.name} was applied with checksum {known[:12]}, the file now "
-                f"has {migration.checksum[:12]}. Applied migrations don't change: restore the file and add a new one"
+                f"migration {migration.number:04}_{migration.name} was applied with checksum {known[:12]}, the file "
+                f"now has {migration.checksum[:12]}. Applied migrations don't change: restore it and add a new one"
             )
     return [migration for migration in migrations() if migration.number not in have]
 

@@ -57,7 +57,8 @@ class Answers:
             endpoint: (p50, p95, p99)
             for endpoint, p50, p95, p99 in rows(
                 "SELECT concat(method, ' ', route) AS endpoint, "
-                "tidegateQuantile(sumMap(sketch.1, sketch.2) AS s, 0.5), tidegateQuantile(s, 0.95), tidegateQuantile(s, 0.99) FROM analytics.endpoint_latency GROUP BY endpoint"
+                "tidegateQuantile(sumMap(sketch.1, sketch.2) AS s, 0.5), "
+                "tidegateQuantile(s, 0.95), tidegateQuantile(s, 0.99) FROM analytics.endpoint_latency GROUP BY endpoint"
             )
         }
         self.health = dict(

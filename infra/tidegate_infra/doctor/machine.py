@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.error import HTTPError, URLError
-from urllib.request import Request, urlopen
+from urllib.request import Request, build_opener
 
 from tidegate_infra import ports
 from tidegate_infra.broker.jars import cached_jars
@@ -63,7 +63,8 @@ def _jars(cache: Path) -> Finding:
     from jgo.constants import MAVEN_CENTRAL_URL  # noqa: PLC0415 - half a second of imports, seldom needed
 
     try:
-        with urlopen(Request(f"{MAVEN_CENTRAL_URL}/", method="HEAD"), timeout=_NETWORK_SECONDS):  # noqa: S310 - https
+        head = Request(f"{MAVEN_CENTRAL_URL}/", method="HEAD")  # noqa: S310 - the resolver's own https address
+        with build_opener().open(head, timeout=_NETWORK_SECONDS):
             pass
     except HTTPError:  # an answer, if only that there is no list of everything
         pass

@@ -132,7 +132,11 @@ def test_opentelemetrys_exporter_delivers_spans_with_route_and_statement(gateway
     provider = TracerProvider(resource=Resource.create({"service.name": "shop", "service.version": "1.2"}))
     provider.add_span_processor(SimpleSpanProcessor(exporter))
     tracer = provider.get_tracer("test")
-    request = {"http.request.method": "GET", "http.route": "/agents/{slug}", "http.response.status_code": 503}
+    request: dict[str, Any] = {
+        "http.request.method": "GET",
+        "http.route": "/agents/{slug}",
+        "http.response.status_code": 503,
+    }
     query = {"db.system": "sqlite", "db.statement": "SELECT a FROM agents JOIN installs WHERE a = 'x'"}
     with (
         tracer.start_as_current_span("GET /agents/{slug}", kind=SpanKind.SERVER, attributes=request),

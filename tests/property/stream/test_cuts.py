@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
+
 import polars as pl
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-
 from tests.property.stream import events as data
+
 from tidegate_stream.folds import (
     Activity,
     ExceptionRates,
@@ -44,7 +46,7 @@ laws = settings(max_examples=25, deadline=None, suppress_health_check=[HealthChe
 def run(fold: Fold, frame: pl.DataFrame, ends: list[int]) -> tuple[pl.DataFrame, int]:
     """The state after a run cut at `ends`, a flush after each chunk, nothing evicted."""
     state, watermark = empty_state(fold), NO_WATERMARK
-    for start, end in zip(ends, ends[1:], strict=False):
+    for start, end in itertools.pairwise(ends):
         rows, watermark = fold.partial(frame[start:end], watermark)
         state, _ = advance(fold, state, [rows])
     return state.sort(fold.keys), watermark
@@ -64,7 +66,7 @@ def written(fold: Fold, frame: pl.DataFrame, ends: list[int], groups: list[int])
                 key = (row["project"], row["visitor"], row["first_offset"])
             table[key] = plain
 
-    for n, (start, end) in enumerate(zip(ends, ends[1:], strict=False)):
+    for n, (start, end) in enumerate(itertools.pairwise(ends)):
         rows, watermark = fold.partial(frame[start:end], watermark)
         waiting.append(rows)
         if groups[n % len(groups)] or end == len(frame):
@@ -116,7 +118,7 @@ def test_adjoining_parts_merge_in_any_grouping_and_listing(fold: Fold) -> None:
         ends = given_data.draw(st.composite(data.cuts)(len(rows)))
         frame = data.frame(fold.kind, rows)
         parts, watermark = [], NO_WATERMARK
-        for start, end in zip(ends, ends[1:], strict=False):
+        for start, end in itertools.pairwise(ends):
             part, watermark = fold.partial(frame[start:end], watermark)
             parts.append(part)
         split = given_data.draw(st.integers(0, len(parts)))

@@ -29,7 +29,7 @@ def webhook(statuses: list[int]) -> Iterator[tuple[str, list[Any]]]:
     taken: list[Any] = []
 
     class Handler(http.server.BaseHTTPRequestHandler):
-        def do_POST(self) -> None:  # noqa: N802 - the standard library's name
+        def do_POST(self) -> None:
             taken.append(json.loads(self.rfile.read(int(self.headers["content-length"]))))
             self.send_response(statuses[min(len(taken), len(statuses)) - 1])
             self.end_headers()

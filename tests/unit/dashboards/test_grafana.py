@@ -29,7 +29,7 @@ def test_macros_expand_as_in_the_plugin(sql: str, expanded: str) -> None:
 
 @pytest.mark.parametrize("sql", ["$__nope(x)", "${nobody}"])
 def test_what_the_plugin_would_leave_in_the_statement_is_an_error(sql: str) -> None:
-    with pytest.raises(QueryError, match="no (macro|variable)"):
+    with pytest.raises(QueryError, match=r"no (macro|variable)"):
         grafana.expand(sql, START, END, 60, {})
 
 

@@ -126,9 +126,7 @@ def _pairs(data: list[Any]) -> list[list[Any]]:
 
 def test_endpoints_of_several_services_are_told_apart() -> None:
     columns = ("time", "service", "method", "route", "error_rate")
-    rows = Rows(
-        columns, [["2026-11-23 11:59:00", "a", "GET", "/", 0.5], ["2026-11-23 11:59:00", "b", "GET", "/", 0.1]]
-    )
+    rows = Rows(columns, [["2026-11-23 11:59:00", "a", "GET", "/", 0.5], ["2026-11-23 11:59:00", "b", "GET", "/", 0.1]])
 
     options = CARDS["error-rate"].data(rows, snapshot(), DARK, "")
 

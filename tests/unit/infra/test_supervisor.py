@@ -23,7 +23,7 @@ QUICK = Backoff(first_seconds=0.05, last_seconds=0.2)
 
 async def until(condition: Callable[[], bool], seconds: float = 15) -> None:
     async with asyncio.timeout(seconds):
-        while not condition():  # noqa: ASYNC110 - real processes have no event to wait for
+        while not condition():
             await asyncio.sleep(0.02)
 
 

@@ -1,0 +1,188 @@
+"""`tidegate up` as a user has it: the real command in a home of its own."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from base64 import b64encode
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TypeVar
+from urllib.error import HTTPError
+from urllib.parse import quote
+from urllib.request import Request, urlopen
+
+import psutil
+import pytest
+
+pytestmark = [pytest.mark.broker, pytest.mark.clickhouse, pytest.mark.timeout(240)]
+
+READY_SECONDS = 90
+Result = TypeVar("Result")
+
+
+def wait_until(attempt: Callable[[], Result], seconds: float, what: str) -> Result:
+    deadline = time.monotonic() + seconds
+    while not (result := attempt()):
+        if time.monotonic() > deadline:
+            raise AssertionError(f"{what} after {seconds} s")
+        time.sleep(0.1)
+    return result
+
+
+class Up:
+    """A running `tidegate up`, and what its console said."""
+
+    def __init__(self, home: Path) -> None:
+        self.home = home
+        self.console = home.parent / f"{home.name}.console"
+        self.environment = {name: value for name, value in os.environ.items() if not name.startswith("TIDEGATE_")}
+        self.environment["TIDEGATE_HOME"] = str(home)
+        self.process = self.start()
+
+    def start(self) -> "subprocess.Popen[bytes]":
+        with self.console.open("wb") as console:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "tidegate_infra", "up"],
+                env=self.environment,
+                stdout=console,
+                stderr=console,
+                start_new_session=True,
+            )
+        wait_until(lambda: "ready in" in self.said() or self.process.poll() is not None, READY_SECONDS, "not ready")
+        assert self.process.poll() is None, self.said()
+        return self.process
+
+    def said(self) -> str:
+        return self.console.read_text()
+
+    def address(self, name: str) -> str:
+        return str(json.loads((self.home / "run" / "stack.json").read_text())[name])
+
+    @property
+    def pids(self) -> dict[str, int]:
+        """Of the services that run now."""
+        try:
+            body = urlopen(f"{self.address('supervisor_url')}/healthz").read()
+        except HTTPError as error:  # 503 while one is started again
+            body = error.read()
+        services = json.loads(body)["services"]
+        return {name: service["pid"] for name, service in services.items() if service["pid"] is not None}
+
+    def command(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
+        argv = [sys.executable, "-m", "tidegate_infra", *arguments]
+        return subprocess.run(argv, env=self.environment, capture_output=True, text=True, check=False, timeout=60)
+
+    def track(self, name: str) -> None:
+        key = (self.home / "keys" / "write-key").read_text()
+        event = {"event": name, "anonymousId": "device-1", "userId": "canary-ada@example.com"}
+        request = Request(
+            f"{self.address('gateway_url')}/v1/track",
+            json.dumps(event).encode(),
+            {"authorization": "Basic " + b64encode(f"{key}:".encode()).decode(), "content-type": "application/json"},
+        )
+        with urlopen(request) as answer:
+            assert answer.status == 200
+
+    def event_id(self, name: str) -> str:
+        query = quote(f"SELECT event_id FROM analytics.events WHERE name = '{name}' FORMAT TSV")
+        with urlopen(f"{self.address('clickhouse_url')}/?query={query}") as answer:
+            return str(answer.read().decode().strip())
+
+    def gone(self, pids: dict[str, int]) -> bool:
+        return not any(psutil.pid_exists(pid) for pid in pids.values())
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
+    running = Up(tmp_path_factory.mktemp("stack") / "home")
+    try:
+        yield running
+    finally:
+        running.process.send_signal(signal.SIGTERM)
+        running.process.wait(60)
+
+
+def test_an_event_goes_all_the_way_and_every_hop_of_it_can_be_told(stack: Up) -> None:
+    stack.track("hop")
+    event_id = wait_until(lambda: stack.event_id("hop"), 30, "no row")
+    traced = stack.command("trace", event_id)
+    hops = [line.split()[0] for line in traced.stdout.splitlines() if not line.startswith(" ")]
+    assert hops[:6] == ["event", "edge", "raw", "gate", "clean", "row"], traced.stdout + traced.stderr
+    assert "user_id (pseudonymise): user = " in traced.stdout
+    wait_until(lambda: stack.command("trace", event_id).stdout.count("(may still change)") == 4, 20, "not counted")
+    assert "canary-ada" not in traced.stdout + traced.stderr
+
+
+def test_an_event_that_never_came_is_said_to_be_nowhere(stack: Up) -> None:
+    traced = stack.command("trace", "00000000-0000-7000-8000-000000000000")
+    assert "raw     no record with this id" in traced.stdout
+    assert stack.command("trace", "nonsense").returncode == 1
+
+
+def test_the_doctor_finds_nothing_wrong(stack: Up) -> None:
+    wait_until(lambda: stack.command("doctor").returncode == 0, 30, stack.command("doctor").stdout)
+    assert "topics: all 11 there, with 2 partitions each" in stack.command("doctor").stdout
+
+
+def test_the_doctor_finds_another_partition_count_and_says_how_to_fix_it(stack: Up) -> None:
+    stack.environment["TIDEGATE_PARTITIONS"] = "3"
+    try:
+        said = stack.command("doctor")
+    finally:
+        del stack.environment["TIDEGATE_PARTITIONS"]
+    assert said.returncode == 1
+    assert "has 2 partitions, not 3" in said.stdout.replace("\n", " ")
+    assert "Fix: set TIDEGATE_PARTITIONS to 2 again" in said.stdout
+
+
+def test_a_second_stack_on_the_same_home_is_told_who_holds_it(stack: Up) -> None:
+    refused = stack.command("up")
+    assert refused.returncode == 1
+    assert re.search(rf"in use by process {stack.process.pid}, started at", refused.stderr), refused.stderr
+
+
+def test_a_killed_service_comes_back_and_the_console_says_so(stack: Up) -> None:
+    before = stack.pids["alerts"]
+    os.kill(before, signal.SIGKILL)
+    wait_until(lambda: stack.pids.get("alerts", before) != before, 30, "not started again")
+    assert "alerts was ended by SIGKILL" in stack.said()
+
+
+def test_memory_and_restarts_are_told_to_prometheus(stack: Up) -> None:
+    with urlopen(f"{stack.address('supervisor_url')}/metrics") as answer:
+        metrics = answer.read().decode()
+    pss = {name: float(value) for name, value in re.findall(r'pss_bytes{service="(\w+)"} (\S+)', metrics)}
+    assert len(pss) == 6
+    assert pss["broker"] > 50e6
+    assert sum(pss.values()) < 1.5e9
+    assert 'tidegate_service_restarts_total{service="broker"} 0.0' in metrics
+
+
+def test_a_second_stack_runs_beside_the_first_and_nothing_is_lost_over_stop_kill_and_start(
+    stack: Up, tmp_path: Path
+) -> None:
+    second = Up(tmp_path / "home")
+    names = ("brokers", "clickhouse_url", "gateway_url", "dashboard_url", "supervisor_url")
+    addresses = [second.address(name) for name in names]
+    assert not set(addresses) & {stack.address(name) for name in names}
+    second.track("kept")
+    event_id = wait_until(lambda: second.event_id("kept"), 30, "no row")
+    assert stack.event_id("kept") == ""
+    before = second.pids
+
+    second.process.send_signal(signal.SIGINT)
+    assert second.process.wait(60) == 0, second.said()
+    assert second.gone(before)
+
+    second.start()
+    assert second.event_id("kept") == event_id
+    assert [second.address(name) for name in names] == addresses
+
+    pids = second.pids
+    second.process.kill()
+    second.process.wait()
+    wait_until(lambda: second.gone(pids), 15, "services outlived their supervisor")
