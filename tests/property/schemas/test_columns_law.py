@@ -21,7 +21,7 @@ from tidegate_schemas.rows import Decoder, RowCodec, resolving_reader
 from tidegate_schemas.subjects import KINDS, Kind, Schema, clean_schema, raw_schema
 from tidegate_schemas.versions import KnownVersions
 
-LIMITS = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+LIMITS = settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
 KIND = pytest.mark.parametrize("kind", KINDS)
 
 

@@ -1,0 +1,186 @@
+"""The pages in a real browser, on a real ClickHouse."""
+
+import csv
+import io
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import httpx
+import orjson
+import polars as pl
+import psutil
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.e2e.dashboard.conftest import Dashboard
+from tidegate_dashboards.catalogue import load
+from tidegate_dashboards.ranges import RANGES
+from tidegate_dashboards.sample import TABLES, Sample, insert
+from tidegate_infra.addresses import ClickHouseAddress
+from tidegate_infra.clickhouse import fixture
+from tidegate_sinks import migrate
+from tidegate_sinks.clickhouse import Address, connect
+
+pytestmark = [pytest.mark.clickhouse, pytest.mark.browser]
+
+FRESH_MILLISECONDS = 5_000
+Screenshot = Callable[[Page, str], None]
+
+
+def request_row(project: str, requests: int, server_errors: int) -> dict[str, Any]:
+    at = int(datetime.now(UTC).timestamp()) // 10 * 10
+    row = {"window_start": at, "project": project, "service": "shop", "route": "/checkout", "method": "POST"}
+    return {**row, "requests": requests, "server_errors": server_errors, "version": requests, "source_partition": 7}
+
+
+def test_new_rows_are_on_screen_within_five_seconds_without_a_reload(
+    dashboard: Dashboard, writer: httpx.Client, page: Page, screenshot: Screenshot
+) -> None:
+    project = f"p-{uuid4().hex[:8]}"
+    for table in TABLES:
+        insert(writer, table, Sample(project).rows(table, datetime.now(UTC) - timedelta(minutes=15), datetime.now(UTC)))
+    page.goto(f"{dashboard.url}/?project={project}")
+    expect(page.get_by_test_id("live")).to_have_text("Live")
+    page.evaluate("window.neverReloaded = true")
+    expect(page.get_by_test_id("health")).not_to_contain_text("/checkout")
+
+    insert(writer, "error_rates", [request_row(project, 1_000_000, 600_000)])
+
+    expect(page.get_by_test_id("tile-requests")).to_have_text("1.01M", timeout=FRESH_MILLISECONDS)
+    expect(page.get_by_test_id("health")).to_contain_text("POST /checkout", timeout=FRESH_MILLISECONDS)
+    expect(page.locator("tr[data-endpoint='POST /checkout']")).to_contain_text("Down")
+    expect(page.locator("tr[data-endpoint='POST /checkout']")).to_contain_text("60%")
+    assert page.evaluate("window.neverReloaded") is True
+    screenshot(page, "overview-live")
+
+
+def test_downloads_are_what_the_query_answers(
+    dashboard: Dashboard, writer: httpx.Client, page: Page, tmp_path: Path
+) -> None:
+    project = f"p-{uuid4().hex[:8]}"
+    end = datetime.now(UTC) - timedelta(minutes=2)
+    insert(writer, "error_rates", Sample(project).rows("error_rates", end - timedelta(minutes=5), end))
+    page.goto(f"{dashboard.url}/?project={project}&range=1h")
+    expect(page.get_by_test_id("live")).to_have_text("Live")
+
+    files = {}
+    for suffix in ("csv", "parquet"):
+        with page.expect_download() as begun:
+            page.get_by_test_id(f"error_rate-{suffix}").click()
+        files[suffix] = tmp_path / f"rows.{suffix}"
+        begun.value.save_as(files[suffix])
+        assert begun.value.suggested_filename.endswith(f".{suffix}")
+
+    query = load()["error_rate"]
+    values = {"project": project, **RANGES[1].span(datetime.now(UTC)).parameters()}
+    answer = writer.post("/", params=query.arguments(values), content=query.sql + "\nFORMAT JSONCompact")
+    expected = orjson.loads(answer.content)
+    header, *lines = csv.reader(io.StringIO(files["csv"].read_text()))
+    frame = pl.read_parquet(files["parquet"])
+    names = [column["name"] for column in expected["meta"]]
+    rate = names.index("error_rate")
+    assert header == frame.columns == names
+    assert len(lines) == frame.height == len(expected["data"]) > 0
+    assert [float(line[rate]) for line in lines] == pytest.approx([row[rate] for row in expected["data"]])
+    assert frame["error_rate"].to_list() == pytest.approx([row[rate] for row in expected["data"]])
+
+
+def test_an_empty_project_says_what_to_do(dashboard: Dashboard, page: Page, screenshot: Screenshot) -> None:
+    page.goto(f"{dashboard.url}/?project=p-{uuid4().hex[:8]}")
+
+    expect(page.get_by_test_id("health")).to_contain_text("No endpoint has been called yet")
+    expect(page.get_by_test_id("plot-sessions")).to_contain_text("No product events yet")
+    screenshot(page, "overview-empty")
+
+
+def test_the_onboarding_note_turns_with_the_first_event(
+    dashboard: Dashboard, writer: httpx.Client, page: Page, screenshot: Screenshot
+) -> None:
+    project = f"p-{uuid4().hex[:8]}"
+    page.goto(f"{dashboard.url}/start?project={project}")
+    expect(page.get_by_test_id("waiting")).to_be_visible()
+    expect(page.get_by_test_id("dsn")).to_have_text("http://key-for-tests@127.0.0.1:8300/1")
+    screenshot(page, "start-waiting")
+
+    now = datetime.now(UTC).timestamp()
+    event = {"event_id": str(uuid4()), "project": project, "name": "signed_up", "occurred_at": now, "received_at": now}
+    insert(writer, "events_track", [{**event, "sample_rate": 1, "version": 1}])
+
+    expect(page.get_by_test_id("arrived")).to_contain_text("signed_up", timeout=FRESH_MILLISECONDS)
+    screenshot(page, "start-arrived")
+
+
+def test_each_client_has_its_snippet_and_keys_can_choose_it(dashboard: Dashboard, page: Page) -> None:
+    page.goto(f"{dashboard.url}/start")
+    expect(page.get_by_test_id("live")).to_have_text("Live")
+
+    page.get_by_role("tab", name="Sentry").click()
+    expect(page.get_by_test_id("snippet-sentry")).to_be_visible()
+    expect(page.get_by_test_id("snippet-curl")).to_be_hidden()
+    page.keyboard.press("ArrowRight")
+
+    expect(page.get_by_test_id("snippet-opentelemetry")).to_contain_text("x-tidegate-key=key-for-tests")
+
+
+@pytest.mark.parametrize("width", [1440, 900])
+def test_the_light_theme_stays_and_nothing_sticks_out(
+    dashboard: Dashboard, writer: httpx.Client, page: Page, screenshot: Screenshot, width: int
+) -> None:
+    project = f"p-{uuid4().hex[:8]}"
+    for table in TABLES:
+        insert(writer, table, Sample(project).rows(table, datetime.now(UTC) - timedelta(hours=1), datetime.now(UTC)))
+    page.set_viewport_size({"width": width, "height": 900})
+    page.goto(f"{dashboard.url}/?project={project}&range=1h")
+    expect(page.get_by_test_id("live")).to_have_text("Live")
+    page.get_by_role("button", name="Switch between light and dark").click()
+
+    expect(page.locator("html")).to_have_attribute("data-theme", "light")
+    expect(page.get_by_test_id("live")).to_have_text("Live")
+    expect(page.get_by_test_id("health")).to_contain_text("POST /agents/{slug}/run")
+    page.get_by_role("button", name="p99").first.click()
+    expect(page.get_by_role("button", name="p99").first).to_have_attribute("aria-pressed", "true")
+    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+    screenshot(page, f"overview-light-{width}")
+
+
+def test_the_time_range_is_part_of_the_address(dashboard: Dashboard, page: Page) -> None:
+    page.goto(dashboard.url)
+    page.get_by_role("link", name="7 d").click()
+
+    expect(page).to_have_url(re.compile(r"range=7d"))
+    expect(page.get_by_role("link", name="7 d")).to_have_attribute("aria-current", "true")
+
+
+def test_the_page_waits_for_clickhouse_and_recovers_by_itself(
+    serve: Callable[[str], Dashboard], page: Page, screenshot: Screenshot, tmp_path: Path
+) -> None:
+    with fixture.start(tmp_path / "first") as first:
+        port = first.port
+    waiting = serve(f"http://127.0.0.1:{port}")
+    page.goto(waiting.url)
+    expect(page.get_by_test_id("banner")).to_contain_text(f"Waiting for ClickHouse at http://127.0.0.1:{port}")
+    screenshot(page, "overview-waiting")
+
+    running = fixture.launch(tmp_path / "second", port)
+    try:
+        expect(page.get_by_test_id("banner")).to_contain_text("has no Tidegate tables yet", timeout=20_000)
+        migrate.apply(connect(Address(running.url, "writer", running.writer_password)))
+        expect(page.get_by_test_id("banner")).to_be_hidden(timeout=20_000)
+        expect(page.get_by_test_id("health")).to_contain_text("No endpoint has been called yet")
+    finally:
+        running.process.terminate()
+        running.process.wait(20)
+
+
+def test_the_process_stays_small(dashboard: Dashboard, tables: ClickHouseAddress, page: Page) -> None:
+    page.goto(dashboard.url)
+    expect(page.get_by_test_id("live")).to_have_text("Live")
+
+    assert psutil.Process(dashboard.pid).memory_full_info().pss < 150_000_000
+    metrics = httpx.get(f"{dashboard.url}/metrics").text
+    assert "tidegate_dashboard_watchers 1.0" in metrics
+    assert tables.writer_password not in metrics

@@ -1,0 +1,177 @@
+"""The SQL contract on the real engine: persons, percentiles, incarnations, and a comment on every column."""
+
+import math
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from clickhouse_connect.driver.client import Client
+
+from tidegate_infra.addresses import ClickHouseAddress
+from tidegate_sinks import migrate
+from tidegate_sinks.clickhouse import Address, connect
+
+pytestmark = pytest.mark.clickhouse
+# Yesterday: ClickHouse drops rows that are past their table's TTL as they come.
+NOON = datetime.now(UTC).replace(hour=12, minute=0, second=0, microsecond=0) - timedelta(days=1)
+
+
+@pytest.fixture(scope="module")
+def client(clickhouse: ClickHouseAddress) -> Client:
+    client = connect(Address(clickhouse.url, "writer", clickhouse.writer_password))
+    migrate.apply(client)
+    return client
+
+
+def insert(client: Client, table: str, rows: list[dict[str, Any]]) -> None:
+    for row in rows:
+        client.insert(f"tidegate.{table}", [list(row.values())], column_names=list(row))
+
+
+def activity(project: str, visitor: str, user: str, offset: int) -> dict[str, Any]:
+    return {
+        "window_start": NOON,
+        "project": project,
+        "visitor": visitor,
+        "user": user,
+        "events": 1.0,
+        "source_topic": "clean.track",
+        "first_offset": offset,
+        "version": offset,
+    }
+
+
+def link(project: str, visitor: str, user: str, minute: int) -> dict[str, Any]:
+    at = NOON + timedelta(minutes=minute)
+    return {
+        "project": project,
+        "visitor": visitor,
+        "user": user,
+        "first_seen": at,
+        "first_offset": minute,
+        "version": 1,
+    }
+
+
+def persons(client: Client, project: str) -> int:
+    parameters = {"project": project}
+    answer = client.query(
+        "SELECT sum(users) FROM analytics.dau WHERE project = {project:String}", parameters=parameters
+    )
+    return int(answer.result_rows[0][0])
+
+
+def test_anonymous_then_registered_then_on_a_second_device_is_one_person(client: Client) -> None:
+    insert(
+        client, "activity", [activity("p1", "d1", "", 1), activity("p1", "d1", "u1", 2), activity("p1", "d2", "u1", 3)]
+    )
+    insert(client, "identities", [link("p1", "d1", "u1", 1), link("p1", "d2", "u1", 2)])
+    assert persons(client, "p1") == 1
+
+
+def test_a_second_user_on_one_device_is_a_second_person(client: Client) -> None:
+    insert(client, "activity", [activity("p2", "d1", "u1", 1), activity("p2", "d1", "u2", 2)])
+    insert(client, "identities", [link("p2", "d1", "u1", 1), link("p2", "d1", "u2", 2)])
+    assert persons(client, "p2") == 2
+
+
+def test_visits_before_the_first_log_in_belong_to_the_first_user(client: Client) -> None:
+    insert(client, "activity", [activity("p3", "d1", "", 1)])
+    insert(client, "identities", [link("p3", "d1", "late", 9), link("p3", "d1", "early", 3)])
+    answer = client.query("SELECT DISTINCT person FROM analytics.activity WHERE project = 'p3'")
+    assert answer.result_rows == [("early",)]
+
+
+def test_incarnations_partitions_and_topics_add_up(client: Client) -> None:
+    common = {"window_start": NOON, "project": "p4", "service": "s", "method": "GET", "route": "/"}
+    rows = [
+        {
+            **common,
+            "requests": 100.0,
+            "server_errors": 4.0,
+            "source_topic": "clean.span",
+            "first_offset": 1,
+            "version": 5,
+        },
+        {
+            **common,
+            "requests": 1.0,
+            "server_errors": 1.0,
+            "source_topic": "clean.span",
+            "first_offset": 9,
+            "version": 9,
+        },
+        {**common, "exceptions": 5.0, "source_topic": "clean.error", "first_offset": 1, "version": 1},
+    ]
+    insert(client, "error_rates", rows)
+    sql = "SELECT requests, server_errors, exceptions FROM analytics.endpoint_errors WHERE project = 'p4'"
+    assert client.query(sql).result_rows == [(101.0, 5.0, 5.0)]
+
+
+def test_percentiles_merge_within_one_percent_over_windows(client: Client) -> None:
+    seconds = [0.001 * 1.17**index for index in range(60)]
+    gamma = 1.01 / 0.99
+    for number in range(6):
+        part = seconds[number::6]
+        buckets = [math.ceil(math.log(value) / math.log(gamma)) for value in part]
+        row = {
+            "window_start": NOON + timedelta(seconds=10 * number),
+            "project": "p5",
+            "operation": "request",
+            "route": "/",
+            "count": float(len(part)),
+            "buckets": buckets,
+            "bucket_counts": [1.0] * len(part),
+            "source_topic": "clean.span",
+            "first_offset": number,
+            "version": 1,
+        }
+        insert(client, "latencies", [row])
+    ((p50, p95, p99),) = client.query(
+        "SELECT p50, p95, p99 FROM analytics.endpoint_latency WHERE project = 'p5'"
+    ).result_rows
+    exact = [seconds[math.ceil(share * len(seconds)) - 1] for share in (0.5, 0.95, 0.99)]
+    assert [p50, p95, p99] == pytest.approx(exact, rel=0.0101)
+
+
+def test_numbers_in_properties_stay_numbers(client: Client) -> None:
+    row = {
+        "event_id": "018f0000-0000-7000-8000-000000000001",
+        "project": "p6",
+        "name": "bought",
+        "occurred_at": NOON,
+        "received_at": NOON,
+        "properties": '{"price":12.5,"items":{"count":3}}',
+        "version": 1,
+    }
+    client.command(
+        "INSERT INTO tidegate.events_track (event_id, project, name, occurred_at, received_at, properties, version) "
+        "VALUES ({id:UUID}, 'p6', 'bought', {at:DateTime64(6)}, {at:DateTime64(6)}, {properties:String}, 1)",
+        parameters={"id": row["event_id"], "at": NOON.replace(tzinfo=None), "properties": row["properties"]},
+    )
+    sql = "SELECT properties.price.:Float64, properties.items.count.:Int64 FROM analytics.events WHERE project = 'p6'"
+    assert client.query(sql).result_rows == [(12.5, 3)]
+
+
+def test_migrations_applied_again_change_nothing(client: Client) -> None:
+    assert migrate.apply(client) == []
+
+
+def test_every_column_of_every_table_has_a_comment(client: Client) -> None:
+    sql = "SELECT table, name FROM system.columns WHERE database = 'tidegate' AND comment = ''"
+    assert client.query(sql).result_rows == []
+
+
+def test_every_view_answers(client: Client) -> None:
+    views = [row[0] for row in client.query("SELECT name FROM system.tables WHERE database = 'analytics'").result_rows]
+    assert len(views) > 20
+    for view in views:
+        client.query("SELECT * FROM analytics.{view:Identifier} LIMIT 1", parameters={"view": view})
+
+
+def test_a_replicated_layout_names_engine_and_cluster() -> None:
+    layout = migrate.Layout.of_cluster("main")
+    statements = [layout.fill(statement) for each in migrate.migrations() for statement in each.statements()]
+    tables = [statement for statement in statements if statement.startswith("CREATE TABLE")]
+    assert tables
+    assert all("ON CLUSTER main" in statement and "ReplicatedReplacingMergeTree" in statement for statement in tables)
