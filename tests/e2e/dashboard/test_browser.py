@@ -15,8 +15,8 @@ import polars as pl
 import psutil
 import pytest
 from playwright.sync_api import Page, expect
-
 from tests.e2e.dashboard.conftest import Dashboard
+
 from tidegate_dashboards.catalogue import load
 from tidegate_dashboards.ranges import RANGES
 from tidegate_dashboards.sample import TABLES, Sample, insert
