@@ -37,7 +37,7 @@ check: setup ## Lint, format, types, import rules, schema evolution, generated t
 	$(RUN) python -m tidegate_infra.settings_table --check docs/settings.md
 
 bench: setup ## The numbers; BENCH_JSON=path writes them, BENCH_ONLY=prefix picks some
-	@$(RUN) python tests/benchmarks
+	@$(RUN) python -m tests.benchmarks
 
 format: setup ## Let ruff mend what it can
 	$(RUN) ruff check --fix

@@ -38,6 +38,9 @@ class MarkedReader:
         meta = _long(1) + _sized(b"avro.schema") + _sized(definition) + _long(0)
         self._head = _MAGIC + meta + _SYNC
         self.columns = physical_schema(schema)
+        #: polars-avro 0.13 was seen not to return from arrays, well-formed ones perhaps among them: records that have
+        #: any are read by row.
+        self.columnar = not any(_is_array(item.value_type) for item in schema.fields)
 
     def read(self, bodies: Sequence[bytes]) -> pl.DataFrame:
         """Decode bodies, at least one, into physical columns; DecodeError if any of them isn't exactly one record."""
@@ -51,6 +54,10 @@ class MarkedReader:
         if frame.height != len(bodies) or not frame.select((pl.col(_MARK) == pl.lit(mark)).all()).item():
             raise DecodeError("a record doesn't end where its message ends")
         return frame.select(pl.col(name).cast(dtype) for name, dtype in self.columns.items())
+
+
+def _is_array(value_type: object) -> bool:
+    return isinstance(value_type, dict) and value_type.get("type") == "array"
 
 
 def write_marked(frame: pl.DataFrame) -> list[bytes]:

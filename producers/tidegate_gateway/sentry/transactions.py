@@ -35,7 +35,8 @@ def span_events(
     code = response.get("status_code")
     root["status_code"] = code if isinstance(code, int) and 100 <= code <= 599 else _code_of(root["status"], trace)
     root["properties"] = canonical_object({"tags": transaction.get("tags") or {}})
-    children = [child for child in transaction.get("spans") or [] if isinstance(child, dict)]
+    spans = transaction.get("spans")
+    children = [child for child in spans if isinstance(child, dict)] if isinstance(spans, list) else []
     plain = {**shared, "route": "", "method": ""}
     return [root, *(_span(child, plain, project, times, sample_rate) for child in children)]
 

@@ -6,33 +6,33 @@ from pathlib import Path
 
 from faust.types import TP
 
+import tidegate_stream.app as wiring
 from tidegate_stream.archive import ArchiveAgent
 from tidegate_stream.settings import WorkerSettings
 from tidegate_stream.transport.chunk import Chunk
 from tidegate_stream.worker import run
 
-healthy_add, healthy_flush = ArchiveAgent.add, ArchiveAgent.flush
 SLOW_SECONDS = 5.0
-first_chunk_at: list[float] = []
 
 
-async def add_and_commit_early(agent: ArchiveAgent, chunk: Chunk) -> None:
-    """The broken one: says durable before anything is."""
-    agent._app.mark_durable(agent.name, TP(chunk.topic, chunk.partition), chunk.end)
-    first_chunk_at.append(time.monotonic())
-    await healthy_add(agent, chunk)
+class EarlyArchive(ArchiveAgent):
+    """Broken: says durable before anything is, and gives the other agents, and the commit, time to get ahead."""
 
+    first_chunk_at = 0.0
 
-async def flush_late(agent: ArchiveAgent) -> None:
-    """Gives the other agents, and the commit, the time to get ahead of the archive."""
-    if first_chunk_at and time.monotonic() - first_chunk_at[0] > SLOW_SECONDS:
-        await healthy_flush(agent)
+    async def add(self, chunk: Chunk) -> None:
+        self.first_chunk_at = self.first_chunk_at or time.monotonic()
+        self._app.mark_durable(self.name, TP(chunk.topic, chunk.partition), chunk.end)
+        await super().add(chunk)
+
+    async def flush(self) -> None:
+        if self.first_chunk_at and time.monotonic() - self.first_chunk_at > SLOW_SECONDS:
+            await super().flush()
 
 
 if __name__ == "__main__":
     if os.environ.get("BROKEN") == "commits before durable":
-        ArchiveAgent.add = add_and_commit_early  # type: ignore[method-assign]
-        ArchiveAgent.flush = flush_late  # type: ignore[method-assign]
+        wiring.ArchiveAgent = EarlyArchive  # type: ignore[attr-defined]
     run(
         WorkerSettings(
             brokers=os.environ["BROKERS"],

@@ -40,7 +40,7 @@ FOLDS: list[Fold] = [
     Metrics(max_series=2),
 ]
 IDS = [f"{fold.name}-{fold.kind}-{n}" for n, fold in enumerate(FOLDS)]
-laws = settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+laws = settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 def run(fold: Fold, frame: pl.DataFrame, ends: list[int]) -> tuple[pl.DataFrame, int]:
