@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from tidegate_dashboards.catalogue import Query
@@ -18,12 +19,14 @@ from tidegate_dashboards.metrics import DashboardMetrics
 from tidegate_dashboards.ranges import Span, TimeRange
 from tidegate_dashboards.reader import Reader, Rows
 
-__all__ = ["Poller", "Snapshot", "Trouble", "View", "pause_seconds"]
+__all__ = ["Poller", "Snapshot", "Trouble", "View", "interval_seconds", "pause_seconds"]
 
 log = logging.getLogger(__name__)
 
-BUSY_SHARE = 0.3
-"""The poller keeps ClickHouse busy at most this share of the time, however slow the queries are."""
+QUERY_SHARE = 1 / 60
+"""One query keeps ClickHouse busy about this share of the time: a dear one is asked less often than a cheap one…"""
+OLDEST_SECONDS = 2.5
+"""…but so often, at least, in the short ranges: what arrived must be on screen within seconds."""
 LONGEST_PAUSE_SECONDS = 15.0
 PARALLEL_QUERIES = 2
 
@@ -47,10 +50,15 @@ class Trouble:
     message: str
     since: datetime
 
+    @property
+    def stops_everything(self) -> bool:
+        """Whether no query at all can be answered."""
+        return self.kind != "query"
+
 
 @dataclass(frozen=True)
 class Snapshot:
-    """Answers to a view's queries at one moment. A query that failed is missing from `results`."""
+    """Answers to a view's queries, each the latest there is. A query that never answered is missing from `results`."""
 
     view: View
     at: datetime
@@ -62,9 +70,25 @@ class Snapshot:
 Listener = Callable[[Snapshot], None]
 
 
+@dataclass(frozen=True)
+class Answer:
+    """What a query of a view answered last."""
+
+    rows: Rows
+    asked: float
+    """When, on the monotonic clock."""
+    cost_seconds: float
+
+
+def interval_seconds(refresh_seconds: float, cost_seconds: float, step_seconds: int) -> float:
+    """How often to ask a query that takes so long: from the refresh time up to 2.5 s; 15 s where points are wide."""
+    longest = min(max(OLDEST_SECONDS, step_seconds / 60), LONGEST_PAUSE_SECONDS)
+    return max(refresh_seconds, min(cost_seconds / QUERY_SHARE, longest))
+
+
 def pause_seconds(refresh_seconds: float, took_seconds: float) -> float:
-    """Pause after a round that took so long: at least the refresh time, longer for slow rounds, 15 s at most."""
-    return max(refresh_seconds, min(took_seconds * (1 - BUSY_SHARE) / BUSY_SHARE, LONGEST_PAUSE_SECONDS))
+    """Pause after a round that took so long: at least the refresh time, as long as a slow round, 15 s at most."""
+    return max(refresh_seconds, min(took_seconds, LONGEST_PAUSE_SECONDS))
 
 
 class Poller:
@@ -87,8 +111,14 @@ class Poller:
         self._wake = asyncio.Event()
         self._gate = asyncio.Semaphore(PARALLEL_QUERIES)
         self._trouble: Trouble | None = None
+        self._answers: dict[View, dict[str, Answer]] = {}
         self.last: dict[View, Snapshot] = {}
         """Latest snapshot of each watched view."""
+
+    def blank(self, view: View) -> Snapshot:
+        """What is known of a view before its first answer: nothing."""
+        now = self._clock.now()
+        return Snapshot(view, now, view.range.span(now))
 
     def watch(self, listener: Listener, view: View) -> None:
         """Calls `listener` with each snapshot of the view, from the next round on (at once if it is known already)."""
@@ -104,6 +134,7 @@ class Poller:
         self._metrics.watchers.set(len(self._listeners))
         watched = set(self._listeners.values())
         self.last = {view: snapshot for view, snapshot in self.last.items() if view in watched}
+        self._answers = {view: answers for view, answers in self._answers.items() if view in watched}
 
     async def run(self) -> None:
         """Polls until cancelled."""
@@ -112,7 +143,10 @@ class Poller:
                 self._wake.clear()
                 await self._wake.wait()
             started = self._clock.monotonic()
-            await self.round()
+            try:
+                await self.round()
+            except Exception:  # a dashboard that stops polling for ever is worse than one that tries again
+                log.exception("a round of queries failed")
             took = self._clock.monotonic() - started
             self._metrics.poll_seconds.observe(took)
             await self._rest(pause_seconds(self._refresh_seconds, took))
@@ -133,23 +167,32 @@ class Poller:
         now = self._clock.now()
         span = view.range.span(now)
         values = {"project": view.project, **span.parameters()}
-        answers = await asyncio.gather(
-            *(self._ask(self._queries[name], values) for name in view.queries), return_exceptions=True
-        )
-        results: dict[str, Rows] = {}
+        answers = self._answers.setdefault(view, {})
+        due = [name for name in view.queries if self._is_due(answers.get(name), span)]
+        found = await asyncio.gather(*(self._ask(self._queries[name], values) for name in due), return_exceptions=True)
         trouble: Trouble | None = None
-        for name, answer in zip(view.queries, answers, strict=True):
-            if isinstance(answer, Rows):
-                results[name] = answer
+        for name, answer in zip(due, found, strict=True):
+            if isinstance(answer, Answer):
+                answers[name] = answer
             elif isinstance(answer, ClickHouseAwayError | QueryError):
                 trouble = trouble or self._trouble_of(answer, now)
-            elif isinstance(answer, BaseException):
+                if name in answers:
+                    answers[name] = replace(answers[name], asked=-math.inf)
+            else:
                 raise answer
-        return Snapshot(view, now, span, results, trouble)
+        return Snapshot(view, now, span, {name: answer.rows for name, answer in answers.items()}, trouble)
 
-    async def _ask(self, query: Query, values: Mapping[str, str]) -> Rows:
+    def _is_due(self, answer: Answer | None, span: Span) -> bool:
+        if answer is None:
+            return True
+        interval = interval_seconds(self._refresh_seconds, answer.cost_seconds, span.step_seconds)
+        return self._clock.monotonic() - answer.asked >= interval
+
+    async def _ask(self, query: Query, values: Mapping[str, str]) -> Answer:
         async with self._gate:
-            return await self._reader.rows(query, values)
+            asked = self._clock.monotonic()
+            rows = await self._reader.rows(query, values)
+            return Answer(rows, asked, self._clock.monotonic() - asked)
 
     def _trouble_of(self, error: DashboardError, now: datetime) -> Trouble:
         kind = {ClickHouseAwayError: "away", NotMigratedError: "empty"}.get(type(error), "query")

@@ -59,7 +59,11 @@ class Reader:
     async def rows(self, query: Query, values: Mapping[str, str]) -> Rows:
         """The whole answer. Raises ClickHouseAwayError, NotMigratedError or QueryError."""
         async with self._answer(query, values, "JSONCompact") as answer:
-            body = orjson.loads(await answer.aread())
+            text = await answer.aread()
+        try:
+            body = orjson.loads(text)
+        except orjson.JSONDecodeError as error:  # ClickHouse failed midway and wrote the reason into the answer
+            raise QueryError(f"query {query.name}: {text[-MESSAGE_CHARACTERS:].decode('utf-8', 'replace')}") from error
         return Rows(tuple(column["name"] for column in body["meta"]), body["data"])
 
     @asynccontextmanager

@@ -68,7 +68,7 @@ def top_bar(path: str, project: str, chosen: TimeRange, *, ranges: bool) -> None
         f'<a class="skip" href="#content">Skip to content</a>'
         f'<a class="brand" href="{escape(address("/", project, chosen))}">{BRAND}<span>Tidegate</span></a>'
         f'<nav aria-label="Pages">{links}</nav><div class="room"></div>'
-        f'<span class="live" data-live data-testid="live" role="status">Connecting</span>'
+        f'<span class="live late" data-live data-testid="live" role="status">Connecting</span>'
         + (f'<div class="segments" role="group" aria-label="Time range">{picker}</div>' if ranges else "")
         + '<button class="icon" type="button" onclick="tidegate.toggleTheme()" '
         'aria-label="Switch between light and dark" '

@@ -19,7 +19,7 @@ from tidegate_dashboards.web.layout import Banner, html, top_bar
 from tidegate_dashboards.web.marks import DOWNLOAD
 from tidegate_dashboards.web.palette import Palette
 from tidegate_dashboards.web.tiles import TILE_QUERIES, render, tiles
-from tidegate_dashboards.web.watching import watch
+from tidegate_dashboards.web.watching import stopped, watch
 
 __all__ = ["OVERVIEW_QUERIES", "overview"]
 
@@ -126,12 +126,13 @@ class HealthCard:
 
 def overview(poller: Poller, clickhouse: str, project: str, chosen: TimeRange, colours: Palette) -> None:
     """Builds the page in the current NiceGUI context, and watches while the browser does."""
+    view = View(project, chosen, OVERVIEW_QUERIES)
     top_bar("/", project, chosen, ranges=True)
     with ui.element("main").props("id=content") as main:
         html(f"Tidegate: overview of {escape(project)}", tag="h1", classes="sr-only")
         banner = Banner(clickhouse)
         with ui.element("div").classes("tiles"):
-            places = [html('<div class="tile-value">–</div>', tag="article", classes="tile") for _ in range(8)]
+            places = [html(render(tile), tag="article", classes="tile") for tile in tiles(poller.blank(view))]
         shown: list[ChartCard] = []
         for section in SECTIONS:
             html(f"{escape(section.title)} <small>{escape(chosen.title)}</small>", tag="h2", classes="section")
@@ -142,14 +143,16 @@ def overview(poller: Poller, clickhouse: str, project: str, chosen: TimeRange, c
 
     def show(snapshot: Snapshot) -> None:
         banner.show(snapshot.trouble)
-        if not snapshot.results:
+        if stopped(snapshot):
             main.classes(add="stale")
-            return
-        main.classes(remove="stale")
+            if not snapshot.results:
+                return
+        else:
+            main.classes(remove="stale")
         for place, tile in zip(places, tiles(snapshot), strict=True):
             place.set_content(render(tile))
         health.show(snapshot)
         for card in shown:
             card.show(snapshot)
 
-    watch(poller, View(project, chosen, OVERVIEW_QUERIES), show)
+    watch(poller, view, show)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from html import escape
 from typing import Any
 
@@ -44,17 +44,22 @@ class Tile:
 
 
 def tiles(snapshot: Snapshot) -> list[Tile]:
-    """The eight tiles, in order. Numbers of a query that failed are dashes."""
-    return [
-        _daily(snapshot),
-        _monthly(snapshot),
-        _sessions(snapshot),
-        _agents(snapshot),
-        _requests(snapshot),
-        _error_rate(snapshot),
-        _latency(snapshot),
-        _resources(snapshot),
-    ]
+    """The eight tiles, in order. Until its query has answered, a tile shows a dash: nothing known is not zero."""
+    made = (
+        ("daily_active", _daily),
+        ("monthly_active", _monthly),
+        ("sessions", _sessions),
+        ("agents", _agents),
+        ("requests", _requests),
+        ("requests", _error_rate),
+        ("summary", _latency),
+        ("resources", _resources),
+    )
+    return [_known(make(snapshot), query in snapshot.results) for query, make in made]
+
+
+def _known(tile: Tile, answered: bool) -> Tile:
+    return tile if answered else replace(tile, value=formats.compact(None), note="", spark=(), tone="")
 
 
 def _rows(snapshot: Snapshot, query: str) -> Rows:
@@ -143,9 +148,9 @@ def _resources(snapshot: Snapshot) -> Tile:
 
 
 def sparkline(values: Sequence[float | None]) -> str:
-    """A line of values as SVG, over a faint area. Gaps stay gaps; fewer than two known values give nothing."""
+    """A line of values as SVG, over a faint area. Gaps stay gaps; nothing for all zeros or fewer than two values."""
     known = [value for value in values if value is not None]
-    if len(known) < 2:
+    if len(known) < 2 or not any(known):
         return ""
     top = max(*known, 1e-12)
     step = WIDTH / max(len(values) - 1, 1)

@@ -8,7 +8,12 @@ from nicegui import Client, ui
 
 from tidegate_dashboards.poller import Poller, Snapshot, View
 
-__all__ = ["watch"]
+__all__ = ["stopped", "watch"]
+
+
+def stopped(snapshot: Snapshot) -> bool:
+    """Whether the snapshot has nothing new because ClickHouse can't answer at all."""
+    return snapshot.trouble is not None and snapshot.trouble.stops_everything
 
 
 def watch(poller: Poller, view: View, show: Callable[[Snapshot], None]) -> None:
@@ -18,8 +23,7 @@ def watch(poller: Poller, view: View, show: Callable[[Snapshot], None]) -> None:
     def listener(snapshot: Snapshot) -> None:
         with client:
             show(snapshot)
-            if snapshot.results:
-                client.run_javascript("tidegate.fresh()")
+            client.run_javascript("tidegate.waiting()" if stopped(snapshot) else "tidegate.fresh()")
 
     def begin() -> None:
         poller.watch(listener, view)

@@ -8,13 +8,15 @@ import httpx
 import pytest
 
 from tidegate_dashboards.catalogue import load
-from tidegate_dashboards.clock import SystemClock
+from tidegate_dashboards.clock import ManualClock, SystemClock
 from tidegate_dashboards.metrics import DashboardMetrics
 from tidegate_dashboards.poller import Poller, Snapshot, View
 from tidegate_dashboards.ranges import RANGES
 from tidegate_dashboards.reader import Reader
 from tidegate_dashboards.sample import insert
 from tidegate_infra.clickhouse import fixture
+from tidegate_sinks import migrate
+from tidegate_sinks.clickhouse import Address, connect
 
 pytestmark = pytest.mark.clickhouse
 
@@ -63,6 +65,40 @@ async def test_two_sessions_with_one_view_cost_one_round(reader: Reader, project
 
     assert len(one) == len(other) == 1
     assert one[0] is other[0]
+
+
+async def test_numbers_stay_known_when_clickhouse_goes_away(project: str, tmp_path: Path) -> None:
+    with fixture.start(tmp_path) as running:
+        migrate.apply(connect(Address(running.url, "writer", running.writer_password)))
+        reader = Reader(running.url, timeout_seconds=5)
+        poller = Poller(reader, load(), SystemClock(), 0, DashboardMetrics())
+        seen: list[Snapshot] = []
+        poller.watch(seen.append, view(project, "requests", "sessions"))
+        await poller.round()
+    while not (seen[-1].trouble and seen[-1].trouble.kind == "away"):
+        await poller.round()
+    await reader.close()
+
+    assert seen[0].trouble is None
+    assert set(seen[-1].results) == {"requests", "sessions"}
+
+
+async def test_a_query_that_was_just_answered_is_not_asked_again(
+    reader: Reader, writer: httpx.Client, project: str
+) -> None:
+    clock = ManualClock(datetime.now(UTC))
+    poller = Poller(reader, load(), clock, 1.0, DashboardMetrics())
+    seen: list[Snapshot] = []
+    poller.watch(seen.append, view(project))
+
+    await poller.round()
+    insert(writer, "error_rates", [request_row(project, 7)])
+    clock.advance(0.9)
+    await poller.round()
+    clock.advance(0.1)
+    await poller.round()
+
+    assert [len(snapshot.results["requests"]) for snapshot in seen] == [0, 0, 1]
 
 
 async def test_a_newcomer_sees_at_once_what_is_known(reader: Reader, project: str) -> None:

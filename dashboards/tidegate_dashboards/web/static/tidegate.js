@@ -41,6 +41,13 @@
       window.tidegate.updatedAt = Date.now();
       tick();
     },
+    waiting() {
+      window.tidegate.updatedAt = undefined;
+      const badge = document.querySelector("[data-live]");
+      badge.classList.add("late");
+      badge.textContent = "Waiting";
+      badge.title = "No fresh numbers";
+    },
   };
 
   function tick() {
