@@ -35,6 +35,12 @@ class EngineError(Exception):
         super().__init__(self.text)
 
 
+def _connect(path: str) -> Connection:
+    connect: Any = chdb.connect  # chDB's own annotations are partial
+    connection: Connection = connect(path)
+    return connection
+
+
 def quote(value: str) -> str:
     """An SQL text literal."""
     return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
@@ -160,7 +166,7 @@ class Engine:
 
     def __init__(self, path: str, *, idle_sessions: int = 16) -> None:
         self._path = path
-        self._root = Session(chdb.connect(path), "root")
+        self._root = Session(_connect(path), "root")
         self._idle: OrderedDict[SessionSpec, list[Session]] = OrderedDict()
         self._idle_limit = idle_sessions
         self._named: dict[tuple[str, str], Session] = {}
@@ -245,7 +251,7 @@ class Engine:
         self._root.connection.close()
 
     def _open(self) -> Session:
-        return Session(chdb.connect(self._path), f"http-{next(self._numbers)}")
+        return Session(_connect(self._path), f"http-{next(self._numbers)}")
 
     def _over_limit(self) -> list[Session]:
         dropped: list[Session] = []
