@@ -5,6 +5,7 @@ from tidegate_schemas.errors import TidegateError
 __all__ = [
     "BrokerError",
     "ChecksumError",
+    "HomeGoneError",
     "HomeInUseError",
     "InfraError",
     "JarsUnavailableError",
@@ -37,6 +38,10 @@ class BrokerError(InfraError):
 
 class PortInUseError(InfraError):
     """A port that was asked for by name is taken by another process."""
+
+
+class HomeGoneError(InfraError):
+    """The home of a running stack was removed."""
 
 
 class HomeInUseError(InfraError):

@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tidegate_infra.errors import HomeGoneError
 from tidegate_infra.processes import spawn_async, stop_group
 
 __all__ = ["Backoff", "Service", "ServiceState", "Supervisor"]
@@ -122,9 +123,15 @@ class Supervisor:
 
     async def _run_once(self, service: Service) -> int:
         state = self.states[service.name]
-        _rotate(self._log(service))
-        with self._log(service).open("ab") as log:
-            process = await spawn_async(service.argv, log, {**os.environ, **service.environment})
+        try:
+            _rotate(self._log(service))
+            with self._log(service).open("ab") as log:
+                process = await spawn_async(service.argv, log, {**os.environ, **service.environment})
+        except OSError as error:
+            if not self._logs.is_dir():
+                raise HomeGoneError(f"the folder {self._logs} was removed while its services ran") from error
+            self._say(f"{service.name} can't be started: {error}")  # out of processes or memory: may pass
+            return os.EX_OSERR
         self._processes[service.name], state.pid = process, process.pid
         watcher = asyncio.create_task(self._watch(service, state))
         try:
@@ -164,7 +171,7 @@ class Supervisor:
             self._say(f"{service.name} did not stop within {service.stop_seconds:g} s: killed")
             if (process := self._processes.get(service.name)) is not None:
                 stop_group(process.pid, signal.SIGKILL)
-        with contextlib.suppress(asyncio.CancelledError):
+        with contextlib.suppress(asyncio.CancelledError, HomeGoneError):  # `run` tells the latter
             await keeper
 
     def _log(self, service: Service) -> Path:
@@ -178,6 +185,8 @@ def _how_it_ended(code: int) -> str:
 
 
 def _last_line(log: Path) -> str:
+    if not log.exists():
+        return "(nothing)"
     with log.open("rb") as file:
         file.seek(max(0, log.stat().st_size - 4096))
         lines = file.read().decode("utf-8", "replace").strip().splitlines()

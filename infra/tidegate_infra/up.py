@@ -65,13 +65,19 @@ async def running_stack(settings: Settings, say: Say) -> AsyncIterator[RunningSt
             metrics.registry(supervisor.states),
         )
         running = asyncio.create_task(supervisor.run(stack.ready.set))
+        running.add_done_callback(_interrupter(asyncio.current_task()))
         try:
             yield stack
+        except asyncio.CancelledError:
+            if not running.done():  # someone else's wish, not the interrupter's
+                raise
         finally:
             supervisor.stop()
-            await running
-            probes.close()
-            claims.release()
+            try:
+                await running
+            finally:
+                probes.close()
+                claims.release()
 
 
 async def up(settings: Settings, say: Say) -> None:
@@ -138,6 +144,16 @@ def first_steps(stack: RunningStack) -> Sequence[str]:
         "Ctrl-C stops everything; `tidegate doctor` says what is wrong if something is.",
         "",
     )
+
+
+def _interrupter(task: asyncio.Task[None] | None) -> Callable[[asyncio.Task[None]], None]:
+    """Make a callback that cancels `task` when the supervisor fails, so that nobody waits for what is gone."""
+
+    def supervisor_ended(running: asyncio.Task[None]) -> None:
+        if task is not None and not running.cancelled() and running.exception() is not None:
+            task.cancel()
+
+    return supervisor_ended
 
 
 def _install(settings: Settings, say: Say) -> None:

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -52,7 +53,11 @@ class Up:
                 stderr=console,
                 start_new_session=True,
             )
-        wait_until(lambda: "ready in" in self.said() or self.process.poll() is not None, READY_SECONDS, "not ready")
+        try:
+            wait_until(lambda: "ready in" in self.said() or self.process.poll() is not None, READY_SECONDS, "not ready")
+        except AssertionError:
+            self.end()
+            raise
         assert self.process.poll() is None, self.said()
         return self.process
 
@@ -92,6 +97,16 @@ class Up:
         with urlopen(f"{self.address('clickhouse_url')}/?query={query}") as answer:
             return str(answer.read().decode().strip())
 
+    def end(self) -> None:
+        """Leave nothing behind, whatever the test found."""
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+            try:
+                self.process.wait(60)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+
     def gone(self, pids: dict[str, int]) -> bool:
         return not any(psutil.pid_exists(pid) for pid in pids.values())
 
@@ -99,11 +114,15 @@ class Up:
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
     running = Up(tmp_path_factory.mktemp("stack") / "home")
-    try:
-        yield running
-    finally:
-        running.process.send_signal(signal.SIGTERM)
-        running.process.wait(60)
+    yield running
+    running.end()
+
+
+@pytest.fixture
+def second(tmp_path: Path) -> Iterator[Up]:
+    running = Up(tmp_path / "home")
+    yield running
+    running.end()
 
 
 def test_an_event_goes_all_the_way_and_every_hop_of_it_can_be_told(stack: Up) -> None:
@@ -163,9 +182,8 @@ def test_memory_and_restarts_are_told_to_prometheus(stack: Up) -> None:
 
 
 def test_a_second_stack_runs_beside_the_first_and_nothing_is_lost_over_stop_kill_and_start(
-    stack: Up, tmp_path: Path
+    stack: Up, second: Up
 ) -> None:
-    second = Up(tmp_path / "home")
     names = ("brokers", "clickhouse_url", "gateway_url", "dashboard_url", "supervisor_url")
     addresses = [second.address(name) for name in names]
     assert not set(addresses) & {stack.address(name) for name in names}
@@ -186,3 +204,12 @@ def test_a_second_stack_runs_beside_the_first_and_nothing_is_lost_over_stop_kill
     second.process.kill()
     second.process.wait()
     wait_until(lambda: second.gone(pids), 15, "services outlived their supervisor")
+
+
+def test_a_stack_whose_home_is_removed_ends_and_says_so(second: Up) -> None:
+    pids = second.pids
+    shutil.rmtree(second.home, ignore_errors=True)
+    os.kill(pids["alerts"], signal.SIGKILL)
+    assert second.process.wait(60) == 1
+    assert "was removed while its services ran" in second.said()
+    assert second.gone(pids)
