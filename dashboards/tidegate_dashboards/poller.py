@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 
 QUERY_SHARE = 1 / 60
 """One query keeps ClickHouse busy about this share of the time: a dear one is asked less often than a cheap one…"""
-OLDEST_SECONDS = 2.5
+OLDEST_SECONDS = 2.0
 """…but so often, at least, in the short ranges: what arrived must be on screen within seconds."""
 LONGEST_PAUSE_SECONDS = 15.0
 PARALLEL_QUERIES = 2
@@ -81,7 +81,7 @@ class Answer:
 
 
 def interval_seconds(refresh_seconds: float, cost_seconds: float, step_seconds: int) -> float:
-    """How often to ask a query that takes so long: from the refresh time up to 2.5 s; 15 s where points are wide."""
+    """How often to ask a query that takes so long: from the refresh time up to 2 s; 15 s where points are wide."""
     longest = min(max(OLDEST_SECONDS, step_seconds / 60), LONGEST_PAUSE_SECONDS)
     return max(refresh_seconds, min(cost_seconds / QUERY_SHARE, longest))
 

@@ -12,11 +12,14 @@ from pathlib import Path
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from tidegate_infra.addresses import ClickHouseAddress
 from tidegate_sinks import migrate
 from tidegate_sinks.clickhouse import Address, connect
+
+expect.set_options(timeout=20_000)
+"""For what has no deadline of its own; a busy machine starts slowly."""
 
 ARTIFACTS = Path(__file__).parents[2] / ".artifacts"
 START_SECONDS = 30
