@@ -41,7 +41,8 @@ def _receive(brokers: str, way: str, number: int, home: Path) -> float:
     """Rate of one run in a process of its own, which checks that it got every record."""
     command = [sys.executable, str(RUNNER), way, brokers, f"bench-{way}-{number}", str(RECORDS[way]), str(home / way)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
-    lines = [line for line in done.stdout.splitlines() if line.startswith("{")]
+    # Faust writes a terminal sequence before the first line.
+    lines = [line[line.index("{") :] for line in done.stdout.splitlines() if "{" in line]
     if not lines:
         raise RuntimeError(f"{way} ended with {done.returncode}: {done.stderr[-2000:]}")
     rate: float = json.loads(lines[-1])["records_per_second"]
