@@ -79,7 +79,9 @@ def dashboard(tables: ClickHouseAddress, serve: Callable[[str], Dashboard]) -> D
     return serve(tables.url)
 
 
-@pytest.fixture(scope="session")
+# For one module: while Playwright's synchronous driver is there, its event loop runs in this thread, and no test of
+# another module could start one.
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """Debian's Chromium without a window. Nothing leaves the machine."""
     path = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -111,6 +113,7 @@ def page(browser: Browser) -> Iterator[Page]:
 def keep(page: Page, name: str) -> None:
     """Keeps a screenshot of the whole page among the test artifacts."""
     ARTIFACTS.mkdir(exist_ok=True)
+    page.evaluate("scrollTo(0, 0)")
     page.screenshot(path=ARTIFACTS / f"{name}.png", full_page=True)
 
 
