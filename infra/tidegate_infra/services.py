@@ -104,6 +104,7 @@ def _dashboard(settings: Settings, where: Addresses, keys: Keys) -> None:
             port=where.ports["dashboard"],
             clickhouse_url=where.clickhouse_url,
             gateway_url=where.gateway_url,
+            brokers=where.brokers,
             write_key=keys.write_key,
         )
     )

@@ -71,7 +71,8 @@ def curves(named: Mapping[str, Sequence[Point]], colours: Sequence[str], *, area
             "color": colours[index % len(colours)],
             "lineStyle": {"width": 2},
             "showSymbol": _lonely(points),
-            "symbolSize": 5,
+            "symbol": "circle",
+            "symbolSize": 6,
             "emphasis": {"focus": "series"} if many else {"disabled": True},
             **({"areaStyle": {"opacity": 0.14}} if area else {}),
         }

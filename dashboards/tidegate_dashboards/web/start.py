@@ -21,7 +21,7 @@ __all__ = ["arrival", "start"]
 START_QUERIES = ("first_event",)
 DAY = TimeRange("day", "1 d", "the last day", 86_400, 10)
 """Its narrow step keeps the question fresh: somebody is waiting for the answer."""
-KINDS = {"track": "product events", "error": "errors", "span": "spans", "metric": "measurements"}
+KINDS = {"track": "product event", "error": "error", "span": "span", "metric": "measurement"}
 
 
 def arrival(rows: Rows, snapshot: Snapshot) -> str:
@@ -33,7 +33,9 @@ def arrival(rows: Rows, snapshot: Snapshot) -> str:
             "<b>Waiting for your first event…</b>"
             "<p>Paste a snippet and run it. This note turns by itself, within seconds.</p></div></div>"
         )
-    counts = ", ".join(f"{formats.compact(row['events'])} {KINDS[row['kind']]}" for row in rows)
+    counts = ", ".join(
+        f"{formats.compact(row['events'])} {KINDS[row['kind']]}{'' if row['events'] == 1 else 's'}" for row in rows
+    )
     name = escape(latest["latest"] or latest["kind"])
     then = formats.ago(formats.when(latest["latest_at"]), snapshot.at)
     return (
