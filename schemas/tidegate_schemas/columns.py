@@ -127,8 +127,7 @@ class ColumnCodec:
             if frame is not None:
                 return [frame]
         starts = range(0, len(batch.bodies), _PIECE)
-        pieces = [batch.part(start, start + _PIECE) for start in starts]
-        return [_read_piece(marked, by_row, piece, bad, trusted=self._by_column) for piece in pieces]
+        return [_read_piece(marked, by_row, batch.part(start, start + _PIECE), bad) for start in starts]
 
     def _readers(self, version: Version) -> tuple[MarkedReader, RecordReader]:
         readers = self._by_version.get(version)
@@ -157,16 +156,8 @@ class ColumnCodec:
         return pl.concat(frames, rechunk=True).sort(INDEX)
 
 
-def _read_piece(
-    marked: MarkedReader, by_row: RecordReader, batch: _Batch, bad: list[BadRecord], *, trusted: bool
-) -> pl.DataFrame:
-    """Read a batch by column; one that anybody may have written only after each record was read by row.
-
-    polars-avro 0.13 never returns from some malformed blocks of a few hundred bytes (the property tests found them),
-    and nothing can end it: what isn't known to be whole records must not reach it. Clean topics have one writer, the
-    gate, and its records are taken at once.
-    """
-    frame = _attempt(marked, batch) if trusted else None
+def _read_piece(marked: MarkedReader, by_row: RecordReader, batch: _Batch, bad: list[BadRecord]) -> pl.DataFrame:
+    frame = _attempt(marked, batch)
     if frame is not None:
         return frame
     passed, rows = _sift(by_row, batch, bad)
@@ -177,7 +168,7 @@ def _read_piece(
 
 
 def _attempt(marked: MarkedReader, batch: _Batch) -> pl.DataFrame | None:
-    if len(batch.bodies) <= _FEW or not marked.columnar:
+    if len(batch.bodies) <= _FEW:
         return None
     try:
         return _indexed(marked.read(batch.bodies), batch)

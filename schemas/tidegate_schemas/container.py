@@ -4,9 +4,13 @@ import io
 import json
 import secrets
 from collections.abc import Sequence
+from contextlib import nullcontext
 
 import polars as pl
-from polars_avro import AvroError, read_avro, write_avro
+from polars_avro import AvroError, write_avro
+
+# What read_avro stands on, private: read_avro itself lets polars choose the batch size, which _ENDLESS must know.
+from polars_avro._avro_rs import AvroSource
 
 from tidegate_schemas.binary import read_long
 from tidegate_schemas.dtypes import physical_schema, writer_type
@@ -38,26 +42,18 @@ class MarkedReader:
         meta = _long(1) + _sized(b"avro.schema") + _sized(definition) + _long(0)
         self._head = _MAGIC + meta + _SYNC
         self.columns = physical_schema(schema)
-        #: polars-avro 0.13 was seen not to return from arrays, well-formed ones perhaps among them: records that have
-        #: any are read by row.
-        self.columnar = not any(_is_array(item.value_type) for item in schema.fields)
 
     def read(self, bodies: Sequence[bytes]) -> pl.DataFrame:
         """Decode bodies, at least one, into physical columns; DecodeError if any of them isn't exactly one record."""
         if not bodies:
-            # polars-avro 0.13 never returns from a block without records.
             raise DecodeError("no records to read")
         mark = secrets.token_bytes(_MARK_BYTES)
         block = mark.join(bodies) + mark
-        data = b"".join((self._head, _long(len(bodies)), _long(len(block)), block, _SYNC))
-        frame = _read(data)
+        data = b"".join((self._head, _ENDLESS, _long(len(block)), block, _SYNC))
+        frame = _read(data, len(bodies))
         if frame.height != len(bodies) or not frame.select((pl.col(_MARK) == pl.lit(mark)).all()).item():
             raise DecodeError("a record doesn't end where its message ends")
         return frame.select(pl.col(name).cast(dtype) for name, dtype in self.columns.items())
-
-
-def _is_array(value_type: object) -> bool:
-    return isinstance(value_type, dict) and value_type.get("type") == "array"
 
 
 def write_marked(frame: pl.DataFrame) -> list[bytes]:
@@ -77,10 +73,13 @@ def write_marked(frame: pl.DataFrame) -> list[bytes]:
     return bodies
 
 
-def _read(data: bytes) -> pl.DataFrame:
+def _read(data: bytes, rows: int) -> pl.DataFrame:
+    source = AvroSource([lambda: nullcontext(io.BytesIO(data))], strict=False, utf8_view=False)
+    # Kept by name while it may raise: its end runs Python code, which would lose the error under way.
+    batches = source.batch_iter(rows, None)
     try:
-        return read_avro(io.BytesIO(data))
-    except (AvroError, ValueError, pl.exceptions.PolarsError) as error:
+        return pl.DataFrame(next(batches))
+    except (AvroError, StopIteration, SystemError, ValueError, pl.exceptions.PolarsError) as error:
         raise DecodeError("polars-avro refused the records") from error
     except BaseException as error:
         # A Rust panic surfaces as an exception class of the extension's own, below BaseException.
@@ -119,3 +118,13 @@ def _long(value: int) -> bytes:
         raw >>= 7
     encoded.append(raw)
     return bytes(encoded)
+
+
+_ENDLESS = _long(2**62)
+"""How many records our blocks claim to hold.
+
+arrow-avro 59, under polars-avro 0.13, reads a block until its bytes are used up; once the records that it claims are
+read, it goes on reading none of them for ever. Crafted records that are shorter than they seem leave such bytes. With
+more claimed than there can be, each round reads records (none is empty, for the mark) or fails for want of bytes; the
+batch size, which is what we know to be there, ends the reading of whole records.
+"""
