@@ -3,11 +3,14 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 
 from tidegate_infra.addresses import ClickHouseAddress
 from tidegate_infra.broker import fixture as broker_fixture
 from tidegate_infra.clickhouse import fixture as clickhouse_fixture
+from tidegate_sinks import migrate
+from tidegate_sinks.clickhouse import Address, connect
 
 
 @pytest.fixture(scope="session")
@@ -24,3 +27,17 @@ def clickhouse(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ClickHouseA
     home: Path = tmp_path_factory.mktemp("clickhouse")
     with clickhouse_fixture.start(home) as running:
         yield ClickHouseAddress(running.url, running.writer_password)
+
+
+@pytest.fixture(scope="session")
+def tables(clickhouse: ClickHouseAddress) -> ClickHouseAddress:
+    """The session's ClickHouse, migrated."""
+    migrate.apply(connect(Address(clickhouse.url, "writer", clickhouse.writer_password)))
+    return clickhouse
+
+
+@pytest.fixture
+def writer(tables: ClickHouseAddress) -> Iterator[httpx.Client]:
+    """Writes rows; see `tidegate_dashboards.sample.insert`."""
+    with httpx.Client(base_url=tables.url, auth=("writer", tables.writer_password), timeout=30) as client:
+        yield client

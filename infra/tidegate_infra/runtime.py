@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from tidegate_infra import ports
-from tidegate_infra.keys import Keys
 from tidegate_infra.settings import ENV_PREFIX, Settings
 
 __all__ = ["SERVICES", "Addresses", "addresses", "child_environment", "embedded_services"]
@@ -26,11 +25,6 @@ class Addresses:
     alerts_url: str
     supervisor_url: str
     ports: Mapping[str, int]
-
-    def writer_url(self, keys: Keys) -> str:
-        """ClickHouse's address with the writer's credentials in it."""
-        scheme, _, rest = self.clickhouse_url.partition("://")
-        return f"{scheme}://writer:{keys.clickhouse_password}@{rest}"
 
     def dsn(self, key: str, project: int) -> str:
         """Sentry DSN of a project."""

@@ -6,7 +6,6 @@ import sys
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from pathlib import Path
 
 from tidegate_infra import metrics, ports
 from tidegate_infra.broker.prepare import is_installed
@@ -180,8 +179,3 @@ def _service(settings: Settings, name: str, chosen: dict[str, int]) -> Service:
         ready=ready,
         stop_seconds=_STOP_SECONDS.get(name, 10.0),
     )
-
-
-def logs_of(settings: Settings) -> list[Path]:
-    """Log files of the home's services."""
-    return sorted(settings.logs_dir.glob("*.log"))

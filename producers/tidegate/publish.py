@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import uuid
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
@@ -50,27 +51,35 @@ class Publisher(Protocol):
         """Flush and stop; returns how much was left undelivered."""
 
 
-class _Encoders:
-    """Topic, key and bytes of everything that producers write."""
+class _Encoding(ABC):
+    """Topic, key and bytes of everything that producers write; where they go is `_put`'s business."""
 
     def __init__(self, registry: SchemaRegistry | None = None) -> None:
         self._events = {kind: (raw_topic(kind), RowCodec(raw_schema(kind), registry)) for kind in KINDS}
-        self._dead_letter = RowCodec(dead_letter_schema(), registry)
-        self._outcome = RowCodec(outcome_schema(), registry)
+        self._dead_letters = RowCodec(dead_letter_schema(), registry)
+        self._outcomes = RowCodec(outcome_schema(), registry)
 
-    def event(self, kind: Kind, event: Mapping[str, Any]) -> tuple[str, bytes, bytes]:
+    @abstractmethod
+    def _put(self, topic: str, key: bytes, value: bytes, on_delivery: OnDelivery | None) -> None:
+        """Queue one record."""
+
+    def publish(self, kind: Kind, event: Mapping[str, Any], on_delivery: OnDelivery | None = None) -> None:
+        """See `Publisher.publish`."""
         topic, codec = self._events[kind]
         value = codec.encode(event)
-        return topic, partition_key(event.get("anonymous_id"), event.get("user_id"), event["event_id"]), value
+        key = partition_key(event.get("anonymous_id"), event.get("user_id"), event["event_id"])
+        self._put(topic, key, value, on_delivery)
 
-    def dead_letter(self, letter: Mapping[str, Any]) -> tuple[str, bytes, bytes]:
-        return DEAD_LETTERS, letter["dead_letter_id"].encode(), self._dead_letter.encode(letter)
+    def publish_dead_letter(self, letter: Mapping[str, Any], on_delivery: OnDelivery | None = None) -> None:
+        """See `Publisher.publish_dead_letter`."""
+        self._put(DEAD_LETTERS, letter["dead_letter_id"].encode(), self._dead_letters.encode(letter), on_delivery)
 
-    def outcome(self, outcome: Mapping[str, Any]) -> tuple[str, bytes, bytes]:
-        return OUTCOMES, outcome["outcome_id"].encode(), self._outcome.encode(outcome)
+    def publish_outcome(self, outcome: Mapping[str, Any], on_delivery: OnDelivery | None = None) -> None:
+        """See `Publisher.publish_outcome`."""
+        self._put(OUTCOMES, outcome["outcome_id"].encode(), self._outcomes.encode(outcome), on_delivery)
 
 
-class KafkaPublisher:
+class KafkaPublisher(_Encoding):
     """A Publisher on Kafka: idempotent, acks from all in-sync replicas, partitions as Java's clients choose them."""
 
     def __init__(
@@ -83,7 +92,7 @@ class KafkaPublisher:
         queue_messages: int = 100_000,
         delivery_timeout_seconds: float = 30.0,
     ) -> None:
-        self._encoders = _Encoders(registry)
+        super().__init__(registry)
         self._producer = Producer(
             {
                 "bootstrap.servers": brokers,
@@ -110,19 +119,7 @@ class KafkaPublisher:
         while not self._stop.is_set():
             self._producer.poll(_POLL_SECONDS)
 
-    def publish(self, kind: Kind, event: Mapping[str, Any], on_delivery: OnDelivery | None = None) -> None:
-        """See `Publisher.publish`."""
-        self._send(*self._encoders.event(kind, event), on_delivery)
-
-    def publish_dead_letter(self, letter: Mapping[str, Any], on_delivery: OnDelivery | None = None) -> None:
-        """See `Publisher.publish_dead_letter`."""
-        self._send(*self._encoders.dead_letter(letter), on_delivery)
-
-    def publish_outcome(self, outcome: Mapping[str, Any], on_delivery: OnDelivery | None = None) -> None:
-        """See `Publisher.publish_outcome`."""
-        self._send(*self._encoders.outcome(outcome), on_delivery)
-
-    def _send(self, topic: str, key: bytes, value: bytes, on_delivery: OnDelivery | None) -> None:
+    def _put(self, topic: str, key: bytes, value: bytes, on_delivery: OnDelivery | None) -> None:
         def report(error: Any, _: Any) -> None:
             if on_delivery:
                 on_delivery(None if error is None else str(error))
@@ -157,28 +154,16 @@ class KafkaPublisher:
         return left
 
 
-class MemoryPublisher:
+class MemoryPublisher(_Encoding):
     """A Publisher that keeps encoded records by topic, for tests of everything that publishes."""
 
     def __init__(self, *, capacity: int = 1_000_000, failing: str | None = None) -> None:
-        self._encoders = _Encoders()
+        super().__init__()
         self._capacity, self._failing = capacity, failing
         self._lock = threading.Lock()
         self.records: dict[str, list[tuple[bytes, bytes]]] = {}
 
-    def publish(self, kind: Kind, event: Mapping[str, Any], on_delivery: OnDelivery | None = None) -> None:
-        """See `Publisher.publish`."""
-        self._keep(*self._encoders.event(kind, event), on_delivery)
-
-    def publish_dead_letter(self, letter: Mapping[str, Any], on_delivery: OnDelivery | None = None) -> None:
-        """See `Publisher.publish_dead_letter`."""
-        self._keep(*self._encoders.dead_letter(letter), on_delivery)
-
-    def publish_outcome(self, outcome: Mapping[str, Any], on_delivery: OnDelivery | None = None) -> None:
-        """See `Publisher.publish_outcome`."""
-        self._keep(*self._encoders.outcome(outcome), on_delivery)
-
-    def _keep(self, topic: str, key: bytes, value: bytes, on_delivery: OnDelivery | None) -> None:
+    def _put(self, topic: str, key: bytes, value: bytes, on_delivery: OnDelivery | None) -> None:
         with self._lock:
             if sum(map(len, self.records.values())) >= self._capacity:
                 raise QueueFullError(f"the producer's queue holds {self._capacity} records, as much as it may")

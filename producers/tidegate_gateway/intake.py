@@ -49,6 +49,11 @@ class Batch:
         """Note an item that can't be taken; the others go on."""
         self.bad.append(BadItem(index, error.problem, payload))
 
+    @property
+    def rejected(self) -> list[dict[str, Any]]:
+        """The bad items for an answer's body: place, reason, field and what is allowed."""
+        return [{"index": item.index, **item.problem.as_json()} for item in self.bad]
+
 
 class _Delivery:
     """Counts a request's records until Kafka has answered for each of them. Called from the producer's thread."""

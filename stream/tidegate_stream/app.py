@@ -11,14 +11,7 @@ from tidegate_schemas.topics import DEAD_LETTERS, KINDS, OUTCOMES, clean_topic, 
 from tidegate_sinks.writer import Writer
 from tidegate_stream.archive import ArchiveAgent, event_rows, record_rows
 from tidegate_stream.decoding import decoder
-from tidegate_stream.folds.activity import Activity
-from tidegate_stream.folds.error_rates import ExceptionRates, RequestRates
-from tidegate_stream.folds.fold import Fold
-from tidegate_stream.folds.identities import Identities
-from tidegate_stream.folds.latencies import Latencies
-from tidegate_stream.folds.metrics import Metrics
-from tidegate_stream.folds.sessions import Sessions
-from tidegate_stream.folds.usage import Usage
+from tidegate_stream.folds import Fold, all_folds
 from tidegate_stream.gate.keys import Keys
 from tidegate_stream.gate.passage import KindGate
 from tidegate_stream.gate_agent import GateAgent
@@ -49,30 +42,16 @@ class Wiring:
     flushing: list[FoldAgent | ArchiveAgent] = field(default_factory=list)
 
 
-def folds(settings: WorkerSettings) -> list[Fold]:
-    """Every aggregate, each over one kind."""
-    lateness = settings.lateness_seconds
-    return [
-        Sessions(lateness, settings.session_gap_seconds),
-        Activity(lateness),
-        Usage(lateness),
-        Identities(lateness),
-        ExceptionRates(lateness),
-        RequestRates(lateness),
-        Latencies(lateness),
-        Metrics(lateness),
-    ]
-
-
 def build(settings: WorkerSettings, sink: Writer, keys: Keys) -> Wiring:
     """raw.* → gate → clean.* → folds and archive → tables."""
-    wiring = Wiring(_app(settings, folds(settings)))
+    folds = all_folds(settings.lateness_seconds, settings.session_gap_seconds)
+    wiring = Wiring(_app(settings, folds))
     for kind in KINDS:
         gate = GateAgent(wiring.app, kind, KindGate(kind, keys), settings.brokers, settings.generation)
         _read(wiring.app, raw_topic(kind), settings, gate)
     for kind in KINDS:
         source = Source(clean_topic(kind), settings.generation, decoder(clean_schema(kind)))
-        for fold in folds(settings):
+        for fold in folds:
             if fold.kind == kind:
                 _fold(wiring, settings, source, fold, sink)
         _archive(wiring, settings, f"archive.{kind}", source, f"events_{kind}", event_rows, sink)
@@ -87,20 +66,20 @@ def build(settings: WorkerSettings, sink: Writer, keys: Keys) -> Wiring:
     return wiring
 
 
-def chunk_agents(every_fold: Sequence[Fold]) -> dict[str, frozenset[str]]:
+def chunk_agents(folds: Sequence[Fold]) -> dict[str, frozenset[str]]:
     """Who must hold an offset of each topic before it may be committed."""
     agents = {raw_topic(kind): frozenset({f"gate.{kind}"}) for kind in KINDS}
     for kind in KINDS:
-        names = {f"{fold.name}.{kind}" for fold in every_fold if fold.kind == kind}
+        names = {f"{fold.name}.{kind}" for fold in folds if fold.kind == kind}
         agents[clean_topic(kind)] = frozenset(names | {f"archive.{kind}"})
     return agents | {topic: frozenset({f"archive.{topic}"}) for topic in (DEAD_LETTERS, OUTCOMES)}
 
 
-def _app(settings: WorkerSettings, every_fold: Sequence[Fold]) -> ChunkApp:
+def _app(settings: WorkerSettings, folds: Sequence[Fold]) -> ChunkApp:
     session = settings.session_timeout_seconds
     return ChunkApp(
         settings.app_id,
-        chunk_agents=chunk_agents(every_fold),
+        chunk_agents=chunk_agents(folds),
         broker=[f"kafka://{address}" for address in settings.brokers.split(",")],
         datadir=str(settings.data_dir),
         store="memory://",

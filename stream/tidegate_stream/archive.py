@@ -13,14 +13,14 @@ import polars as pl
 from faust.types import TP
 
 from tidegate_sinks.writer import Writer
-from tidegate_stream.errors import ChunkLostError
 from tidegate_stream.failpoint import failpoint
 from tidegate_stream.observability import AgentMetrics
 from tidegate_stream.state.agent import Source
 from tidegate_stream.transport.app import ChunkApp
 from tidegate_stream.transport.chunk import Chunk
+from tidegate_stream.transport.positions import Positions
 
-#: From decoded records (with `_offset`) to the table's columns but `source_partition` and `version`.
+#: From decoded records (with `_offset` and `version`) to the table's columns but `source_partition`.
 Shape = Callable[[pl.DataFrame], pl.DataFrame]
 
 JSON_COLUMNS = frozenset({"properties", "attributes"})
@@ -57,7 +57,7 @@ class ArchiveAgent:
         self._max_waiting = max_waiting
         self._waiting: list[pl.DataFrame] = []
         self._ends: dict[TP, int] = {}
-        self._positions: dict[TP, int] = {}
+        self._positions = Positions(name)
         self._epoch = -1
         self._lock = asyncio.Lock()
         self._metrics = AgentMetrics(name)
@@ -65,33 +65,22 @@ class ArchiveAgent:
     async def add(self, chunk: Chunk) -> None:
         """Take a chunk's rows. Raises ChunkLostError on a gap."""
         async with self._lock:
-            self._follow(chunk)
+            if chunk.epoch != self._epoch:
+                self._epoch = chunk.epoch
+                self._positions.restart()
+            tp = TP(chunk.topic, chunk.partition)
+            self._positions.follow(chunk, lambda: self._app.sought(tp))
             rows = await asyncio.to_thread(self._rows, chunk)
             self._waiting.append(rows)
-            self._ends[TP(chunk.topic, chunk.partition)] = chunk.end
+            self._ends[tp] = chunk.end
             self._metrics.took(chunk, len(chunk))
         if sum(frame.height for frame in self._waiting) >= self._max_waiting:
             await self.flush()
 
-    def _follow(self, chunk: Chunk) -> None:
-        tp = TP(chunk.topic, chunk.partition)
-        if chunk.epoch != self._epoch:
-            self._epoch, self._positions = chunk.epoch, {}
-        position = self._positions.get(tp)
-        if position is None:
-            position = self._app.sought(tp)
-        if chunk.start > position:
-            raise ChunkLostError(self.name, chunk.topic, chunk.partition, position, chunk.start)
-        self._positions[tp] = chunk.end
-
     def _rows(self, chunk: Chunk) -> pl.DataFrame:
-        rows = self._shape(self._source.decode(chunk))
-        base = self._source.version(0)
-        offset = "clean_offset" if "clean_offset" in rows.columns else "topic_offset"
-        return rows.with_columns(
-            source_partition=pl.lit(chunk.partition, pl.UInt16),
-            version=pl.col(offset).cast(pl.UInt64) + pl.lit(base, pl.UInt64),
-        )
+        base = pl.lit(self._source.version(0), pl.UInt64)
+        versioned = self._source.decode(chunk).with_columns(version=pl.col("_offset").cast(pl.UInt64) + base)
+        return self._shape(versioned).with_columns(source_partition=pl.lit(chunk.partition, pl.UInt16))
 
     async def flush(self) -> None:
         """Write what waits, and mark it durable."""

@@ -10,6 +10,7 @@ from pathlib import Path
 from tests.benchmarks.pipeline import feed, on_stack
 
 from tidegate_infra.processes import pss_bytes
+from tidegate_infra.settings import Settings
 from tidegate_infra.up import RunningStack
 
 SECONDS = 300.0
@@ -18,7 +19,7 @@ EVERY_SECONDS = 5.0
 
 def measure(home: Path) -> tuple[float, float]:
     """Bytes at the end, and growth from the third to the last fifth as a share."""
-    return on_stack(home, lambda stack: asyncio.to_thread(_watch, stack))
+    return on_stack(Settings(home=home), lambda stack: asyncio.to_thread(_watch, stack))
 
 
 def _watch(stack: RunningStack) -> tuple[float, float]:

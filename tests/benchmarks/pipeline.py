@@ -30,11 +30,11 @@ SELECT sum(number) FROM (
 """
 
 
-def on_stack(home: Path, work: Callable[[RunningStack], Awaitable[T]]) -> T:
+def on_stack(settings: Settings, work: Callable[[RunningStack], Awaitable[T]]) -> T:
     """Do something on a running stack."""
 
     async def run() -> T:
-        async with running_stack(Settings(home=home), lambda _: None) as stack:
+        async with running_stack(settings, lambda _: None) as stack:
             await asyncio.wait_for(stack.ready.wait(), 120)
             return await work(stack)
 
@@ -48,16 +48,8 @@ def drain(home: Path) -> float:
         for kind, event in some_events(EVENTS):
             publisher.publish(kind, event)
         assert publisher.close(120) == 0
-
-        async def work(stack: RunningStack) -> float:
-            return await asyncio.to_thread(_time_drain, stack)
-
-        async def run() -> float:
-            async with running_stack(Settings(home=home, brokers=broker.bootstrap), lambda _: None) as stack:
-                await asyncio.wait_for(stack.ready.wait(), 120)
-                return await work(stack)
-
-        return asyncio.run(run())
+        settings = Settings(home=home, brokers=broker.bootstrap)
+        return on_stack(settings, lambda stack: asyncio.to_thread(_time_drain, stack))
 
 
 def _time_drain(stack: RunningStack) -> float:
@@ -76,7 +68,7 @@ def _time_drain(stack: RunningStack) -> float:
 
 def freshness(home: Path) -> float:
     """p95 of the seconds from the publishing call to the event being counted by a query, at 500 events/s."""
-    return on_stack(home, lambda stack: asyncio.to_thread(_watch, stack))
+    return on_stack(Settings(home=home), lambda stack: asyncio.to_thread(_watch, stack))
 
 
 def feed(brokers: str, stop: threading.Event, rate: int = RATE) -> threading.Thread:

@@ -10,8 +10,8 @@ from confluent_kafka import Consumer, TopicPartition
 
 from tidegate_infra.demo.summary import Account
 from tidegate_schemas.topics import DEAD_LETTERS, KINDS, OUTCOMES, clean_topic, raw_topic
+from tidegate_stream.settings import WorkerSettings
 
-GROUP = "tidegate"
 _TIMEOUT_SECONDS = 20.0
 
 
@@ -43,7 +43,7 @@ def in_flight(brokers: str) -> int:
     consumer = Consumer(
         {
             "bootstrap.servers": brokers,
-            "group.id": GROUP,
+            "group.id": WorkerSettings.app_id,
             "enable.auto.commit": False,
             "enable.partition.eof": True,
             "isolation.level": "read_committed",

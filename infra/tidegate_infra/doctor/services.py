@@ -14,10 +14,10 @@ from tidegate_infra.runtime import Addresses
 from tidegate_infra.settings import Settings
 from tidegate_schemas.errors import TidegateError
 from tidegate_schemas.topics import KINDS, clean_topic, raw_topic
+from tidegate_stream.settings import WorkerSettings
 
 __all__ = ["committed_lag", "examine_services"]
 
-GROUP = "tidegate"
 _ANSWER_SECONDS = 5
 _LAG_RECORDS = 100_000
 
@@ -110,7 +110,7 @@ def committed_lag(brokers: str, timeout_seconds: float = _ANSWER_SECONDS) -> dic
     topics = [topic(kind) for kind in KINDS for topic in (raw_topic, clean_topic)]
     counts = partition_counts(brokers, timeout_seconds)
     parts = [TopicPartition(name, number) for name in topics for number in range(counts.get(name, 0))]
-    consumer = Consumer({"bootstrap.servers": brokers, "group.id": GROUP, "log_level": 0})
+    consumer = Consumer({"bootstrap.servers": brokers, "group.id": WorkerSettings.app_id, "log_level": 0})
     lag = dict.fromkeys(topics, 0)
     try:
         for part in consumer.committed(parts, timeout=timeout_seconds):

@@ -56,7 +56,7 @@ async def _take(edge: Edge, request: Request, body: Mapping[str, Any], items: li
     sent_at = instant(body["sentAt"], "sentAt") if body.get("sentAt") else None
     batch = sort_out(edge, project, items, mapping(body.get("context")), received_at, sent_at)
     await edge.intake.take(project, batch, received_at)
-    rejected = [{"index": bad.index, **bad.problem.as_json()} for bad in batch.bad]
+    rejected = batch.rejected
     return answer_json({"success": not rejected, "accepted": len(batch.events), "rejected": rejected})
 
 

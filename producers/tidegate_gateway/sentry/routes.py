@@ -50,7 +50,7 @@ def routes(edge: Edge) -> list[Route]:
 def _receipt(event_id: str, batch: Batch) -> dict[str, Any]:
     receipt: dict[str, Any] = {"id": event_id.replace("-", "")} if event_id else {}
     if batch.bad:
-        receipt["rejected"] = [{"index": bad.index, **bad.problem.as_json()} for bad in batch.bad]
+        receipt["rejected"] = batch.rejected
     return receipt
 
 

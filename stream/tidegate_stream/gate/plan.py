@@ -12,8 +12,6 @@ from tidegate_stream.gate.validity import HEX_IDS, rules
 URLS = frozenset({"url", "referrer"})
 JSON: Mapping[str, type] = {"properties": dict, "attributes": dict, "stack": list, "breadcrumbs": list, "traits": dict}
 """Fields that hold JSON text, and what it must be."""
-IDS = tuple(PSEUDONYM_NAMES)
-"""Fields whose values are removed from the event's free text, with `ip`."""
 
 
 @dataclass(frozen=True)

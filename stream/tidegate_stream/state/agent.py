@@ -15,7 +15,7 @@ import polars as pl
 from faust.types import TP
 
 from tidegate_sinks.writer import Writer
-from tidegate_stream.errors import ChunkLostError, StateLostError
+from tidegate_stream.errors import StateLostError
 from tidegate_stream.failpoint import failpoint
 from tidegate_stream.folds.fold import Fold
 from tidegate_stream.observability import AgentMetrics
@@ -24,6 +24,7 @@ from tidegate_stream.state.partition import PartitionState
 from tidegate_stream.state.table import DeltaTable
 from tidegate_stream.transport.app import ChunkApp
 from tidegate_stream.transport.chunk import Chunk
+from tidegate_stream.transport.positions import Positions
 
 log = logging.getLogger(__name__)
 
@@ -67,7 +68,7 @@ class FoldAgent:
         self._app, self._source, self._fold, self._table, self._sink = app, source, fold, table, sink
         self._snapshot_every, self._max_waiting_records = snapshot_every, max_waiting_records
         self._states: dict[int, PartitionState] = {}
-        self._positions: dict[int, int] = {}
+        self._positions = Positions(self.name)
         self._lock = asyncio.Lock()
         self._metrics = AgentMetrics(self.name)
         table.recovered = self.recovered
@@ -77,7 +78,7 @@ class FoldAgent:
         async with self._lock:
             states = {partition: await self._recover(partition) for partition in sorted(partitions)}
             self._states = states
-            self._positions = {p: s.fence + 1 for p, s in states.items() if s.fence >= 0}
+            self._positions.restart({p: s.fence + 1 for p, s in states.items() if s.fence >= 0})
         log.info("agent %s owns partitions %s", self.name, {p: s.fence for p, s in states.items()})
 
     async def _recover(self, partition: int) -> PartitionState:
@@ -98,25 +99,21 @@ class FoldAgent:
         """Fold a chunk. Raises ChunkLostError on a gap, StateLostError where the changelog lost what was committed."""
         async with self._lock:
             state = self._states[chunk.partition]
-            self._follow(chunk, state)
-            events = self._source.decode(chunk)
+            self._positions.follow(chunk, lambda: self._first(chunk, state))
+            events = await asyncio.to_thread(self._source.decode, chunk)
             new = await asyncio.to_thread(state.add, events, chunk.last_offset)
             self._metrics.folded(chunk, new, state.watermark)
             failpoint("folded")
         if state.waiting_records >= self._max_waiting_records:
             await self.flush()
 
-    def _follow(self, chunk: Chunk, state: PartitionState) -> None:
+    def _first(self, chunk: Chunk, state: PartitionState) -> int:
+        """Where a partition begins that no delta tells about."""
         tp = TP(chunk.topic, chunk.partition)
-        position = self._positions.get(chunk.partition)
-        if position is None:
-            committed = self._app.committed(tp)
-            if committed and state.fence < 0:
-                raise StateLostError(self.name, chunk.topic, chunk.partition, committed)
-            position = self._app.sought(tp)
-        if chunk.start > position:
-            raise ChunkLostError(self.name, chunk.topic, chunk.partition, position, chunk.start)
-        self._positions[chunk.partition] = max(chunk.end, position)
+        committed = self._app.committed(tp)
+        if committed and state.fence < 0:
+            raise StateLostError(self.name, chunk.topic, chunk.partition, committed)
+        return self._app.sought(tp)
 
     async def flush(self) -> None:
         """Make everything folded so far durable, in changelog and sink."""
@@ -157,7 +154,8 @@ class FoldAgent:
             rest, last_rows = await asyncio.to_thread(state.closing)
             stays.append((state, rest))
             # The closing rows come second: of two rows with one version, the sink keeps the later.
-            for rows in (state.output(delta), last_rows):
+            changed = await asyncio.to_thread(state.output, delta)
+            for rows in (changed, last_rows):
                 frames.append(self._source.stamp(rows, delta.partition, delta.fence))
         await self._sink.upsert(self._fold.table, pl.concat(frames))
         for state, rest in stays:

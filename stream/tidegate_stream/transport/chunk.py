@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -25,8 +26,8 @@ class Chunk:
     """Consecutive records of one partition.
 
     `start` (inclusive) and `end` (exclusive) are *positions*: the chunk covers `[start, end)`. Offsets in that range
-    without a record are holes (compaction, transaction markers, aborted transactions), not losses. `first_offset` and
-    `last_offset` are those of real records. `records` is never empty.
+    without a record are holes (compaction, transaction markers, aborted transactions), not losses. `last_offset` is
+    that of a real record. `records` is never empty.
     """
 
     topic: str
@@ -35,14 +36,10 @@ class Chunk:
     epoch: int  # which seek of the consumer thread this fetch followed
     records: Sequence[Record]
     _derived: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
+    _deriving: threading.Lock = field(default_factory=threading.Lock, compare=False, repr=False)
 
     def __len__(self) -> int:
         return len(self.records)
-
-    @property
-    def first_offset(self) -> int:
-        """Offset of the first record."""
-        return self.records[0].offset
 
     @property
     def last_offset(self) -> int:
@@ -65,20 +62,19 @@ class Chunk:
         return [record.value or b"" for record in self.records]
 
     @cached_property
-    def keys(self) -> list[bytes | None]:
-        """Keys of the records."""
-        return [record.key for record in self.records]
-
-    @cached_property
     def timestamps(self) -> list[int]:
         """Record timestamps in milliseconds since the epoch."""
         return [record.timestamp for record in self.records]
 
     def once(self, name: str, make: Callable[[], T]) -> T:
-        """What `make` returned the first time: agents of one topic share a chunk, and so its decoding."""
-        if name not in self._derived:
-            self._derived[name] = make()
-        return cast("T", self._derived[name])
+        """What `make` returned the first time: agents of one topic share a chunk, and so its decoding.
+
+        Agents decode in threads; the first one works, the others wait for it.
+        """
+        with self._deriving:
+            if name not in self._derived:
+                self._derived[name] = make()
+            return cast("T", self._derived[name])
 
 
 @dataclass(slots=True)

@@ -15,8 +15,6 @@ import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from tidegate_infra.addresses import ClickHouseAddress
-from tidegate_sinks import migrate
-from tidegate_sinks.clickhouse import Address, connect
 
 expect.set_options(timeout=20_000)
 """For what has no deadline of its own; a busy machine starts slowly."""
@@ -37,20 +35,6 @@ class Dashboard:
 
     url: str
     pid: int
-
-
-@pytest.fixture(scope="session")
-def tables(clickhouse: ClickHouseAddress) -> ClickHouseAddress:
-    """The session's ClickHouse, migrated."""
-    migrate.apply(connect(Address(clickhouse.url, "writer", clickhouse.writer_password)))
-    return clickhouse
-
-
-@pytest.fixture
-def writer(tables: ClickHouseAddress) -> Iterator[httpx.Client]:
-    """Writes rows; see `tidegate_dashboards.sample.insert`."""
-    with httpx.Client(base_url=tables.url, auth=("writer", tables.writer_password), timeout=30) as client:
-        yield client
 
 
 @pytest.fixture(scope="session")

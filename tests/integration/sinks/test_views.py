@@ -17,10 +17,8 @@ NOON = datetime.now(UTC).replace(hour=12, minute=0, second=0, microsecond=0) - t
 
 
 @pytest.fixture(scope="module")
-def client(clickhouse: ClickHouseAddress) -> Client:
-    client = connect(Address(clickhouse.url, "writer", clickhouse.writer_password))
-    migrate.apply(client)
-    return client
+def client(tables: ClickHouseAddress) -> Client:
+    return connect(Address(tables.url, "writer", tables.writer_password))
 
 
 def insert(client: Client, table: str, rows: list[dict[str, Any]]) -> None:
