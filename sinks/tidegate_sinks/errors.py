@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+from tidegate_schemas.errors import TidegateError
 
-class SinkError(Exception):
+
+class SinkError(TidegateError):
     """Base of the sinks' errors."""
+
+
+class UnknownTableError(SinkError):
+    """Rows are meant for a table that isn't there."""
+
+    def __init__(self, table: str) -> None:
+        super().__init__(f"there is no table tidegate.{table}. Apply the migrations (`tidegate migrate`)")
 
 
 class UnknownColumnError(SinkError):

@@ -10,19 +10,17 @@ import pytest
 from tidegate_infra.addresses import ClickHouseAddress
 from tidegate_sinks import migrate
 from tidegate_sinks.clickhouse import Address, connect
-from tidegate_sinks.errors import UnknownColumnError
+from tidegate_sinks.errors import UnknownColumnError, UnknownTableError
 from tidegate_sinks.writer import ClickHouseWriter, MemoryWriter, Writer
 
-USAGE_KEY = ["project", "event", "feature", "agent", "window_start", "source_topic", "source_partition", "first_offset"]
-SESSIONS_KEY = ["project", "visitor", "source_topic", "source_partition", "first_offset"]
 Rows = Callable[[str], list[dict[str, Any]]]
 WINDOW = 1_772_366_400_000_000
 
 
-@pytest.fixture(params=["memory", "clickhouse"])
+@pytest.fixture(params=["memory", pytest.param("clickhouse", marks=pytest.mark.clickhouse)])
 def writer(request: pytest.FixtureRequest) -> Iterator[tuple[Writer, Rows]]:
     if request.param == "memory":
-        memory = MemoryWriter({"usage": USAGE_KEY, "sessions": SESSIONS_KEY})
+        memory = MemoryWriter()
         yield memory, memory.rows
         return
     address: ClickHouseAddress = request.getfixturevalue("clickhouse")
@@ -115,9 +113,36 @@ def test_no_rows_are_no_write(writer: tuple[Writer, Rows]) -> None:
     assert writer[1]("usage") == []
 
 
-@pytest.mark.clickhouse
-def test_a_column_that_the_table_lacks_is_named(clickhouse: ClickHouseAddress) -> None:
-    client = connect(Address(clickhouse.url, "writer", clickhouse.writer_password))
-    migrate.apply(client)
-    with pytest.raises(UnknownColumnError, match="table usage has no column surprise"):
-        write(ClickHouseWriter(client), "usage", usage(1, 1).with_columns(surprise=pl.lit(1)))
+def test_of_rows_with_one_key_in_one_write_the_highest_version_stays(writer: tuple[Writer, Rows]) -> None:
+    write(writer[0], "usage", pl.concat([usage(3, 10), usage(7, 30), usage(5, 20)]))
+    assert counts(writer[1]("usage")) == [7.0]
+
+
+def test_a_null_becomes_the_columns_default(writer: tuple[Writer, Rows]) -> None:
+    nulls = [pl.lit(None, pl.String).alias("feature"), pl.lit(None, pl.Float64).alias("failures")]
+    write(writer[0], "usage", usage(1, 1).with_columns(nulls))
+    ((feature, failures),) = [(row["feature"], row["failures"]) for row in writer[1]("usage")]
+    assert (feature, failures) == ("", 0.0)
+
+
+def test_a_column_left_out_takes_its_default(writer: tuple[Writer, Rows]) -> None:
+    write(writer[0], "usage", usage(1, 1).drop("agent", "final"))
+    ((agent, final),) = [(row["agent"], row["final"]) for row in writer[1]("usage")]
+    assert (agent, final) == ("", 0)
+
+
+def test_a_null_and_an_empty_text_are_one_key(writer: tuple[Writer, Rows]) -> None:
+    null = pl.lit(None, pl.String).alias("feature")
+    write(writer[0], "usage", usage(1, 1), usage(2, 2).with_columns(null))
+    assert counts(writer[1]("usage")) == [2.0]
+
+
+def test_a_column_that_the_table_lacks_is_named(writer: tuple[Writer, Rows]) -> None:
+    with pytest.raises(UnknownColumnError, match="table usage has no column surprise; it has window_start, project"):
+        write(writer[0], "usage", usage(1, 1).with_columns(surprise=pl.lit(1)))
+    assert writer[1]("usage") == []
+
+
+def test_a_table_that_is_not_there_is_named(writer: tuple[Writer, Rows]) -> None:
+    with pytest.raises(UnknownTableError, match=r"there is no table tidegate\.nothing"):
+        write(writer[0], "nothing", usage(1, 1))
