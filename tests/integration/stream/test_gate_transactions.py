@@ -1,0 +1,134 @@
+"""What readers of committed data see of a gate that dies, returns, or was replaced; on a real broker."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from confluent_kafka import Producer, TopicPartition
+from nacl.public import PrivateKey
+
+from tidegate_infra.broker import fixture
+from tidegate_schemas.columns import ColumnCodec
+from tidegate_schemas.identity import derived_event_id
+from tidegate_schemas.rows import RowCodec
+from tidegate_schemas.subjects import clean_schema, raw_schema
+from tidegate_stream.gate import FencedError, KindGate, MemoryKeys, Passage, Records
+from tidegate_stream.gate.transaction import PartitionTransactions, read_partition, read_progress
+
+pytestmark = pytest.mark.broker
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+KEYS = MemoryKeys({"default": b"k" * 32}, bytes(PrivateKey(b"p" * 32).public_key))
+MILLIS = int(NOW.timestamp() * 1000)
+
+
+@pytest.fixture
+def brokers(tmp_path: Path) -> Iterator[str]:
+    with fixture.start(tmp_path / "broker") as running:
+        yield running.bootstrap
+
+
+def chunk(start: int, end: int, shift: int = 0) -> Records:
+    """Raw records `start` to `end` (excluded); the event of each is told by its offset and the shift."""
+    codec = RowCodec(raw_schema("track"))
+    values = [
+        codec.encode(
+            {
+                "event_id": derived_event_id("event", str(offset + shift)),
+                "producer_id": "producer",
+                "project": "default",
+                "name": "open",
+                "occurred_at": NOW,
+                "received_at": NOW,
+                "anonymous_id": "device",
+            }
+        )
+        for offset in range(start, end)
+    ]
+    return Records("raw.track", 1, list(range(start, end)), values, [MILLIS] * (end - start))
+
+
+def committed_offsets(brokers: str) -> list[int]:
+    """Source offsets of the clean events that a read_committed consumer gets, in order."""
+    values = [message.value() for message in read_partition(brokers, TopicPartition("clean.track", 1), 0)]
+    frame = ColumnCodec(clean_schema("track")).decode(values).frame
+    return list(frame["source_offset"])
+
+
+KILLED = """
+import os, signal, sys
+from tests.integration.stream.test_gate_transactions import KEYS, chunk
+from tidegate_schemas.topics import clean_topic
+from tidegate_stream.gate import KindGate, Passage, Seen
+from tidegate_stream.gate.transaction import PartitionTransactions
+
+class Dying(PartitionTransactions):
+    def _produce(self, batch):
+        super()._produce(batch)
+        self._producer.flush(30)  # all of it is at the broker, and only the commit is missing
+        os.kill(os.getpid(), signal.SIGKILL)
+
+gate = KindGate("track", KEYS)
+transactions = Dying(sys.argv[1], "raw.track", 1)
+transactions.write(gate.encode(gate.judge(chunk(100, 200), Seen())))
+"""
+
+
+def test_a_kill_between_produce_and_commit_leaves_each_event_once(brokers: str) -> None:
+    first = Passage(KindGate("track", KEYS), brokers, 1)
+    assert first.progress == -1
+    first.take(chunk(0, 100))
+    first.close()
+    dead = subprocess.run([sys.executable, "-c", KILLED, brokers], cwd=Path.cwd(), timeout=60, check=False)
+    assert dead.returncode == -signal.SIGKILL
+    heir = Passage(KindGate("track", KEYS), brokers, 1)
+    assert heir.progress == 99
+    assert heir.take(chunk(50, 200)).clean == 100
+    heir.close()
+    assert committed_offsets(brokers) == list(range(200))
+    assert read_progress(brokers, "raw.track", 1) == 199
+
+
+def test_control_without_a_transaction_the_same_kill_shows_events_twice(brokers: str) -> None:
+    gate = KindGate("track", KEYS)
+    for _ in range(2):  # before the kill, and again after it
+        passage = Passage(gate, brokers, 0)
+        batch = gate.encode(gate.judge(chunk(0, 100), passage.seen))
+        plain = Producer({"bootstrap.servers": brokers, "enable.idempotence": True})
+        plain.produce_batch("clean.track", [{"value": value} for value in batch.clean], partition=1)
+        assert plain.flush(30) == 0
+        passage.close()
+    assert committed_offsets(brokers) == [*range(100), *range(100)]
+
+
+def test_a_zombie_is_fenced_and_adds_nothing(brokers: str) -> None:
+    gate = KindGate("track", KEYS)
+    zombie = Passage(gate, brokers, 1)
+    zombie.take(chunk(0, 10))
+    heir = Passage(gate, brokers, 1)
+    with pytest.raises(FencedError):
+        zombie.take(chunk(10, 20))
+    heir.take(chunk(10, 20))
+    assert committed_offsets(brokers) == list(range(20))
+
+
+def test_an_event_that_was_sent_again_is_a_duplicate_after_a_restart_too(brokers: str) -> None:
+    first = Passage(KindGate("track", KEYS), brokers, 1)
+    assert first.take(chunk(0, 10)).clean == 10
+    first.close()
+    heir = Passage(KindGate("track", KEYS), brokers, 1)
+    again = heir.take(chunk(10, 20, shift=-10))
+    assert (again.clean, again.dropped, again.last_offset) == (0, 10, 19)
+    assert len(read_partition(brokers, TopicPartition("outcomes", 1), 0)) == 1
+    assert heir.progress == 19
+
+
+def test_progress_of_one_partition_is_not_that_of_another(brokers: str) -> None:
+    Passage(KindGate("track", KEYS), brokers, 1).take(chunk(0, 10))
+    assert PartitionTransactions(brokers, "raw.track", 0).progress == -1
+    assert PartitionTransactions(brokers, "raw.span", 1).progress == -1

@@ -1,0 +1,63 @@
+"""The columnar gate is the reference gate, record by record."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import polars as pl
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from tests.property.stream.raw_records import records, texts
+
+from tidegate_schemas.columns import polars_schema
+from tidegate_schemas.subjects import clean_schema, raw_schema
+from tidegate_schemas.topics import KINDS, Kind
+from tidegate_stream.gate import Gate, MemoryKeys, Records, Seen
+from tidegate_stream.gate.keys import Pseudonymiser
+from tidegate_stream.gate.patterns import SUSPECT
+from tidegate_stream.gate.plan import compile_plan
+from tidegate_stream.gate.reference import clean_record, refusal_of
+from tidegate_stream.gate.scrub import scrub_text
+
+KEYS = MemoryKeys({"default": b"k" * 32}, bytes(range(32)))
+laws = settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
+
+def raw_frame(kind: Kind, rows: Sequence[dict[str, Any]]) -> pl.DataFrame:
+    """Decoded records as the codec gives them."""
+    frame = pl.DataFrame(list(rows), schema=dict(polars_schema(raw_schema(kind))), strict=False)
+    return frame.with_row_index("_index")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_columns_do_what_the_reference_does(kind: Kind) -> None:
+    plan, names = compile_plan(kind), Pseudonymiser(KEYS)
+    gate = Gate(kind, KEYS)
+
+    @laws
+    @given(st.lists(records(kind), max_size=8, unique_by=lambda row: row["event_id"].lower()))
+    def law(rows: list[dict[str, Any]]) -> None:
+        chunk = Records(f"raw.{kind}", 1, [3 * n for n in range(len(rows))] or [0], [b"x"] * len(rows), [0] * len(rows))
+        result = gate.process(raw_frame(kind, rows), [], chunk, Seen())
+        verdicts = [refusal_of(plan, KEYS, row) for row in rows]
+        expected = [
+            {**clean_record(plan, names, row), "source_offset": 3 * n}
+            for n, (row, verdict) in enumerate(zip(rows, verdicts, strict=True))
+            if verdict is None
+        ]
+        got = result.clean.rows(named=True)
+        assert got == [{name: row[name] for name in clean_schema(kind).names} for row in expected]
+        told = {row["_index"]: (row["reason"], row["detail"]) for row in result.refused.iter_rows(named=True)}
+        assert told == {n: (v.reason.value, v.detail) for n, v in enumerate(verdicts) if v is not None}
+        assert result.outcomes["quantity"].sum() == len(told)
+
+    law()
+
+
+@settings(max_examples=2000, deadline=None)
+@given(texts)
+def test_every_text_that_scrubbing_changes_is_suspect(text: str) -> None:
+    if scrub_text(text) != text:
+        assert pl.Series([text]).str.contains(SUSPECT).item()

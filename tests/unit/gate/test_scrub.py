@@ -1,0 +1,117 @@
+"""What is taken out of texts, what stays, and what JSON becomes."""
+
+from __future__ import annotations
+
+import pytest
+
+from tidegate_stream.gate.scrub import (
+    MalformedJsonError,
+    known_pattern,
+    personal_traits,
+    scrub_json_text,
+    scrub_text,
+    scrub_url,
+    sensitive_key,
+)
+
+TAKEN = {
+    "mail jane.o'neil+x@mail.example.co.uk now": "mail [email] now",
+    "q=jane%40example.org": "q=[email]",
+    "jane＠example.org": "[email]",
+    "call +49 (170) 123-4567 or 0170 1234567": "call [phone] or [phone]",
+    "(212) 555-0123": "[phone]",
+    "card 4111 1111 1111 1111.": "card [card].",
+    "card 5500-0000-0000-0004": "card [card]",
+    "pay DE89 3704 0044 0532 0130 00 today": "pay [iban] today",
+    "pay gb82west12345698765432": "pay [iban]",
+    "from 192.168.17.4:80": "from [ip]:80",
+    "from 2001:db8::17 and ::1": "from [ip] and [ip]",
+    "mac 3D:F2:C9:A6:B3:4F": "mac [mac]",
+    "ssn 123-45-6789": "ssn [ssn]",
+    "t eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.abc-def": "t [token]",
+    "curl -H Bearer abcdef012345": "curl -H Bearer [token]",
+    "authorization: Basic dXNlcjpw": "authorization: [secret]",
+    "key sk_live_4eC39HqLyjWDarjtT1zdp7dc": "key [key]",
+    "key AKIAIOSFODNN7EXAMPLE": "key [key]",
+    "ghp_abcdefghijklmnopqrstuvwxyz0123456789": "[key]",
+    "-----BEGIN PRIVATE KEY-----\nMIIB\n-----END PRIVATE KEY----- x": "[pem] x",
+    "open /home/jane/app.py": "open /home/[user]/app.py",
+    "open C:\\Users\\Jane Doe\\app.py": "open C:\\Users\\[user]\\app.py",
+    "get https://jane:pw@example.org/a": "get https://[userinfo]@example.org/a",
+    "password=hunter22&x=1": "password=[secret]&x=1",
+    '{"api_key": "abc"}': '{"api_key": "[secret]"}',
+}
+
+STAYS = (
+    "the author of 3 tokens",
+    "release shop@1.4.0",
+    "version 1.2.3",
+    "at 12:30:45 on 2026-03-01T12:30:45Z",
+    "std::vector<int>",
+    "order 4111111111111112",
+    "0af7651916cd43dd8448eb211c80319c",
+    "01a207cd-5327-7098-9af5-36a3c7bd8758",
+    "1760000400000000",
+    "0.30000000000000004",
+    "/agents/{id}/runs",
+    "SELECT name FROM users WHERE id = ?",
+    "DE00370400440532013000",
+    "basic understanding of tides",
+)
+
+
+@pytest.mark.parametrize(("text", "clean"), TAKEN.items())
+def test_personal_data_and_secrets_are_replaced(text: str, clean: str) -> None:
+    assert scrub_text(text) == clean
+
+
+@pytest.mark.parametrize("text", STAYS)
+def test_harmless_text_stays_as_it_is(text: str) -> None:
+    assert scrub_text(text) == text
+
+
+@pytest.mark.parametrize(
+    "key", ["password", "authToken", "api-key", "X-CSRF-Token", "private_key", "otp", "Set-Cookie"]
+)
+def test_keys_that_name_secrets_are_sensitive(key: str) -> None:
+    assert sensitive_key(key)
+
+
+@pytest.mark.parametrize("key", ["author", "tokens_used", "passenger", "keyboard", "oauthor", "monkey", "cookiecutter"])
+def test_keys_that_only_look_like_it_are_not(key: str) -> None:
+    assert not sensitive_key(key)
+
+
+def test_a_url_loses_query_and_fragment_but_keeps_its_path() -> None:
+    assert scrub_url("https://example.org/a/b?q=1#top") == "https://example.org/a/b"
+    assert scrub_url("https://example.org/a%3Fq=jane") == "https://example.org/a"
+
+
+def test_known_ids_go_as_whole_words_in_any_case_and_encoding() -> None:
+    known = known_pattern(["Jane Doe", "u-17", None, "x"])
+    assert scrub_text("jane doe, Jane%20Doe, u-17, u-171, x", known) == "[id], [id], [id], u-171, x"
+
+
+def test_a_short_id_takes_no_words_with_it() -> None:
+    assert known_pattern(["42", "x"]) is None
+
+
+def test_json_stays_json_and_becomes_canonical() -> None:
+    text = '{ "b": 4111111111111111, "a": {"password": 5, "author": "x"}, "jane@example.org": [null, true, 1.5] }'
+    clean = '{"[email]":[null,true,1.5],"a":{"author":"x","password":"[secret]"},"b":"[card]"}'
+    assert scrub_json_text(text, dict) == clean
+
+
+def test_an_escape_hides_nothing_in_json() -> None:
+    assert scrub_json_text('{"a":"jane\\u0040example.org"}', dict) == '{"a":"[email]"}'
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "null", '{"a":NaN}', '{"a":1}x'])
+def test_what_is_no_json_object_is_malformed(text: str) -> None:
+    with pytest.raises(MalformedJsonError):
+        scrub_json_text(text, dict)
+
+
+def test_traits_tell_the_names_of_a_person() -> None:
+    told = personal_traits('{"name":"Jane Doe","plan":"free","contact":{"email":"j@x.org"},"address":{"city":"Kiel"}}')
+    assert sorted(told) == ["Jane Doe", "Kiel", "j@x.org"]
