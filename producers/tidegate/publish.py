@@ -67,8 +67,7 @@ class _Encoding(ABC):
         """See `Publisher.publish`."""
         topic, codec = self._events[kind]
         value = codec.encode(event)
-        key = partition_key(event.get("anonymous_id"), event.get("user_id"), event["event_id"])
-        self._put(topic, key, value, on_delivery)
+        self._put(topic, partition_key(kind, event), value, on_delivery)
 
     def publish_dead_letter(self, letter: Mapping[str, Any], on_delivery: OnDelivery | None = None) -> None:
         """See `Publisher.publish_dead_letter`."""

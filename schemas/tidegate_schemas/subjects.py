@@ -47,6 +47,7 @@ PSEUDONYM_NAMES: Mapping[str, str] = {
     "anonymous_id": "visitor",
     "session_id": "session",
     "previous_id": "previous",
+    "instance_id": "instance",
 }
 """Clean name of each field whose class is `pseudonymise`."""
 

@@ -1,14 +1,17 @@
 """Names of Kafka topics, and the key that decides a record's partition."""
 
-from typing import Literal, get_args
+from collections.abc import Mapping
+from typing import Any, Literal, get_args
 
 from tidegate_schemas.errors import SchemaError
+from tidegate_schemas.identity import derived_event_id
 
 __all__ = [
     "DEAD_LETTERS",
     "GATE_PROGRESS",
     "KINDS",
     "OUTCOMES",
+    "SERIES",
     "Kind",
     "clean_topic",
     "is_kind",
@@ -50,6 +53,17 @@ def kind_of(topic: str) -> Kind:
     raise SchemaError(f"topic {topic!r} holds no event kind; topics that do: {allowed}")
 
 
-def partition_key(anonymous_id: str | None, user_id: str | None, event_id: str) -> bytes:
-    """Choose the Kafka key of an event: the device, else the user, else the event itself; empty counts as absent."""
-    return (anonymous_id or user_id or event_id).encode("utf-8", "replace")
+SERIES = ("project", "environment", "service", "name", "unit", "attributes", "instance_id")
+"""What tells the points of one metric and process from those of another."""
+
+
+def partition_key(kind: Kind, event: Mapping[str, Any]) -> bytes:
+    """Choose the Kafka key of a raw event: the device, else the user, else the event itself; empty counts as absent.
+
+    Points of a metric go by their series instead: a total that only grows counts by its growth since the point before
+    it, so one partition has to see them all.
+    """
+    if kind == "metric":
+        return derived_event_id("series", *(event.get(name) or "" for name in SERIES)).encode()
+    key: str = event.get("anonymous_id") or event.get("user_id") or event["event_id"]
+    return key.encode("utf-8", "replace")

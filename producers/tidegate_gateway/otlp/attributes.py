@@ -41,6 +41,7 @@ class Origin:
     release: str
     environment: str
     identity: tuple[str, ...]
+    """All its attributes, sorted."""
 
     @classmethod
     def of(cls, resource: Resource) -> Origin:

@@ -38,10 +38,11 @@ def metric_batch(request: ExportMetricsServiceRequest, project: str) -> Batch:
     for resource_metrics in request.resource_metrics:
         origin = Origin.of(resource_metrics.resource)
         for scope_metrics in resource_metrics.scope_metrics:
+            instance_id = derived_event_id("otlp-instance", *origin.identity, scope_metrics.scope.name)
             for metric in scope_metrics.metrics:
                 for point in _points(metric):
                     try:
-                        event = point_event(metric, point, origin, scope_metrics.scope.name, project)
+                        event = point_event(metric, point, origin, instance_id, project)
                         batch.events.append(("metric", event))
                     except RefusedError as error:
                         batch.refuse(index, error, point.SerializeToString())
@@ -57,12 +58,12 @@ def _points(metric: Metric) -> Iterator[Point]:
         yield from getattr(metric, kind).data_points
 
 
-def point_event(metric: Metric, point: Any, origin: Origin, scope: str, project: str) -> Event:
-    """One point. Raises RefusedError."""
+def point_event(metric: Metric, point: Any, origin: Origin, instance_id: str, project: str) -> Event:
+    """One point of an instance (resource and scope). Raises RefusedError."""
     labels = canonical_json(attributes(point.attributes))
     at, begun = point.time_unix_nano, point.start_time_unix_nano
     occurred_at = from_nanos(at, "timeUnixNano")
-    identity = (*origin.identity, scope, metric.name, labels, str(begun), str(at))
+    identity = (instance_id, metric.name, labels, str(begun), str(at))
     return {
         **origin.fields,
         "event_id": derived_event_id("otlp-point", project, *identity),
@@ -70,6 +71,7 @@ def point_event(metric: Metric, point: Any, origin: Origin, scope: str, project:
         "occurred_at": occurred_at,
         "started_at": from_nanos(begun, "startTimeUnixNano") if begun else occurred_at,
         "unit": metric.unit,
+        "instance_id": instance_id,
         "attributes": labels,
         **_values(metric, point),
     }

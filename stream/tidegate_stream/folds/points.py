@@ -100,11 +100,15 @@ def first_total() -> pl.Expr:
 
 
 def stream_of() -> pl.Expr:
-    """Which stream of totals a point belongs to: its producer's, since its start where that is known."""
+    """Which stream of totals a point belongs to: its instance's, since its start where that is known.
+
+    The producer stands in for an instance that isn't said. It is no substitute where a gateway is the producer: the
+    points of one instance go through several, and through a new one after each restart.
+    """
     started, occurred = pl.col("started_at").cast(pl.Int64), pl.col("occurred_at").cast(pl.Int64)
     known = (started > 0) & (started < occurred)
     start = pl.when(known).then(started.cast(pl.String)).otherwise(pl.lit("?"))
-    return pl.concat_str(pl.col("producer_id").fill_null(""), start, separator="|").fill_null("?")
+    return pl.concat_str(pl.coalesce("instance", "producer_id").fill_null(""), start, separator="|").fill_null("?")
 
 
 def growth(previous_tail: pl.Expr) -> pl.Expr:

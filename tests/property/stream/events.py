@@ -64,6 +64,7 @@ KINDS: dict[str, dict[str, Any]] = {
         "sum": pl.Float64,
         "bucket_bounds": pl.List(pl.Float64),
         "bucket_counts": pl.List(pl.Int64),
+        "instance": pl.String,
         "attributes": pl.String,
     },
 }
@@ -125,6 +126,7 @@ _SPECIFIC: dict[str, dict[str, st.SearchStrategy[Any]]] = {
         "sum": st.sampled_from([1.0, 4.2]),
         "bucket_bounds": st.just([0.1, 1.0]),
         "bucket_counts": st.sampled_from([[1, 1, 1], [0, 3, 0], [5, 6, 7]]),
+        "instance": st.sampled_from([None, "i", "j"]),
         "attributes": st.sampled_from(["{}", '{"pool":"main"}']),
     },
 }

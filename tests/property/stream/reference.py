@@ -186,7 +186,7 @@ def metrics(events: Sequence[Event]) -> dict[tuple[Any, ...], Row]:
         for component, total in amounts(event):
             grown = total
             if event["temporality"] == "cumulative":
-                stream = (*series, component, event["producer_id"], start_of(event))
+                stream = (*series, component, event["instance"] or event["producer_id"], start_of(event))
                 grown = growth(event, total, last.get(stream), marks[offset])
                 last[stream] = total, marks[offset]
             parts = row.setdefault("parts", defaultdict(float))

@@ -91,6 +91,12 @@ def test_streams_of_two_producers_are_told_apart() -> None:
     assert rows["increase"].to_list() == [0.0, 3.0]
 
 
+def test_a_counter_that_comes_through_two_gateways_counts_once() -> None:
+    fresh = {"instance": "process", "started_at": BASE}
+    points = [point(n, 10.0 * n, producer_id="ab"[n % 2], **fresh) for n in range(1, 9)]
+    assert run(Metrics(), points[:3], points[3:])["increase"].max() == 80.0
+
+
 def test_keys_above_the_cap_share_a_row_and_no_count_is_lost() -> None:
     events = [track(0, name=name) for name in "abcab"] + [track(0, name="d"), track(0, name="c")]
     fold = Usage(max_keys=2)
