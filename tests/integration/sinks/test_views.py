@@ -2,6 +2,7 @@
 
 import math
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from clickhouse_connect.driver.client import Client
 from tidegate_infra.addresses import ClickHouseAddress
 from tidegate_sinks import migrate
 from tidegate_sinks.clickhouse import Address, connect
+from tidegate_sinks.contract import render
 
 pytestmark = pytest.mark.clickhouse
 # Yesterday: ClickHouse drops rows that are past their table's TTL as they come.
@@ -126,7 +128,7 @@ def test_percentiles_merge_within_one_percent_over_windows(client: Client) -> No
         }
         insert(client, "latencies", [row])
     ((p50, p95, p99),) = client.query(
-        "SELECT p50, p95, p99 FROM analytics.endpoint_latency WHERE project = 'p5'"
+        "SELECT p50_seconds, p95_seconds, p99_seconds FROM analytics.endpoint_latency WHERE project = 'p5'"
     ).result_rows
     exact = [seconds[math.ceil(share * len(seconds)) - 1] for share in (0.5, 0.95, 0.99)]
     assert [p50, p95, p99] == pytest.approx(exact, rel=0.0101)
@@ -151,12 +153,80 @@ def test_numbers_in_properties_stay_numbers(client: Client) -> None:
     assert client.query(sql).result_rows == [(12.5, 3)]
 
 
+def rate(project: str, minutes_ago: int, requests: int, failed: int) -> dict[str, Any]:
+    at = datetime.now(UTC).replace(second=0, microsecond=0) - timedelta(minutes=minutes_ago)
+    return {
+        "window_start": at,
+        "project": project,
+        "route": "/",
+        "method": "GET",
+        "requests": float(requests),
+        "server_errors": float(failed),
+        "source_topic": "clean.span",
+        "first_offset": minutes_ago,
+        "version": 1,
+    }
+
+
+HEALTHY = [(minute, 30, 0) for minute in range(9, 40)]
+
+
+@pytest.mark.parametrize(
+    ("name", "recent", "state", "since_minutes_ago"),
+    [
+        ("ok", [(minute, 30, 0) for minute in range(9)], "ok", 39),
+        ("down", [(minute, 30, 30) for minute in range(9)], "down", 6),  # three of five minutes fail from there on
+        ("failing", [(minute, 30, 3) for minute in range(9)], "degraded", 6),
+        ("worse", [(minute, 30, 3 if minute > 3 else 30) for minute in range(9)], "down", 1),
+        ("over", [(8, 30, 30), *((minute, 30, 0) for minute in range(8))], "ok", 3),
+        ("gone", [], "no data", 9),
+    ],
+)
+def test_health_says_since_when_an_endpoint_is_in_its_state(
+    client: Client, name: str, recent: list[tuple[int, int, int]], state: str, since_minutes_ago: int
+) -> None:
+    project = f"health-{name}"
+    insert(client, "error_rates", [rate(project, *each) for each in [*HEALTHY, *recent]])
+    sql = "SELECT state, since, reason FROM analytics.endpoint_health WHERE project = {project:String}"
+    ((found, since, _),) = client.query(sql, parameters={"project": project}).result_rows
+    now = datetime.now(UTC).replace(tzinfo=None)
+    minutes_ago = (now - since.replace(tzinfo=None)).total_seconds() / 60
+    assert found == state
+    assert minutes_ago == pytest.approx(since_minutes_ago + 0.5, abs=1.6)
+
+
+def test_errors_count_to_the_session_in_which_they_happened(client: Client) -> None:
+    for number, hour in enumerate((0, 3)):
+        begin = NOON + timedelta(hours=hour)
+        session = {
+            "project": "p7",
+            "visitor": "v",
+            "started_at": begin,
+            "ended_at": begin + timedelta(minutes=20),
+            "events": 2.0,
+            "first_offset": number,
+            "version": 1,
+        }
+        insert(client, "sessions", [session])
+    for number, minutes in enumerate((1, 45, 90, 185)):
+        at = NOON + timedelta(minutes=minutes)
+        error = {"project": "p7", "visitor": "v", "occurred_at": at, "received_at": at, "sample_rate": 0.5}
+        insert(client, "events_error", [{**error, "clean_offset": number, "version": number}])
+    sql = "SELECT first_offset, errors FROM analytics.sessions WHERE project = 'p7' ORDER BY first_offset"
+    assert client.query(sql).result_rows == [(0, 4.0), (1, 2.0)]
+
+
 def test_migrations_applied_again_change_nothing(client: Client) -> None:
     assert migrate.apply(client) == []
 
 
 def test_every_column_of_every_table_has_a_comment(client: Client) -> None:
     sql = "SELECT table, name FROM system.columns WHERE database = 'tidegate' AND comment = ''"
+    assert client.query(sql).result_rows == []
+
+
+def test_every_view_says_what_its_rows_are(client: Client) -> None:
+    sql = "SELECT name FROM system.tables WHERE database = 'analytics' AND NOT startsWith(comment, 'One row ')"
     assert client.query(sql).result_rows == []
 
 
@@ -173,3 +243,8 @@ def test_a_replicated_layout_names_engine_and_cluster() -> None:
     tables = [statement for statement in statements if statement.startswith("CREATE TABLE")]
     assert tables
     assert all("ON CLUSTER main" in statement and "ReplicatedReplacingMergeTree" in statement for statement in tables)
+
+
+def test_the_contract_page_is_current(client: Client) -> None:
+    """If it isn't: `python -m tidegate_infra.sql_contract docs/sql-contract.md`."""
+    assert Path("docs/sql-contract.md").read_text(encoding="utf-8") == render(client)

@@ -1,0 +1,97 @@
+"""The SQL contract as a page: what the engine says of the views in `analytics`, once all migrations are applied."""
+
+from __future__ import annotations
+
+from itertools import groupby
+
+from clickhouse_connect.driver.client import Client
+
+INTRODUCTION = """\
+# SQL contract
+
+<!-- Written by `python -m tidegate_infra.sql_contract docs/sql-contract.md` from the migrations in sinks/. -->
+
+What `analytics` holds for those who query. Names and columns of these views stay; the tables behind them, in
+`tidegate`, may change. In embedded mode reading needs no password:
+
+```
+curl 'http://127.0.0.1:8123/' --data "SELECT * FROM analytics.dau WHERE project = 'default' FORMAT PrettyCompact"
+```
+
+- Times are UTC. Durations are in seconds and say so; shares lie between 0 and 1.
+- Counts are weighted by the sample rate, hence not always whole.
+- `visitor`, `user`, `session`, `person` and `instance` are pseudonyms.
+- `sketch` holds log buckets and their counts: `tidegateQuantile(sumMap(sketch), 0.95)` is a quantile within 1 % over
+  any rows of `latencies`, `endpoint_latency`, `query_performance` and `metric_windows`.
+- `revision` counts late events that changed a row after its window had closed; `final` is 1 once lateness has passed.
+"""
+
+DERIVED = {
+    "bounce_rate": "Share of sessions with a single event.",
+    "calls": "Weighted queries.",
+    "count": "Weighted number of values.",
+    "cpu_utilization": "Mean share of the processor, as the sender measures it.",
+    "culprit": "Route at which it was raised; empty for none.",
+    "day": "Day, UTC.",
+    "dead_lettered": "Events that could not be taken, kept sealed.",
+    "dropped": "Events left out, by a reason that `outcomes` names.",
+    "duration_seconds": "How long it took.",
+    "environment": "Deployment environment, such as production or staging; empty if not said.",
+    "error_rate": "Share of requests that failed with 5xx.",
+    "errors": "Weighted exceptions in the session.",
+    "fingerprint": "What groups exceptions: the sender's own key, or for an issue without one a hash of ours.",
+    "first_seen": "When it was first seen.",
+    "first_user": "The first user that the visitor was linked to.",
+    "idle": "Most connections that were idle.",
+    "installs": "Weighted events `agent_installed`.",
+    "last_seen": "When it was last seen.",
+    "max": "Greatest value; for a pool how many connections there may be.",
+    "median_seconds": "Median duration.",
+    "memory_bytes": "Most memory in use.",
+    "minute": "Begin of the minute.",
+    "month": "First day of the month.",
+    "p50_seconds": "Half of them took so long or less.",
+    "p95_seconds": "95 % of them took so long or less.",
+    "p99_seconds": "99 % of them took so long or less.",
+    "person": "The event's own user, else the first user linked to its visitor, else the visitor.",
+    "persons": "Different persons.",
+    "pool": "Name of the connection pool.",
+    "project": "Project that the write key belongs to.",
+    "reason": "Why: for endpoints in words, else one of the closed list in `tidegate_schemas.reasons`.",
+    "releases": "Versions of the application in which it was seen.",
+    "runs": "Weighted events `agent_run`.",
+    "sent": "The producer's highest number that was seen.",
+    "sessions": "Sessions that began.",
+    "since": "Since when it is in this state.",
+    "sketch": "Log buckets and the weighted number of values in each.",
+    "source_partition": "Kafka partition.",
+    "started_at": "When it began; for a metric: since when it counts.",
+    "state": "ok, degraded, down or no data.",
+    "stored": "Events in the tables.",
+    "title": "Type of the exception.",
+    "unaccounted": "Neither stored, dropped nor dead-lettered: in flight or missing; below 0 if copies were dropped.",
+    "used": "Most connections in use.",
+    "users": "Different persons.",
+    "value": "The gauge's value or the counter's amount; 0 for histograms.",
+    "window_start": "Begin of the window.",
+}
+"""What columns are that only views have, or that mean more than one thing in the tables."""
+
+
+def render(client: Client) -> str:
+    """Text of docs/sql-contract.md. A column takes the commonest comment of the tables' columns of its name."""
+    told = client.query(
+        "SELECT name, topK(1)(comment)[1] FROM system.columns WHERE database = 'tidegate' GROUP BY name"
+    )
+    comments: dict[str, str] = {str(name): str(comment) for name, comment in told.result_rows} | DERIVED
+    rows = client.query(
+        "SELECT v.name, v.comment, c.name, c.type FROM system.tables AS v "
+        "INNER JOIN system.columns AS c ON c.database = v.database AND c.table = v.name "
+        "WHERE v.database = 'analytics' ORDER BY v.name, c.position"
+    ).result_rows
+    parts = [INTRODUCTION]
+    for (view, comment), columns in groupby(rows, key=lambda row: (row[0], row[1])):
+        table = [f"| `{name}` | `{kind}` | {comments[name]} |" for _, _, name, kind in columns]
+        head = [f"## analytics.{view}", "", comment, "", "| Column | Type | |", "|---|---|---|"]
+        parts.append("\n".join([*head, *table, ""]))
+    return "\n".join(parts)
