@@ -59,13 +59,15 @@ def embedded_services(settings: Settings) -> list[str]:
 
 
 def child_environment(settings: Settings, chosen: Mapping[str, int]) -> dict[str, str]:
-    """Variables for a service of this stack: its home, and every port as if it had been set."""
-    named = {name: port for name, port in chosen.items() if name in ports.USUAL}
-    return {
-        f"{ENV_PREFIX}HOME": str(settings.home),
-        f"{ENV_PREFIX}CACHE": str(settings.cache),
-        **{f"{ENV_PREFIX}{name.upper()}_PORT": str(port) for name, port in named.items()},
-    }
+    """Variables that give a service of this stack the stack's own settings, and every port as if it had been set.
+
+    Wherever the settings came from: a stack started from code with a broker of its own once ran services that waited
+    for the embedded one.
+    """
+    said = {name: value for name, value in settings.model_dump(exclude_defaults=True).items() if value is not None}
+    named = {f"{name}_port": port for name, port in chosen.items() if name in ports.USUAL}
+    own = {"home": settings.home, "cache": settings.cache}
+    return {f"{ENV_PREFIX}{name.upper()}": str(value) for name, value in (said | own | named).items()}
 
 
 def _asked(settings: Settings) -> dict[str, int]:

@@ -12,16 +12,19 @@ from __future__ import annotations
 
 import atexit
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Unpack
 
-from tidegate.client import Client
+from tidegate.client import Client, Context, Settings, Who
 from tidegate.errors import NotStartedError, PublishError, QueueFullError
 
 __all__ = [
     "Client",
+    "Context",
     "NotStartedError",
     "PublishError",
     "QueueFullError",
+    "Settings",
+    "Who",
     "alias",
     "flush",
     "identify",
@@ -35,7 +38,7 @@ __all__ = [
 _clients: list[Client] = []
 
 
-def init(**settings: Any) -> Client:
+def init(**settings: Unpack[Settings]) -> Client:
     """Start the process's client, with `Client`'s settings; a second call replaces the first one's."""
     shutdown()
     client = Client(**settings)
@@ -49,24 +52,24 @@ def _client() -> Client:
     return _clients[-1]
 
 
-def track(event: str, properties: Mapping[str, Any] | None = None, **who: Any) -> None:
+def track(event: str, properties: Mapping[str, Any] | None = None, **who: Unpack[Who]) -> None:
     """See `Client.track`."""
     _client().track(event, properties, **who)
 
 
-def page(name: str = "page", properties: Mapping[str, Any] | None = None, **who: Any) -> None:
+def page(name: str = "page", properties: Mapping[str, Any] | None = None, **who: Unpack[Who]) -> None:
     """See `Client.page`."""
     _client().page(name, properties, **who)
 
 
-def identify(user_id: str, traits: Mapping[str, Any] | None = None, **who: Any) -> None:
+def identify(user_id: str, traits: Mapping[str, Any] | None = None, **context: Unpack[Context]) -> None:
     """See `Client.identify`."""
-    _client().identify(user_id, traits, **who)
+    _client().identify(user_id, traits, **context)
 
 
-def alias(previous_id: str, user_id: str, **who: Any) -> None:
+def alias(previous_id: str, user_id: str, **context: Unpack[Context]) -> None:
     """See `Client.alias`."""
-    _client().alias(previous_id, user_id, **who)
+    _client().alias(previous_id, user_id, **context)
 
 
 def reset() -> None:

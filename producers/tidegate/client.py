@@ -9,18 +9,52 @@ import uuid
 from collections import Counter
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
 from tidegate.errors import PublishError, QueueFullError
 from tidegate.publish import KafkaPublisher, Publisher, new_producer_id
 from tidegate_schemas.canonical import canonical_object
-from tidegate_schemas.errors import TidegateError
-from tidegate_schemas.identity import new_event_id
+from tidegate_schemas.errors import EncodeError, OversizeError, TidegateError
+from tidegate_schemas.identity import derived_event_id, new_event_id
 from tidegate_schemas.reasons import Reason
 
 log = logging.getLogger(__name__)
 
 Clock = Callable[[], datetime]
+
+
+class Context(TypedDict, total=False):
+    """Where an event comes from; what is left out is taken from the client or stays empty."""
+
+    anonymous_id: str | None
+    session_id: str | None
+    ip: str | None
+    user_agent: str | None
+    url: str | None
+    referrer: str | None
+    trace_id: str | None
+    occurred_at: datetime
+    sample_rate: float
+    consent: str
+
+
+class Who(Context, total=False):
+    """A context, and whose event it is."""
+
+    user_id: str | None
+
+
+class Settings(TypedDict, total=False):
+    """What a client is started with: see `Client`."""
+
+    brokers: str
+    project: str
+    environment: str
+    release: str
+    service: str
+    consent: str
+    publisher: Publisher | None
+    clock: Clock
 
 
 def utc_now() -> datetime:
@@ -29,9 +63,10 @@ def utc_now() -> datetime:
 
 
 class Client:
-    """Tracks what happens in one application. Thread-safe; its methods never raise into the application.
+    """Tracks what happens in one application. Thread-safe; `track` and its like never raise into the application.
 
-    An event that can't be queued is dropped, counted by reason in `dropped`, and logged without its content.
+    Each call gets the producer's next sequence number. An event that can't be queued or delivered is dropped, counted
+    by reason in `dropped`, reported to the ledger with one of the next events, and logged without its content.
     """
 
     def __init__(
@@ -52,6 +87,8 @@ class Client:
         self._clock = clock
         self._lock = threading.Lock()
         self._sequence = itertools.count(1)
+        self._reports = itertools.count(1)
+        self._unreported: Counter[Reason] = Counter()
         self._anonymous_id = uuid.uuid4().hex
         self._common = {
             "producer_id": self.producer_id,
@@ -67,21 +104,21 @@ class Client:
         """The device's id, until `reset`."""
         return self._anonymous_id
 
-    def track(self, event: str, properties: Mapping[str, Any] | None = None, **who: Any) -> None:
-        """Something happened. `who` may hold user_id, anonymous_id, session_id, ip, user_agent, url, occurred_at."""
-        self._send("track", event, properties or {}, who)
+    def track(self, event: str, properties: Mapping[str, Any] | None = None, **who: Unpack[Who]) -> None:
+        """Something happened."""
+        self._send("track", event, properties, who)
 
-    def page(self, name: str = "page", properties: Mapping[str, Any] | None = None, **who: Any) -> None:
+    def page(self, name: str = "page", properties: Mapping[str, Any] | None = None, **who: Unpack[Who]) -> None:
         """A page was viewed."""
-        self._send("page", name, properties or {}, who)
+        self._send("page", name, properties, who)
 
-    def identify(self, user_id: str, traits: Mapping[str, Any] | None = None, **who: Any) -> None:
+    def identify(self, user_id: str, traits: Mapping[str, Any] | None = None, **context: Unpack[Context]) -> None:
         """This device's user is known. Traits never leave the raw topic."""
-        self._send("identify", "identify", {}, {**who, "user_id": user_id}, traits=canonical_object(traits or {}))
+        self._send("identify", "identify", None, {**context, "user_id": user_id}, traits=traits)
 
-    def alias(self, previous_id: str, user_id: str, **who: Any) -> None:
+    def alias(self, previous_id: str, user_id: str, **context: Unpack[Context]) -> None:
         """What was known as `previous_id` is `user_id` from now on."""
-        self._send("alias", "alias", {}, {**who, "user_id": user_id}, previous_id=previous_id)
+        self._send("alias", "alias", None, {**context, "user_id": user_id}, previous_id=previous_id)
 
     def reset(self) -> None:
         """The user logged out: the next events belong to a new device id, so that a second user is a second person."""
@@ -90,39 +127,64 @@ class Client:
 
     def flush(self, timeout_seconds: float = 10.0) -> int:
         """Wait until everything queued is delivered; returns how much is still queued."""
+        self._publisher.flush(timeout_seconds)
+        self._report()
         return self._publisher.flush(timeout_seconds)
 
     def shutdown(self, timeout_seconds: float = 10.0) -> int:
         """Flush and stop; returns how much was left undelivered."""
+        self._report()
         return self._publisher.close(timeout_seconds)
 
-    def _send(self, kind: str, name: str, properties: Mapping[str, Any], who: Mapping[str, Any], **own: Any) -> None:
-        now = self._clock()
-        failed = properties.get("failed") is True or properties.get("success") is False
-        event = {
-            **self._common,
-            "event_id": new_event_id(),
-            "sequence": next(self._sequence),
-            "type": kind,
-            "name": name,
-            "occurred_at": now,
-            "received_at": now,
-            "anonymous_id": self._anonymous_id,
-            "feature": str(properties.get("feature") or ""),
-            "agent": str(properties.get("agent") or ""),
-            "failed": failed,
-            "properties": canonical_object(properties),
-            **who,
-            **own,
-        }
+    def _send(
+        self,
+        kind: str,
+        name: str,
+        properties: Mapping[str, Any] | None,
+        who: Who,
+        *,
+        traits: Mapping[str, Any] | None = None,
+        previous_id: str | None = None,
+    ) -> None:
+        sequence = next(self._sequence)
         try:
+            said = _mapping("properties", properties)
+            event = {
+                **self._envelope(kind, name, sequence),
+                "feature": str(said.get("feature") or ""),
+                "agent": str(said.get("agent") or ""),
+                "failed": said.get("failed") is True or said.get("success") is False,
+                "properties": canonical_object(said),
+                "traits": canonical_object(_mapping("traits", traits)),
+                "previous_id": previous_id,
+                **who,
+            }
             self._publisher.publish("track", event, self._delivered)
         except QueueFullError as error:
             self._drop(Reason.QUEUE_FULL, error)
         except PublishError as error:
             self._drop(Reason.UNDELIVERABLE, error)
+        except OversizeError as error:
+            self._drop(Reason.OVERSIZE, error)
         except TidegateError as error:
             self._drop(Reason.INVALID_FIELD, error)
+        except Exception as error:  # noqa: BLE001 - an application's own objects run code here, and may raise anything
+            self._drop(Reason.INVALID_FIELD, f"reading the event raised {type(error).__name__}")
+        else:
+            self._report()
+
+    def _envelope(self, kind: str, name: str, sequence: int) -> dict[str, Any]:
+        now = self._clock()
+        return {
+            **self._common,
+            "event_id": new_event_id(),
+            "sequence": sequence,
+            "type": kind,
+            "name": name,
+            "occurred_at": now,
+            "received_at": now,
+            "anonymous_id": self._anonymous_id,
+        }
 
     def _delivered(self, error: str | None) -> None:
         if error is not None:
@@ -131,6 +193,50 @@ class Client:
     def _drop(self, reason: Reason, error: object) -> None:
         with self._lock:
             self.dropped[reason] += 1
+            self._unreported[reason] += 1
             first = self.dropped[reason] == 1
         if first:
             log.warning("dropped an event, and will count further ones: %s: %s", reason.value, error)
+
+    def _report(self) -> None:
+        """Tell the ledger what was dropped since the last report."""
+        if not self._unreported:
+            return
+        with self._lock:
+            dropped, self._unreported = self._unreported, Counter()
+        for reason, quantity in dropped.items():
+            try:
+                self._publisher.publish_outcome(self._outcome(reason, quantity), self._reported(reason, quantity))
+            except PublishError as error:
+                self._reported(reason, quantity)(str(error))
+
+    def _outcome(self, reason: Reason, quantity: int) -> Mapping[str, Any]:
+        return {
+            "outcome_id": derived_event_id("outcome", self.producer_id, str(next(self._reports))),
+            "project": self._common["project"],
+            "kind": "track",
+            "producer_id": self.producer_id,
+            "minute": self._clock().replace(second=0, microsecond=0),
+            "outcome": "dropped",
+            "reason": reason.value,
+            "quantity": quantity,
+            "reporter": "sdk",
+        }
+
+    def _reported(self, reason: Reason, quantity: int) -> Callable[[str | None], None]:
+        """What puts a count back that didn't arrive."""
+
+        def settle(error: str | None) -> None:
+            if error is not None:
+                with self._lock:
+                    self._unreported[reason] += quantity
+
+        return settle
+
+
+def _mapping(field: str, value: Mapping[str, Any] | None) -> Mapping[str, Any]:
+    if value is None:
+        return {}
+    if not isinstance(value, Mapping):
+        raise EncodeError(f"{field} are a {type(value).__name__}; a mapping of names to values is allowed")
+    return value

@@ -14,7 +14,7 @@ from confluent_kafka import KafkaException, Producer
 from tidegate.errors import PublishError, QueueFullError
 from tidegate_schemas.registry import SchemaRegistry
 from tidegate_schemas.rows import RowCodec
-from tidegate_schemas.subjects import dead_letter_schema, outcome_schema, raw_schema
+from tidegate_schemas.subjects import MAX_RECORD_BYTES, dead_letter_schema, outcome_schema, raw_schema
 from tidegate_schemas.topics import DEAD_LETTERS, KINDS, OUTCOMES, Kind, partition_key, raw_topic
 
 log = logging.getLogger(__name__)
@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 OnDelivery = Callable[[str | None], None]
 
 _POLL_SECONDS = 0.1
-MAX_MESSAGE_BYTES = 2 << 20
+_MESSAGE_OVERHEAD_BYTES = 65_536
 
 
 class Publisher(Protocol):
@@ -32,7 +32,8 @@ class Publisher(Protocol):
     def publish(self, kind: Kind, event: Mapping[str, Any], on_delivery: OnDelivery | None = None) -> None:
         """Queue a raw event (fields of the kind's raw schema; absent ones get their default).
 
-        Raises EncodeError for an event that doesn't fit the schema, QueueFullError; never blocks.
+        Raises EncodeError for an event that doesn't fit the schema, OversizeError (one of its kinds) for one that is
+        too large, QueueFullError; never blocks.
         """
 
     def publish_dead_letter(self, letter: Mapping[str, Any], on_delivery: OnDelivery | None = None) -> None:
@@ -101,7 +102,7 @@ class KafkaPublisher(_Encoding):
                 "partitioner": "murmur2_random",
                 "linger.ms": linger_ms,
                 "compression.type": "lz4",
-                "message.max.bytes": MAX_MESSAGE_BYTES,
+                "message.max.bytes": MAX_RECORD_BYTES + _MESSAGE_OVERHEAD_BYTES,
                 "queue.buffering.max.messages": queue_messages,
                 "queue.buffering.max.kbytes": 65_536,
                 "delivery.timeout.ms": int(delivery_timeout_seconds * 1000),

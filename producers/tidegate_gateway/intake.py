@@ -18,9 +18,10 @@ from tidegate.publish import OnDelivery, Publisher, new_producer_id
 from tidegate_gateway.errors import Problem, RefusedError
 from tidegate_gateway.metrics import EVENTS, REFUSED
 from tidegate_gateway.settings import Project
-from tidegate_schemas.errors import EncodeError
+from tidegate_schemas.errors import EncodeError, OversizeError
 from tidegate_schemas.identity import derived_event_id
 from tidegate_schemas.reasons import Reason
+from tidegate_schemas.subjects import MAX_RAW_BYTES
 from tidegate_schemas.topics import Kind
 
 Event = dict[str, Any]
@@ -131,7 +132,8 @@ class Intake:
                 self._publisher.publish(kind, event, report)
             except EncodeError as error:
                 report(None)  # nothing to wait for
-                problem = Problem(Reason.INVALID_FIELD, "", str(error))
+                reason = Reason.OVERSIZE if isinstance(error, OversizeError) else Reason.INVALID_FIELD
+                problem = Problem(reason, "", str(error))
                 batch.bad.append(BadItem(-1, problem, event["event_id"].encode()))
         for item in batch.bad:
             REFUSED.labels(batch.protocol, item.problem.reason.value).inc()
@@ -150,7 +152,7 @@ class Intake:
             "detail": detail,
             "size_bytes": len(item.payload),
             "occurred_at": at,
-            "payload": bytes(self._box.encrypt(item.payload)),
+            "payload": bytes(self._box.encrypt(item.payload)) if len(item.payload) <= MAX_RAW_BYTES else b"",
         }
 
     def _outcomes(self, project: Project, batch: Batch, at: datetime) -> Sequence[Mapping[str, Any]]:

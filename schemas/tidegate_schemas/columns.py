@@ -16,7 +16,7 @@ from tidegate_schemas.dtypes import fit, physical_schema, polars_schema
 from tidegate_schemas.errors import DecodeError, FramingError, UnknownSchemaError
 from tidegate_schemas.reasons import Reason
 from tidegate_schemas.registry import SchemaRegistry
-from tidegate_schemas.rows import MAX_RECORD_BYTES, RowCodec
+from tidegate_schemas.rows import RowCodec
 from tidegate_schemas.screen import BadRecord, validate
 from tidegate_schemas.subjects import Schema
 from tidegate_schemas.versions import KnownVersions, Version, write_header
@@ -101,8 +101,8 @@ class ColumnCodec:
         batches: dict[bytes, _Batch] = {}
         for index, value in enumerate(values):
             data = value or b""
-            if len(data) > MAX_RECORD_BYTES:
-                detail = f"record of {len(data)} bytes, of {MAX_RECORD_BYTES} at most"
+            if len(data) > self.schema.max_bytes:
+                detail = f"record of {len(data)} bytes, of {self.schema.max_bytes} at most"
                 bad.append(BadRecord(index, Reason.OVERSIZE, detail))
                 continue
             try:

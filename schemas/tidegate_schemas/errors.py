@@ -5,6 +5,7 @@ __all__ = [
     "EncodeError",
     "EvolutionError",
     "FramingError",
+    "OversizeError",
     "RegistryError",
     "RegistryUnavailableError",
     "SchemaError",
@@ -28,6 +29,10 @@ class EvolutionError(SchemaError):
 
 class EncodeError(TidegateError):
     """A record doesn't fit the schema that it should be written with."""
+
+
+class OversizeError(EncodeError):
+    """A record is larger than one of its subject may be."""
 
 
 class DecodeError(TidegateError):

@@ -3,20 +3,18 @@
 import io
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from typing import Any
 
 from fastavro import parse_schema, schemaless_writer
 
 from tidegate_schemas.binary import RecordReader, record_reader
-from tidegate_schemas.errors import DecodeError, EncodeError
+from tidegate_schemas.errors import DecodeError, EncodeError, OversizeError
 from tidegate_schemas.registry import SchemaRegistry
 from tidegate_schemas.subjects import REQUIRED, Field, Schema
 from tidegate_schemas.versions import KnownVersions, Version, write_header
 
-__all__ = ["MAX_RECORD_BYTES", "Decoder", "RowCodec"]
+__all__ = ["Decoder", "RowCodec"]
 
-MAX_RECORD_BYTES: Final = 1_048_576
-"""Largest record, header included, that is decoded."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _WRITE_ERRORS = (ValueError, TypeError, KeyError, AttributeError, OverflowError)
 
@@ -37,9 +35,9 @@ class Decoder:
 
     def read(self, data: bytes) -> tuple[Schema, dict[str, Any]]:
         """Decode one framed record, and tell as which schema."""
-        if len(data) > MAX_RECORD_BYTES:
-            raise DecodeError(f"record of {len(data)} bytes, of {MAX_RECORD_BYTES} at most")
         version, body = self._versions.find(data)
+        if len(data) > version.reader.max_bytes:
+            raise DecodeError(f"record of {len(data)} bytes, of {version.reader.max_bytes} at most")
         reader = self._readers.get(version)
         if reader is None:
             reader = self._readers[version] = resolving_reader(version)
@@ -56,7 +54,9 @@ class RowCodec:
         self._decoder = Decoder([schema], registry)
 
     def encode(self, record: Mapping[str, Any]) -> bytes:
-        """Encode a record, framed; absent fields get their default. EncodeError names the field, never its value.
+        """Encode a record, framed; absent fields get their default.
+
+        EncodeError names the field, never its value; OversizeError is one of its kinds.
 
         Timestamps are aware datetimes, or integers (µs since epoch).
         """
@@ -69,7 +69,12 @@ class RowCodec:
             schemaless_writer(buffer, self._parsed, record, strict_allow_default=True)
         except _WRITE_ERRORS:
             raise EncodeError(self._complaint(record)) from None
-        return buffer.getvalue()
+        data = buffer.getvalue()
+        if len(data) > self.schema.max_bytes:
+            raise OversizeError(
+                f"a record of {len(data)} bytes for {self.schema.subject}, of {self.schema.max_bytes} at most"
+            )
+        return data
 
     def decode(self, data: bytes) -> dict[str, Any]:
         """Decode one framed record of any known version; DecodeError and its kinds."""

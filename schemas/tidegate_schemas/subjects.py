@@ -20,6 +20,8 @@ from tidegate_schemas.topics import KINDS, Kind
 
 __all__ = [
     "KINDS",
+    "MAX_RAW_BYTES",
+    "MAX_RECORD_BYTES",
     "NAMESPACE",
     "PRIVACY_CLASSES",
     "PSEUDONYM_NAMES",
@@ -50,6 +52,11 @@ PSEUDONYM_NAMES: Mapping[str, str] = {
     "instance_id": "instance",
 }
 """Clean name of each field whose class is `pseudonymise`."""
+
+MAX_RAW_BYTES: Final = 1 << 20
+"""Largest record that a producer may write."""
+MAX_RECORD_BYTES: Final = 8 << 20
+"""Largest record of any other subject. Cleaning can make a text longer, at worst `1e15` to `1000000000000000.0`."""
 
 
 class _Required:
@@ -101,6 +108,11 @@ class Schema:
             if candidate.name == name:
                 return candidate
         raise SchemaError(f"subject {self.subject} has no field {name!r}; it has {[f.name for f in self.fields]}")
+
+    @property
+    def max_bytes(self) -> int:
+        """Size of the largest record, header included: what producers send is smaller than what comes of it."""
+        return MAX_RAW_BYTES if self.subject.endswith(".raw") else MAX_RECORD_BYTES
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -7,6 +7,9 @@ ALTER TABLE tidegate.events_metric {on_cluster}
     COMMENT 'Pseudonym of the process that counts; empty where it isn\'t said.'
     AFTER `bucket_counts`;
 
+ALTER TABLE tidegate.dead_letters {on_cluster}
+    COMMENT COLUMN `payload` 'The payload in a sealed box (X25519, XSalsa20-Poly1305); empty where it is larger than a record may be.';
+
 CREATE OR REPLACE VIEW analytics.metrics {on_cluster} AS
 SELECT * EXCEPT (version)
 FROM tidegate.events_metric FINAL;

@@ -125,39 +125,53 @@ class _Known:
             self._patterns[row] = known_pattern([*(self._frame[name][row] for name in self._names), *told])
         return self._patterns[row]
 
-    def suspects(self, texts: pl.Series, pattern: str) -> list[int]:
-        """Rows whose text may hold something to be taken out."""
+    def suspects(self, texts: pl.Series, pattern: str) -> tuple[list[int], list[int]]:
+        """Rows whose text may hold the row's own ids, and the others that may hold something to be taken out."""
         text = pl.col("text")
         lower = text.str.to_lowercase()
         own = [lower.str.contains(pl.col(name), literal=True).fill_null(value=False) for name in self._names]
-        # An id may be written in percent-encoding, and lower case isn't the whole of case beyond ASCII.
-        folded = text.str.contains(r"[%\u0080-\U0010ffff]") & pl.any_horizontal(
+        # An id may be written in percent-encoding or escapes, and lower case isn't the whole of case beyond ASCII.
+        folded = text.str.contains(r"[%\\\u0080-\U0010ffff]") & pl.any_horizontal(
             [pl.col(name).is_not_null() for name in self._names] or [pl.lit(value=False)]
         )
         found = self._lower.with_columns(texts.alias("text"), self._with_traits.alias("traits")).select(
-            pl.any_horizontal(text.str.contains(pattern), *own, folded, pl.col("traits")).fill_null(value=False)
+            pl.any_horizontal(*own, folded, pl.col("traits")).fill_null(value=False).alias("own"),
+            text.str.contains(pattern).fill_null(value=False).alias("suspect"),
         )
-        return found.to_series().arg_true().to_list()
+        return found["own"].arg_true().to_list(), (found["suspect"] & ~found["own"]).arg_true().to_list()
 
     def scrub(
         self, texts: pl.Series, pattern: str, function: Callable[[str, re.Pattern[str] | None], str]
     ) -> pl.Series:
-        """Texts with the suspects among them scrubbed."""
-        rows = self.suspects(texts, pattern)
-        cleaned = [None if texts[row] is None else function(texts[row], self.pattern(row)) for row in rows]
-        return _replaced(texts, rows, cleaned)
+        """Texts with the suspects among them scrubbed; those without own ids once for all rows that share them."""
+        own, shared = self.suspects(texts, pattern)
+        cleaned = [None if texts[row] is None else function(texts[row], self.pattern(row)) for row in own]
+        return _replaced(
+            texts, [*own, *shared], [*cleaned, *_each_once(texts, shared, lambda text: function(text, None))]
+        )
 
     def scrub_json(self, name: str) -> pl.Series:
         """JSON texts scrubbed and canonical."""
         texts, container = self._frame[name], JSON[name]
-        suspects = set(self.suspects(texts, SUSPECT_JSON))
-        other = [
+        own, shared = self.suspects(texts, SUSPECT_JSON)
+        suspects = {*own, *shared}
+        shared += [
             row
             for row, text in enumerate(texts)
             if row not in suspects and not is_canonical(text, parse_json(text, container))
         ]
-        rows = [*suspects, *other]
-        return _replaced(texts, rows, [scrub_json_text(texts[row], container, self.pattern(row)) for row in rows])
+        cleaned = [scrub_json_text(texts[row], container, self.pattern(row)) for row in own]
+        others = _each_once(texts, shared, lambda text: scrub_json_text(text, container))
+        return _replaced(texts, [*own, *shared], [*cleaned, *others])
+
+
+def _each_once(texts: pl.Series, rows: Sequence[int], function: Callable[[str], str]) -> Iterable[str | None]:
+    """A function of the texts of some rows, none of them null, called once for each distinct text."""
+    done: dict[str, str] = {}
+    for text in texts.gather(list(rows)):
+        if text not in done:
+            done[text] = function(text)
+        yield done[text]
 
 
 def _replaced(texts: pl.Series, rows: Sequence[int], cleaned: Iterable[str | None]) -> pl.Series:

@@ -10,6 +10,7 @@ import polars as pl
 
 from tidegate_schemas.identity import derived_event_id
 from tidegate_schemas.reasons import Reason
+from tidegate_schemas.subjects import MAX_RAW_BYTES
 from tidegate_schemas.topics import Kind
 from tidegate_stream.gate.keys import Sealer
 from tidegate_stream.gate.validity import PRODUCER_ID, PROJECT
@@ -83,7 +84,7 @@ def dead_letters(chunk: RawChunk, refused: pl.DataFrame, sealer: Sealer) -> pl.D
                 "fingerprint": value[2:10].hex() if value[:2] == b"\xc3\x01" else value[1:5].hex(),
                 "size_bytes": len(value),
                 "occurred_at": chunk.timestamps[index] * 1000,
-                "payload": sealer.seal(value),
+                "payload": sealer.seal(value) if len(value) <= MAX_RAW_BYTES else b"",
             }
         )
     return pl.DataFrame(rows, schema=DEAD_LETTER).with_columns(pl.col("occurred_at").cast(INSTANT))

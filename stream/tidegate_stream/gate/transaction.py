@@ -15,11 +15,13 @@ from typing import Any
 
 from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
 
+from tidegate_schemas.subjects import MAX_RECORD_BYTES
 from tidegate_schemas.topics import DEAD_LETTERS, GATE_PROGRESS, OUTCOMES, clean_topic, kind_of
 from tidegate_stream.gate.errors import FencedError, TransactionError
 
 NO_PROGRESS = -1
 TRANSACTION_TIMEOUT_SECONDS = 60.0
+MESSAGE_OVERHEAD_BYTES = 65_536
 QUEUE_MESSAGES = 50_000
 QUEUE_KIBIBYTES = 32_768
 _PROGRESS = struct.Struct(">q")
@@ -125,6 +127,7 @@ def _settings(brokers: str, transactional: str) -> dict[str, str | int | float |
         "acks": "all",
         "linger.ms": 5,
         "compression.type": "lz4",
+        "message.max.bytes": MAX_RECORD_BYTES + MESSAGE_OVERHEAD_BYTES,
         "queue.buffering.max.messages": QUEUE_MESSAGES,
         "queue.buffering.max.kbytes": QUEUE_KIBIBYTES,
     }

@@ -5,6 +5,8 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,7 +19,7 @@ from tidegate_infra.broker import fixture
 from tidegate_schemas.columns import ColumnCodec
 from tidegate_schemas.identity import derived_event_id
 from tidegate_schemas.rows import RowCodec
-from tidegate_schemas.subjects import clean_schema, raw_schema
+from tidegate_schemas.subjects import clean_schema, dead_letter_schema, raw_schema
 from tidegate_stream.gate import FencedError, KindGate, MemoryKeys, Passage, Records
 from tidegate_stream.gate.transaction import PartitionTransactions, read_partition, read_progress
 
@@ -33,7 +35,7 @@ def brokers(tmp_path: Path) -> Iterator[str]:
         yield running.bootstrap
 
 
-def chunk(start: int, end: int, shift: int = 0) -> Records:
+def chunk(start: int, end: int, shift: int = 0, **fields: str) -> Records:
     """Raw records `start` to `end` (excluded); the event of each is told by its offset and the shift."""
     codec = RowCodec(raw_schema("track"))
     values = [
@@ -46,6 +48,7 @@ def chunk(start: int, end: int, shift: int = 0) -> Records:
                 "occurred_at": NOW,
                 "received_at": NOW,
                 "anonymous_id": "device",
+                **fields,
             }
         )
         for offset in range(start, end)
@@ -53,9 +56,19 @@ def chunk(start: int, end: int, shift: int = 0) -> Records:
     return Records("raw.track", 1, list(range(start, end)), values, [MILLIS] * (end - start))
 
 
-def committed_offsets(brokers: str) -> list[int]:
-    """Source offsets of the clean events that a read_committed consumer gets, in order."""
-    values = [message.value() for message in read_partition(brokers, TopicPartition("clean.track", 1), 0)]
+def committed(brokers: str, topic: str, number: int) -> list[bytes]:
+    """Values that a read_committed consumer gets, once there are so many: a commit returns before all can see it."""
+    deadline = time.monotonic() + 20
+    while True:
+        values = [message.value() for message in read_partition(brokers, TopicPartition(topic, 1), 0)]
+        if len(values) >= number or time.monotonic() > deadline:
+            return values
+        threading.Event().wait(0.05)
+
+
+def committed_offsets(brokers: str, number: int) -> list[int]:
+    """Source offsets of the clean events that were committed, in order."""
+    values = committed(brokers, "clean.track", number)
     frame = ColumnCodec(clean_schema("track")).decode(values).frame
     return list(frame["source_offset"])
 
@@ -90,7 +103,7 @@ def test_a_kill_between_produce_and_commit_leaves_each_event_once(brokers: str) 
     assert heir.progress == 99
     assert heir.take(chunk(50, 200)).clean == 100
     heir.close()
-    assert committed_offsets(brokers) == list(range(200))
+    assert committed_offsets(brokers, 200) == list(range(200))
     assert read_progress(brokers, "raw.track", 1) == 199
 
 
@@ -103,7 +116,7 @@ def test_control_without_a_transaction_the_same_kill_shows_events_twice(brokers:
         plain.produce_batch("clean.track", [{"value": value} for value in batch.clean], partition=1)
         assert plain.flush(30) == 0
         passage.close()
-    assert committed_offsets(brokers) == [*range(100), *range(100)]
+    assert committed_offsets(brokers, 200) == [*range(100), *range(100)]
 
 
 def test_a_zombie_is_fenced_and_adds_nothing(brokers: str) -> None:
@@ -114,7 +127,7 @@ def test_a_zombie_is_fenced_and_adds_nothing(brokers: str) -> None:
     with pytest.raises(FencedError):
         zombie.take(chunk(10, 20))
     heir.take(chunk(10, 20))
-    assert committed_offsets(brokers) == list(range(20))
+    assert committed_offsets(brokers, 20) == list(range(20))
 
 
 def test_an_event_that_was_sent_again_is_a_duplicate_after_a_restart_too(brokers: str) -> None:
@@ -124,7 +137,7 @@ def test_an_event_that_was_sent_again_is_a_duplicate_after_a_restart_too(brokers
     heir = Passage(KindGate("track", KEYS), brokers, 1)
     again = heir.take(chunk(10, 20, shift=-10))
     assert (again.clean, again.dropped, again.last_offset) == (0, 10, 19)
-    assert len(read_partition(brokers, TopicPartition("outcomes", 1), 0)) == 1
+    assert len(committed(brokers, "outcomes", 1)) == 1
     assert heir.progress == 19
 
 
@@ -132,3 +145,23 @@ def test_progress_of_one_partition_is_not_that_of_another(brokers: str) -> None:
     Passage(KindGate("track", KEYS), brokers, 1).take(chunk(0, 10))
     assert PartitionTransactions(brokers, "raw.track", 0).progress == -1
     assert PartitionTransactions(brokers, "raw.span", 1).progress == -1
+
+
+def test_records_larger_than_any_may_be_cost_themselves_and_the_partition_goes_on(brokers: str) -> None:
+    good, letters = chunk(0, 3), RowCodec(dead_letter_schema())
+    values: list[bytes | None] = [good.values[0], b"\xc3\x01" + b"x" * 5_000_000, good.values[2]]
+    passage = Passage(KindGate("track", KEYS), brokers, 1)
+    passed = passage.take(Records("raw.track", 1, good.offsets, values, good.timestamps))
+    assert (passed.clean, passed.dead_lettered, passage.progress) == (2, 1, 2)
+    (value,) = committed(brokers, "dead-letters", 1)
+    letter = letters.decode(value)
+    assert (letter["reason"], letter["size_bytes"], letter["payload"]) == ("oversize", 5_000_002, b"")
+
+
+def test_the_largest_record_passes_however_much_longer_cleaning_makes_it(brokers: str) -> None:
+    numbers = ",".join(["1e15"] * 209_000)
+    passage = Passage(KindGate("track", KEYS), brokers, 1)
+    assert passage.take(chunk(0, 1, properties=f'{{"x":[{numbers}]}}')).clean == 1
+    (value,) = committed(brokers, "clean.track", 1)
+    assert len(value) > 3 * (1 << 20)
+    assert ColumnCodec(clean_schema("track")).decode([value]).bad == []

@@ -5,6 +5,7 @@ import stat
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from nacl.public import PrivateKey
@@ -15,7 +16,7 @@ from tidegate_infra.errors import HomeInUseError, PortInUseError
 from tidegate_infra.keys import ensure_keys, loose_files
 from tidegate_infra.processes import free_ports, pss_bytes
 from tidegate_infra.runtime import addresses, child_environment, embedded_services
-from tidegate_infra.settings import Settings
+from tidegate_infra.settings import Settings, load
 from tidegate_stream.gate.keys import DirectoryKeys
 
 
@@ -144,6 +145,21 @@ def test_addresses_follow_the_ports_that_were_chosen_last(settings: Settings) ->
     assert addresses(settings).gateway_url == f"http://127.0.0.1:{chosen['gateway']}"
     assert addresses(settings).dsn("key", 1) == f"http://key@127.0.0.1:{chosen['gateway']}/1"
     assert child_environment(settings, chosen)["TIDEGATE_BROKER_PORT"] == str(chosen["broker"])
+
+
+def test_services_have_the_settings_of_their_stack_wherever_these_came_from(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own: dict[str, Any] = {
+        "brokers": "kafka:9092",
+        "report_exceptions": False,
+        "flush_seconds": 0.5,
+        "write_key": "a-write-key",
+    }
+    settings = Settings(home=tmp_path, cache=tmp_path / "cache", **own)
+    for name, value in child_environment(settings, {}).items():
+        monkeypatch.setenv(name, value)
+    assert load() == settings
 
 
 def test_a_host_for_everybody_opens_only_gateway_and_dashboard(settings: Settings) -> None:

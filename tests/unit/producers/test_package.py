@@ -1,0 +1,70 @@
+"""What `import tidegate` gives an application, and what it spares it."""
+
+from __future__ import annotations
+
+import inspect
+import subprocess
+import sys
+
+import pytest
+
+import tidegate
+from tidegate.publish import MemoryPublisher
+
+HEAVY = ("faust", "polars", "clickhouse_connect", "starlette", "nicegui", "chdb", "pyarrow", "sentry_sdk")
+
+
+def test_the_members_are_these() -> None:
+    assert sorted(tidegate.__all__) == [
+        "Client",
+        "Context",
+        "NotStartedError",
+        "PublishError",
+        "QueueFullError",
+        "Settings",
+        "Who",
+        "alias",
+        "flush",
+        "identify",
+        "init",
+        "page",
+        "reset",
+        "shutdown",
+        "track",
+    ]
+
+
+@pytest.mark.parametrize("name", tidegate.__all__)
+def test_every_member_says_what_it_is_for(name: str) -> None:
+    assert inspect.getdoc(getattr(tidegate, name))
+
+
+def test_importing_it_brings_none_of_the_stack() -> None:
+    script = "import sys, tidegate; print(*sorted({name.split('.')[0] for name in sys.modules}))"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=True)
+    loaded = set(done.stdout.split())
+    assert not loaded & set(HEAVY)
+    assert {name for name in loaded if name.startswith("tidegate")} == {"tidegate", "tidegate_schemas"}
+
+
+def test_a_call_before_init_says_what_to_do() -> None:
+    with pytest.raises(tidegate.NotStartedError, match=r"call tidegate\.init\(brokers=…\)"):
+        tidegate.track("too early")
+
+
+def test_module_functions_are_those_of_the_client() -> None:
+    memory = MemoryPublisher()
+    client = tidegate.init(publisher=memory)
+    try:
+        tidegate.page()
+        tidegate.identify("anna", {"plan": "pro"})
+        tidegate.alias("old", "anna")
+        tidegate.track("bought", {"total": 3})
+        before = client.anonymous_id
+        tidegate.reset()
+        assert client.anonymous_id != before
+        assert tidegate.flush() == 0
+        assert len(memory.records["raw.track"]) == 4
+    finally:
+        assert tidegate.shutdown() == 0
+    assert tidegate.shutdown() == 0
