@@ -99,10 +99,11 @@ class ColumnCodec:
     def _split(self, values: Sequence[bytes | None], bad: list[BadRecord]) -> dict[bytes, _Batch]:
         """Sort values by their header; what has no known one, or is too large, is bad."""
         batches: dict[bytes, _Batch] = {}
+        limit = self.schema.max_bytes
         for index, value in enumerate(values):
             data = value or b""
-            if len(data) > self.schema.max_bytes:
-                detail = f"record of {len(data)} bytes, of {self.schema.max_bytes} at most"
+            if len(data) > limit:
+                detail = f"record of {len(data)} bytes, of {limit} at most"
                 bad.append(BadRecord(index, Reason.OVERSIZE, detail))
                 continue
             try:

@@ -12,8 +12,8 @@ from functools import cache
 from importlib.resources import files
 from typing import Any, Final, Literal, get_args
 
+from fastavro.schema import SchemaParseException, to_parsing_canonical_form
 from fastavro.schema import fingerprint as fastavro_fingerprint
-from fastavro.schema import to_parsing_canonical_form
 
 from tidegate_schemas.errors import SchemaError
 from tidegate_schemas.topics import KINDS, Kind
@@ -181,7 +181,11 @@ def build_schema(subject: str, definition: dict[str, Any], raw_names: list[str |
         raise SchemaError(f"subject {subject} has a field twice: {sorted(n for n in names if names.count(n) > 1)}")
     origins = names if raw_names is None else raw_names
     fields = tuple(_field(subject, item, origin) for item, origin in zip(items, origins, strict=True))
-    return Schema(subject, fingerprint_of(definition), definition, fields)
+    try:
+        fingerprint = fingerprint_of(definition)
+    except SchemaParseException as error:
+        raise SchemaError(f"{subject} is no Avro schema: {error}") from error
+    return Schema(subject, fingerprint, definition, fields)
 
 
 def _field(subject: str, item: dict[str, Any], raw_name: str | None) -> Field:

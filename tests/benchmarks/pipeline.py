@@ -27,6 +27,7 @@ EVENTS = 300_000
 RATE = 500
 FRESH_SECONDS = 40
 WARM_UP_SECONDS = 10
+LOST_SECONDS = 60
 #: Cheap to ask often. What it says is checked at the end, as it counts rows that were written twice.
 ROWS = """
 SELECT sum(total_rows) FROM system.tables WHERE database = 'tidegate' AND name LIKE 'events\\_%'
@@ -130,10 +131,12 @@ def _watch(stack: RunningStack) -> float:
         probe = {"event_id": f"018f0000-0000-7000-8000-{number:012d}", "producer_id": "probe", "project": "default"}
         began = time.monotonic()
         publisher.publish(
-            "track", {**probe, "name": name, "occurred_at": now, "received_at": now, "anonymous_id": name}
+            "track", {**probe, "name": name, "occurred_at": now, "received_at": now, "anonymous_id": f"device-{number}"}
         )
         sql = "SELECT count() FROM analytics.events WHERE name = {name:String}"
         while int(client.query(sql, parameters={"name": name}).result_rows[0][0]) == 0:
+            if time.monotonic() - began > LOST_SECONDS:
+                raise TimeoutError(f"event {number} was not visible within {LOST_SECONDS} s")
             stop.wait(0.02)
         waits.append(time.monotonic() - began)
     stop.set()

@@ -60,6 +60,7 @@ _READER_SETTINGS = re.compile(
     r"|extremes|session_timezone|use_query_cache|query_cache_ttl|final|limit|offset|prefer_column_name_to_alias"
     r"|priority|async_insert"
 )
+_LOOPBACK = re.compile(r"(?i)(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])(?::\d+)?")
 _WRITER_DEFAULTS = {"async_insert": "0"}
 
 
@@ -97,7 +98,11 @@ class Call:
 
 
 def authenticate(call: Call, users: dict[str, User]) -> tuple[str, Role]:
-    """Name and role of who asks. Raises EngineError 516."""
+    """Name and role of who asks. Raises EngineError 516.
+
+    Who has no password must call this machine by one of its own names: a page on the internet may point its name here,
+    and the browser would let it read the answers (DNS rebinding).
+    """
     scheme, _, encoded = call.headers.get("authorization", "").partition(" ")
     if scheme.lower() == "basic":
         try:
@@ -116,6 +121,11 @@ def authenticate(call: Call, users: dict[str, User]) -> tuple[str, Role]:
         raise EngineError(
             f"Code: 516. DB::Exception: {name}: Authentication failed: password is incorrect, or there is "
             "no user with such name. (AUTHENTICATION_FAILED)"
+        )
+    if not expected and not _LOOPBACK.fullmatch(call.headers.get("host", "")):
+        raise EngineError(
+            "Code: 516. DB::Exception: without a password this server answers to 127.0.0.1, [::1] and localhost only; "
+            "ask as the user writer. (AUTHENTICATION_FAILED)"
         )
     return name, user.role
 

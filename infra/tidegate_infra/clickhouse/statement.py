@@ -106,6 +106,7 @@ def _parse_insert(sql: bytes, stream: Iterator[Token]) -> Statement:
 # What readonly=1 does not stop in chDB (tried on 26.9): client-side INTO OUTFILE writes any file, the scalar
 # file() reads any file, python() reads objects of this process, KILL QUERY ends anybody's query.
 _READER_KINDS = READS - {"CHECK"}
+_FILE_CLAUSES = frozenset({("INTO", "OUTFILE"), ("FROM", "INFILE")})
 _READER_FUNCTIONS = frozenset({"file", "python", "executable", "filesystem", "catboostevaluate"})
 
 
@@ -115,8 +116,8 @@ def reader_violation(canonical: str) -> str | None:
     for token in tokens(canonical.encode()):
         if previous is None and token.upper not in _READER_KINDS:
             return f"{token.upper} is not a reading statement; allowed: {', '.join(sorted(_READER_KINDS))}"
-        if token.kind == "word" and token.upper in {"OUTFILE", "INFILE"}:
-            return f"{token.upper} is not allowed over HTTP"
+        if token.kind == "word" and previous is not None and (previous.upper, token.upper) in _FILE_CLAUSES:
+            return f"{previous.upper} {token.upper} is not allowed over HTTP"
         if token.text == b"(" and previous is not None and previous.kind in {"word", "quoted"}:
             name = previous.text.strip(b'`"').decode("latin-1").lower()
             if name in _READER_FUNCTIONS:

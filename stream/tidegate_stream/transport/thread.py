@@ -14,6 +14,10 @@ from tidegate_stream.transport.chunk import Chunk, ChunkRecord
 if TYPE_CHECKING:
     from tidegate_stream.transport.app import ChunkApp
 
+#: A chunk costs some 10 ms however small it is, so the broker gathers records for a while before it answers a fetch.
+FETCH_MIN_BYTES = 1 << 20
+FETCH_MAX_WAIT_MS = 250
+
 
 class ChunkConsumerThread(driver.AIOKafkaConsumerThread):
     """Fetches; returns one record-like chunk for each partition of a chunked topic."""
@@ -66,6 +70,7 @@ class ChunkConsumerThread(driver.AIOKafkaConsumerThread):
         consumer = super()._create_worker_consumer(transport)
         # Faust passes an isolation level only in its own exactly_once mode; it is read when the consumer starts.
         consumer._isolation_level = self.app.isolation_level
+        consumer._fetch_min_bytes, consumer._fetch_max_wait_ms = FETCH_MIN_BYTES, FETCH_MAX_WAIT_MS
         return consumer
 
     async def _fetch_records(
