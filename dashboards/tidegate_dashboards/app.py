@@ -13,6 +13,7 @@ import uvicorn
 from fastapi import FastAPI
 from nicegui import ui
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Mount, Route
@@ -34,6 +35,7 @@ from tidegate_dashboards.web.start import start
 
 __all__ = ["DashboardSettings", "create_app", "run"]
 
+LOOPBACK = ("127.0.0.1", "localhost")
 MESSAGES_KEPT = 60
 """Messages that a page may miss and still catch up with; each holds some kilobytes of chart data."""
 
@@ -76,6 +78,9 @@ def create_app(settings: DashboardSettings, clock: Clock | None = None) -> FastA
             Mount("/assets", StaticFiles(directory=assets)),
         ]
     )
+    if settings.host in LOOPBACK:
+        # A page on the internet may point its own name here, and would then be of one origin with ours (DNS rebinding).
+        app.add_middleware(TrustedHostMiddleware, allowed_hosts=list(LOOPBACK))
     _pages(settings, poller, reader.address, _version(assets))
     ui.run_with(
         app,

@@ -7,31 +7,20 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from base64 import b64encode
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TypeVar
 from urllib.error import HTTPError
 from urllib.parse import quote
 from urllib.request import Request, urlopen
 
 import psutil
 import pytest
+from tests.integration.infra.waiting import wait_until
 
 pytestmark = [pytest.mark.broker, pytest.mark.clickhouse, pytest.mark.timeout(240)]
 
 READY_SECONDS = 90
-Result = TypeVar("Result")
-
-
-def wait_until(attempt: Callable[[], Result], seconds: float, what: str) -> Result:
-    deadline = time.monotonic() + seconds
-    while not (result := attempt()):
-        if time.monotonic() > deadline:
-            raise AssertionError(f"{what} after {seconds} s")
-        time.sleep(0.1)
-    return result
 
 
 class Up:

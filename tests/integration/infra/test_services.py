@@ -1,0 +1,99 @@
+"""Each service on its own, started in the wrong order: those that come too early wait, say so, and go on."""
+
+from __future__ import annotations
+
+import functools
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+from tests.integration.infra.waiting import wait_until
+
+from tidegate_infra.processes import free_ports, spawn, stop_group
+
+pytestmark = [pytest.mark.broker, pytest.mark.clickhouse, pytest.mark.timeout(180)]
+NAMES = ("broker", "clickhouse", "gateway", "worker", "dashboard", "alerts")
+
+
+class House:
+    """Services that share a home, each started by its own command."""
+
+    def __init__(self, home: Path) -> None:
+        self.home = home
+        self.ports = dict(zip(NAMES, free_ports(len(NAMES)), strict=True))
+        plain = {name: value for name, value in os.environ.items() if not name.startswith("TIDEGATE_")}
+        ports = {f"TIDEGATE_{name.upper()}_PORT": str(port) for name, port in self.ports.items()}
+        self.environment = {**plain, **ports, "TIDEGATE_HOME": str(home), "TIDEGATE_WRITE_KEY": "house-key"}
+        self.running: dict[str, subprocess.Popen[bytes]] = {}
+
+    def start(self, *names: str) -> None:
+        for name in names:
+            with (self.home / f"{name}.console").open("ab") as console:
+                argv = [sys.executable, "-m", "tidegate_infra", name]
+                self.running[name] = spawn(argv, console, self.environment)
+
+    def said(self, name: str) -> str:
+        assert self.running[name].poll() is None, (self.home / f"{name}.console").read_text()[-2000:]
+        return (self.home / f"{name}.console").read_text()
+
+    def url(self, name: str) -> str:
+        return f"http://127.0.0.1:{self.ports[name]}"
+
+    def track(self, event: str) -> int:
+        body = {"event": event, "anonymousId": "device-1", "messageId": event}
+        url = f"{self.url('gateway')}/v1/track"
+        try:
+            return httpx.post(url, json=body, auth=("house-key", ""), timeout=20).status_code
+        except httpx.TransportError:
+            return 0
+
+    def stored(self, event: str) -> int:
+        sql = f"SELECT count() FROM analytics.events WHERE name = '{event}'"
+        try:
+            answer = httpx.post(self.url("clickhouse"), content=sql, timeout=20)
+        except httpx.TransportError:
+            return 0
+        return int(answer.text) if answer.status_code == 200 else 0
+
+    def well(self, name: str) -> bool:
+        try:
+            return httpx.get(f"{self.url(name)}/healthz", timeout=5).status_code == 200
+        except httpx.TransportError:
+            return False
+
+    def end(self) -> None:
+        for process in self.running.values():
+            stop_group(process.pid, signal.SIGTERM)
+        for process in self.running.values():
+            try:
+                process.wait(30)
+            except subprocess.TimeoutExpired:
+                stop_group(process.pid, signal.SIGKILL)
+                process.wait()
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> Iterator[House]:
+    house = House(tmp_path)
+    yield house
+    house.end()
+
+
+def test_services_without_broker_and_clickhouse_wait_and_then_do_their_work(house: House) -> None:
+    house.start("gateway", "worker", "dashboard", "alerts")
+    wait_until(lambda: "waiting for the broker at" in house.said("worker"), 60, "the worker doesn't say that it waits")
+    wait_until(lambda: "waiting for a Kafka broker at" in house.said("gateway"), 60, "the gateway doesn't say it")
+    assert wait_until(lambda: house.track("early"), 30, "the gateway doesn't answer") == 503
+    house.start("broker", "clickhouse")
+    wait_until(lambda: house.track("early") == 200, 60, "the gateway takes nothing")
+    assert house.track("in_time") == 200
+    wait_until(lambda: house.stored("in_time") == 1, 60, "the event isn't stored")
+    assert house.stored("early") == 1  # the refused one may have been queued: both have one id
+    for name in ("gateway", "worker", "dashboard", "alerts", "clickhouse"):
+        wait_until(functools.partial(house.well, name), 30, f"{name} isn't well")
+        assert "# HELP" in httpx.get(f"{house.url(name)}/metrics", timeout=5).text
