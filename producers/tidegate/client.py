@@ -127,9 +127,11 @@ class Client:
 
     def flush(self, timeout_seconds: float = 10.0) -> int:
         """Wait until everything queued is delivered; returns how much is still queued."""
-        self._publisher.flush(timeout_seconds)
-        self._report()
-        return self._publisher.flush(timeout_seconds)
+        left = self._publisher.flush(timeout_seconds)
+        if self._unreported:
+            self._report()
+            left = self._publisher.flush(timeout_seconds)
+        return left
 
     def shutdown(self, timeout_seconds: float = 10.0) -> int:
         """Flush and stop; returns how much was left undelivered."""

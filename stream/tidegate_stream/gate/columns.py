@@ -113,6 +113,8 @@ class _Known:
             for name in self._names
         ]
         self._lower = frame.select(expr.alias(name) for expr, name in zip(long_enough, self._names, strict=True))
+        foreign = [pl.col(name).str.contains(r"[^\x00-\x7f]").fill_null(value=False) for name in self._names]
+        self._foreign = frame.select(pl.any_horizontal(foreign or [pl.lit(value=False)]).alias("foreign"))["foreign"]
         traits = frame["traits"] if "traits" in frame.columns else pl.repeat("{}", frame.height, eager=True)
         self._traits = traits
         self._with_traits = traits != "{}"
@@ -130,12 +132,14 @@ class _Known:
         text = pl.col("text")
         lower = text.str.to_lowercase()
         own = [lower.str.contains(pl.col(name), literal=True).fill_null(value=False) for name in self._names]
-        # An id may be written in percent-encoding or escapes, and lower case isn't the whole of case beyond ASCII.
+        # An id may be written in percent-encoding or escapes, and lower case isn't the whole of case beyond ASCII, on
+        # neither side: `ſ` is an s to whoever ignores case.
         folded = text.str.contains(r"[%\\\u0080-\U0010ffff]") & pl.any_horizontal(
             [pl.col(name).is_not_null() for name in self._names] or [pl.lit(value=False)]
         )
-        found = self._lower.with_columns(texts.alias("text"), self._with_traits.alias("traits")).select(
-            pl.any_horizontal(*own, folded, pl.col("traits")).fill_null(value=False).alias("own"),
+        whole = self._with_traits | self._foreign
+        found = self._lower.with_columns(texts.alias("text"), whole.alias("whole")).select(
+            pl.any_horizontal(*own, folded, pl.col("whole")).fill_null(value=False).alias("own"),
             text.str.contains(pattern).fill_null(value=False).alias("suspect"),
         )
         return found["own"].arg_true().to_list(), (found["suspect"] & ~found["own"]).arg_true().to_list()

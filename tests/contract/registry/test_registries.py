@@ -1,0 +1,186 @@
+"""What codecs need of a schema registry: the double in memory, and the client over Confluent's REST API.
+
+The server here answers as Confluent's documentation of that API says, over real HTTP.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import unquote
+
+import pytest
+
+from tidegate_schemas.columns import ColumnCodec
+from tidegate_schemas.errors import RegistryError, RegistryUnavailableError, SchemaRefusedError, UnknownSchemaError
+from tidegate_schemas.evolution import register_history
+from tidegate_schemas.registry import MemoryRegistry, RegistryClient, SchemaRegistry
+from tidegate_schemas.rows import RowCodec
+from tidegate_schemas.subjects import all_schemas, outcome_schema, raw_schema
+
+MINUTE = 1_772_366_400_000_000
+KIND = "application/vnd.schemaregistry.v1+json"
+OUTCOME = {"outcome_id": "o", "minute": MINUTE, "outcome": "dropped", "reason": "oversize", "quantity": 3}
+
+
+class Server(ThreadingHTTPServer):
+    """Subjects, ids from 1, compatibility by subject; `failing` is answered to everything while it is set."""
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.schemas: list[str] = []
+        self.subjects: dict[str, list[int]] = {}
+        self.compatibility: dict[str, str] = {}
+        self.seen: list[tuple[str, str, str]] = []
+        self.failing: tuple[int, bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_port}/api/"
+
+    def id_of(self, schema: str) -> int | None:
+        return self.schemas.index(schema) + 1 if schema in self.schemas else None
+
+
+class Handler(BaseHTTPRequestHandler):
+    server: Server
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Say nothing."""
+
+    def answer(self, status: int, body: object) -> None:
+        data = body if isinstance(body, bytes) else json.dumps(body).encode()
+        self.send_response(status)
+        self.send_header("Content-Type", KIND)
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
+
+    def take(self) -> dict[str, str]:
+        self.server.seen.append((self.command, self.path, self.headers.get("Authorization", "")))
+        taken: dict[str, str] = json.loads(self.rfile.read(int(self.headers.get("Content-Length", 0))) or b"{}")
+        return taken
+
+    def do_GET(self) -> None:
+        self.take()
+        number = int(self.path.rpartition("/")[2])
+        if self.server.failing:
+            self.answer(*self.server.failing)
+        elif not 1 <= number <= len(self.server.schemas):
+            self.answer(404, {"error_code": 40403, "message": "Schema not found"})
+        else:
+            self.answer(200, {"schema": self.server.schemas[number - 1]})
+
+    def do_PUT(self) -> None:
+        self.server.compatibility[unquote(self.path.rpartition("/")[2])] = self.take()["compatibility"]
+        self.answer(200, {"compatibility": "FULL_TRANSITIVE"})
+
+    def do_POST(self) -> None:
+        schema = self.take()["schema"]
+        subject = unquote(self.path.removeprefix("/api/subjects/").removesuffix("/versions"))
+        known = self.server.id_of(schema)
+        if self.server.failing:
+            self.answer(*self.server.failing)
+        elif self.path.endswith("/versions"):
+            if known is None:
+                self.server.schemas.append(schema)
+                known = len(self.server.schemas)
+            self.server.subjects.setdefault(subject, []).append(known)
+            self.answer(200, {"id": known})
+        elif known not in self.server.subjects.get(subject, []):
+            self.answer(404, {"error_code": 40401, "message": "Subject not found"})
+        else:
+            self.answer(200, {"subject": subject, "id": known, "version": 1, "schema": schema})
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    with Server() as running:
+        threading.Thread(target=running.serve_forever, args=(0.01,), daemon=True).start()
+        yield running
+        running.shutdown()
+
+
+@pytest.fixture(params=["memory", "http"])
+def registry(request: pytest.FixtureRequest) -> SchemaRegistry:
+    if request.param == "memory":
+        return MemoryRegistry()
+    server: Server = request.getfixturevalue("server")
+    return RegistryClient(server.url)
+
+
+def test_a_schema_gets_an_id_once_and_is_found_by_it(registry: SchemaRegistry) -> None:
+    track, outcome = raw_schema("track"), outcome_schema()
+    assert registry.find(track) is None
+    first, second = registry.register(track), registry.register(outcome)
+    assert first != second
+    assert (registry.register(track), registry.find(track)) == (first, first)
+    assert registry.definition(first) == track.definition
+    assert registry.definition(999) is None
+
+
+def test_records_written_with_a_registry_are_read_with_it(registry: SchemaRegistry) -> None:
+    rows, columns = RowCodec(outcome_schema(), registry), ColumnCodec(outcome_schema(), registry)
+    record = rows.encode(OUTCOME)
+    assert record[:1] == b"\x00"
+    assert rows.decode(record)["quantity"] == 3
+    assert columns.decode([record]).frame["quantity"].to_list() == [3]
+
+
+def test_a_schema_that_only_the_registry_knows_is_not_decoded_with(server: Server) -> None:
+    client = RegistryClient(server.url)
+    codec = RowCodec(outcome_schema(), client)
+    foreign = client.register(raw_schema("track"))
+    asked = len(server.seen)
+    with pytest.raises(UnknownSchemaError, match=f"claims schema {foreign}"):
+        codec.decode(b"\x00" + foreign.to_bytes(4, "big") + b"body")
+    assert len(server.seen) == asked  # a record never makes the decoder ask
+
+
+def test_the_whole_history_is_registered_and_guarded(server: Server) -> None:
+    ids = register_history(RegistryClient(server.url))
+    assert set(ids) == {schema.subject for schema in all_schemas()}
+    assert set(server.compatibility) == set(ids)
+    assert set(server.compatibility.values()) == {"FULL_TRANSITIVE"}
+
+
+def test_credentials_go_along(server: Server) -> None:
+    RegistryClient(server.url, user="tide", password="gate").find(outcome_schema())
+    assert server.seen[-1][2] == "Basic " + base64.b64encode(b"tide:gate").decode()
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "kind"),
+    [
+        (409, b'{"error_code": 409, "message": "incompatible"}', SchemaRefusedError),
+        (422, b"{}", SchemaRefusedError),
+        (401, b"{}", RegistryError),
+        (429, b"{}", RegistryUnavailableError),
+        (503, b"busy", RegistryUnavailableError),
+        (200, b"<html>", RegistryError),
+        (200, b"[]", RegistryError),
+    ],
+)
+def test_every_answer_that_is_none_is_an_error_of_its_kind(
+    server: Server, status: int, body: bytes, kind: type[RegistryError]
+) -> None:
+    server.failing = (status, body)
+    with pytest.raises(kind) as caught:
+        RegistryClient(server.url).register(outcome_schema())
+    assert type(caught.value) is kind
+    assert str(server.server_port) in str(caught.value)
+
+
+def test_a_registry_that_is_away_is_worth_another_try() -> None:
+    with pytest.raises(RegistryUnavailableError, match="can't be reached"):
+        RegistryClient("http://127.0.0.1:1", timeout_seconds=2).find(outcome_schema())
+
+
+def test_an_address_that_is_none_is_named() -> None:
+    with pytest.raises(RegistryError, match="'ftp://x' must start with http"):
+        RegistryClient("ftp://x")
