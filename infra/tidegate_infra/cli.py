@@ -97,6 +97,7 @@ def doctor() -> None:
 def trace(event_id: Annotated[str, typer.Argument(help="Id of the event, a UUID.")]) -> None:
     """Show every hop of one event: offsets, what the gate changed and why, its rows. Prints no personal data."""
     from tidegate_infra.keys import ensure_keys  # noqa: PLC0415 - only this command needs it
+    from tidegate_infra.provision import provide_registry  # noqa: PLC0415 - same
     from tidegate_infra.runtime import addresses  # noqa: PLC0415 - same
     from tidegate_infra.trace import trace as hops  # noqa: PLC0415 - same
     from tidegate_sinks import clickhouse  # noqa: PLC0415 - loads the client
@@ -104,7 +105,7 @@ def trace(event_id: Annotated[str, typer.Argument(help="Id of the event, a UUID.
     current = load()
     where = addresses(current)
     address = clickhouse.Address(where.clickhouse_url, "writer", ensure_keys(current).clickhouse_password)
-    for line in hops(where, clickhouse.connect(address), event_id):
+    for line in hops(where, clickhouse.connect(address), event_id, provide_registry(current)):
         typer.echo(line)
 
 

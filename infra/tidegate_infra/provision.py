@@ -9,12 +9,15 @@ from tidegate_infra.errors import UnavailableError
 from tidegate_infra.keys import Keys
 from tidegate_infra.runtime import Addresses
 from tidegate_infra.settings import Settings
+from tidegate_schemas.errors import RegistryUnavailableError
+from tidegate_schemas.registry import RegistryClient
 
-__all__ = ["provide_tables", "provide_topics", "provide_topics_meanwhile"]
+__all__ = ["provide_registry", "provide_tables", "provide_topics", "provide_topics_meanwhile"]
 
 log = logging.getLogger(__name__)
 
 _REMIND_SECONDS = 10.0
+_PAUSE_SECONDS = 1.0
 
 
 def provide_topics(settings: Settings, where: Addresses) -> None:
@@ -45,14 +48,25 @@ def provide_tables(where: Addresses, keys: Keys) -> list[str]:
         client.close()
 
 
-def _until_available(what: str, address: str, attempt: Callable[[], None]) -> None:
+def provide_registry(settings: Settings) -> RegistryClient | None:
+    """Wait for the schema registry, if there is to be one. Blocks."""
+    url = settings.schema_registry_url
+    if url is None:
+        return None
+    client = RegistryClient(url)
+    _until_available("the schema registry", url, lambda: client.definition(1))
+    return client
+
+
+def _until_available(what: str, address: str, attempt: Callable[[], object]) -> None:
     began, waited = time.monotonic(), False
     while True:
         try:
             attempt()
-        except UnavailableError:
+        except (UnavailableError, RegistryUnavailableError):
             waited = True
             log.warning("waiting for %s at %s, %.0f s so far", what, address, time.monotonic() - began)
+            time.sleep(_PAUSE_SECONDS)
         else:
             if waited:
                 log.info("%s answers at %s", what, address)

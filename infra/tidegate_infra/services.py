@@ -8,7 +8,7 @@ from tidegate_infra.broker.prepare import prepare
 from tidegate_infra.broker.properties import BrokerAddress
 from tidegate_infra.home import prepare_home
 from tidegate_infra.keys import PROJECTS, Keys, ensure_keys
-from tidegate_infra.provision import provide_tables, provide_topics, provide_topics_meanwhile
+from tidegate_infra.provision import provide_registry, provide_tables, provide_topics, provide_topics_meanwhile
 from tidegate_infra.runtime import Addresses, addresses
 from tidegate_infra.settings import Settings
 from tidegate_infra.telemetry import INTERNAL_PROJECT, log_to_stdout, report_exceptions
@@ -68,7 +68,8 @@ def _gateway(settings: Settings, where: Addresses, keys: Keys) -> None:
             projects=tuple(Project(number, PROJECTS[number], key) for number, key in own.items()),
             dead_letter_public_key=keys.dead_letter_public_key,
             log_level=settings.log_level,
-        )
+        ),
+        provide_registry(settings),
     )
 
 
@@ -90,7 +91,8 @@ def _worker(settings: Settings, where: Addresses, keys: Keys) -> None:
             lateness_seconds=settings.lateness_seconds,
             session_gap_seconds=settings.session_gap_seconds,
             metrics_port=where.ports["worker"],
-        )
+        ),
+        provide_registry(settings),
     )
 
 

@@ -73,6 +73,11 @@ class Settings(BaseSettings):
         repr=False,
         description="Password of the user `writer` there; unset: the one in keys/clickhouse-writer.",
     )
+    schema_registry_url: str | None = Field(
+        default=None,
+        description="Schema registry with Confluent's API: records are then framed with its ids. Unset: Avro "
+        "single-object encoding. Readers take both.",
+    )
     write_key: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{4,128}$")] | None = Field(
         default=None, description="Public write key of project 1; unset: made once, in keys/write-key."
     )

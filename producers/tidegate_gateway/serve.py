@@ -10,15 +10,16 @@ import uvicorn
 from tidegate.publish import KafkaPublisher
 from tidegate_gateway.app import create_app
 from tidegate_gateway.settings import GatewaySettings
+from tidegate_schemas.registry import SchemaRegistry
 
 log = logging.getLogger(__name__)
 
 _REMIND_SECONDS = 10.0
 
 
-def run(settings: GatewaySettings) -> None:
+def run(settings: GatewaySettings, registry: SchemaRegistry | None = None) -> None:
     """Serve until SIGTERM. Without a broker it answers 503, says what it waits for, and goes on when there is one."""
-    publisher = KafkaPublisher(settings.brokers, client_id="tidegate-gateway", linger_ms=5)
+    publisher = KafkaPublisher(settings.brokers, client_id="tidegate-gateway", linger_ms=5, registry=registry)
     stop = threading.Event()
     threading.Thread(target=_tell_readiness, args=(publisher, settings.brokers, stop), daemon=True).start()
     config = uvicorn.Config(

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from tidegate_schemas.registry import SchemaRegistry
 from tidegate_schemas.subjects import clean_schema, dead_letter_schema, outcome_schema
 from tidegate_schemas.topics import DEAD_LETTERS, KINDS, OUTCOMES, clean_topic, raw_topic
 from tidegate_sinks.writer import Writer
@@ -42,15 +43,15 @@ class Wiring:
     flushing: list[FoldAgent | ArchiveAgent] = field(default_factory=list)
 
 
-def build(settings: WorkerSettings, sink: Writer, keys: Keys) -> Wiring:
+def build(settings: WorkerSettings, sink: Writer, keys: Keys, registry: SchemaRegistry | None = None) -> Wiring:
     """raw.* → gate → clean.* → folds and archive → tables."""
     folds = all_folds(settings.lateness_seconds, settings.session_gap_seconds)
     wiring = Wiring(_app(settings, folds))
     for kind in KINDS:
-        gate = GateAgent(wiring.app, kind, KindGate(kind, keys), settings.brokers, settings.generation)
+        gate = GateAgent(wiring.app, kind, KindGate(kind, keys, registry), settings.brokers, settings.generation)
         _read(wiring.app, raw_topic(kind), settings, gate)
     for kind in KINDS:
-        source = Source(clean_topic(kind), settings.generation, decoder(clean_schema(kind)))
+        source = Source(clean_topic(kind), settings.generation, decoder(clean_schema(kind), registry))
         for fold in folds:
             if fold.kind == kind:
                 _fold(wiring, settings, source, fold, sink)
@@ -59,7 +60,7 @@ def build(settings: WorkerSettings, sink: Writer, keys: Keys) -> Wiring:
         (DEAD_LETTERS, "dead_letters", dead_letter_schema()),
         (OUTCOMES, "outcomes", outcome_schema()),
     ):
-        source = Source(topic, settings.generation, decoder(schema))
+        source = Source(topic, settings.generation, decoder(schema, registry))
         _archive(wiring, settings, f"archive.{topic}", source, table, record_rows, sink)
     for agent in wiring.flushing:
         _flush_regularly(wiring.app, agent, settings.flush_seconds)

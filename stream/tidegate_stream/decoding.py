@@ -7,14 +7,15 @@ from collections.abc import Callable
 import polars as pl
 
 from tidegate_schemas.columns import ColumnCodec
+from tidegate_schemas.registry import SchemaRegistry
 from tidegate_schemas.subjects import Schema
 from tidegate_stream.errors import PoisonedCleanTopicError
 from tidegate_stream.transport.chunk import Chunk
 
 
-def decoder(schema: Schema) -> Callable[[Chunk], pl.DataFrame]:
+def decoder(schema: Schema, registry: SchemaRegistry | None = None) -> Callable[[Chunk], pl.DataFrame]:
     """A function from a chunk to its records: the schema's columns and `_offset` (Int64), in offset order."""
-    codec = ColumnCodec(schema)
+    codec = ColumnCodec(schema, registry)
 
     def decode(chunk: Chunk) -> pl.DataFrame:
         decoded = codec.decode(chunk.values)

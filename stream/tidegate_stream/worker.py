@@ -6,6 +6,7 @@ import logging
 
 import faust
 
+from tidegate_schemas.registry import SchemaRegistry
 from tidegate_sinks.clickhouse import Address, wait_for
 from tidegate_sinks.writer import ClickHouseWriter
 from tidegate_stream import probe
@@ -26,11 +27,11 @@ _CHATTY = (
 )
 
 
-def run(settings: WorkerSettings) -> None:
+def run(settings: WorkerSettings, registry: SchemaRegistry | None = None) -> None:
     """Run until SIGTERM. Ends the process with exit code 70 at the first error, to be restarted and replay."""
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     client = wait_for(Address(settings.clickhouse_url, "writer", settings.clickhouse_password))
-    wiring = build(settings, ClickHouseWriter(client), DirectoryKeys(settings.keys_dir))
+    wiring = build(settings, ClickHouseWriter(client), DirectoryKeys(settings.keys_dir), registry)
     probe.serve(settings.metrics_port, lambda: _health(wiring.app))
     for name in _CHATTY:
         logging.getLogger(name).setLevel(logging.WARNING)

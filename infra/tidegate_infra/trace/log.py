@@ -10,11 +10,12 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, Message, Top
 
 from tidegate_infra.errors import UnavailableError
 from tidegate_schemas.errors import DecodeError
+from tidegate_schemas.registry import SchemaRegistry
 from tidegate_schemas.rows import Decoder
 from tidegate_schemas.subjects import KINDS, Kind, clean_schema, raw_schema
 from tidegate_schemas.topics import kind_of, raw_topic
 
-__all__ = ["Record", "find", "read"]
+__all__ = ["Record", "event_decoder", "find", "read"]
 
 _READ_SECONDS = 15.0
 
@@ -30,7 +31,12 @@ class Record:
     event: dict[str, Any]
 
 
-def read(brokers: str, topic: str, partition: int, offset: int) -> Record | None:
+def event_decoder(registry: SchemaRegistry | None) -> Decoder:
+    """Decodes events of every kind, raw and clean."""
+    return Decoder([schema(kind) for kind in KINDS for schema in (raw_schema, clean_schema)], registry)
+
+
+def read(brokers: str, decoder: Decoder, topic: str, partition: int, offset: int) -> Record | None:
     """Read the record at an offset; None if it is no more there (its retention is over) or can't be decoded."""
     with _consumer(brokers) as consumer:
         start, end = consumer.get_watermark_offsets(TopicPartition(topic, partition), timeout=_READ_SECONDS)
@@ -40,12 +46,12 @@ def read(brokers: str, topic: str, partition: int, offset: int) -> Record | None
         message = consumer.poll(_READ_SECONDS)
         if message is None or message.error() is not None or message.offset() != offset:
             return None
-        return _decode(_decoder(), message)
+        return _decode(decoder, message)
 
 
-def find(brokers: str, event_id: str) -> list[Record]:
+def find(brokers: str, decoder: Decoder, event_id: str) -> list[Record]:
     """Look through all raw topics for the records with an event's id; more than one: it was sent more than once."""
-    decoder, found = _decoder(), []
+    found = []
     with _consumer(brokers) as consumer:
         for message in _everything(consumer):
             if event_id.encode() in (message.value() or b""):  # Avro writes strings as they are: cheap to rule out
@@ -96,10 +102,6 @@ def _consumer(brokers: str) -> Iterator[Consumer]:
         yield consumer
     finally:
         consumer.close()
-
-
-def _decoder() -> Decoder:
-    return Decoder([schema(kind) for kind in KINDS for schema in (raw_schema, clean_schema)])
 
 
 def _decode(decoder: Decoder, message: Message) -> Record | None:

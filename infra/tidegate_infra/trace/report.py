@@ -10,13 +10,15 @@ from tidegate_infra.errors import InfraError
 from tidegate_infra.runtime import Addresses
 from tidegate_infra.trace import tables
 from tidegate_infra.trace.changes import changes
-from tidegate_infra.trace.log import Record, find, read
+from tidegate_infra.trace.log import Record, event_decoder, find, read
+from tidegate_schemas.registry import SchemaRegistry
+from tidegate_schemas.rows import Decoder
 from tidegate_schemas.topics import clean_topic, raw_topic
 
 __all__ = ["trace"]
 
 
-def trace(where: Addresses, client: Client, event_id: str) -> Iterator[str]:
+def trace(where: Addresses, client: Client, event_id: str, registry: SchemaRegistry | None = None) -> Iterator[str]:
     """Tell each hop, from the raw record to the windows; InfraError if `event_id` is no UUID.
 
     An event that isn't in ClickHouse is looked for in all raw topics, which reads them whole.
@@ -28,17 +30,18 @@ def trace(where: Addresses, client: Client, event_id: str) -> Iterator[str]:
             f"event id {event_id!r} is no UUID, such as 01a207d2-af60-7778-acfe-3c162013e493. The column event_id of "
             "analytics.events, .errors, .spans and .metrics has them."
         ) from error
+    decoder = event_decoder(registry)
     rows = tables.stored(client, event_id)
     if not rows:
-        yield from _unstored(where, client, event_id)
+        yield from _unstored(where, client, decoder, event_id)
         return
     event = rows[0]
     yield f"event {event_id}: {event.kind}, project {event.project}"
     yield f"edge    occurred {_time(event.occurred_at)}, received {_time(event.received_at)}"
-    raw = read(where.brokers, raw_topic(event.kind), event.partition, event.raw_offset)
+    raw = read(where.brokers, decoder, raw_topic(event.kind), event.partition, event.raw_offset)
     place = f"{raw_topic(event.kind)} partition {event.partition} offset {event.raw_offset}"
     yield f"raw     {place}" + ("" if raw else ": no longer there, its retention is over")
-    clean = read(where.brokers, clean_topic(event.kind), event.partition, event.clean_offset)
+    clean = read(where.brokers, decoder, clean_topic(event.kind), event.partition, event.clean_offset)
     if raw and clean:
         yield from _gate(raw, clean)
     place = f"{clean_topic(event.kind)} partition {event.partition} offset {event.clean_offset}"
@@ -58,9 +61,9 @@ def _gate(raw: Record, clean: Record) -> Iterator[str]:
         yield f"        {change.field} ({change.privacy}): {change.became}"
 
 
-def _unstored(where: Addresses, client: Client, event_id: str) -> Iterator[str]:
+def _unstored(where: Addresses, client: Client, decoder: Decoder, event_id: str) -> Iterator[str]:
     yield f"event {event_id}: no row in ClickHouse; looking through the raw topics"
-    found = find(where.brokers, event_id)
+    found = find(where.brokers, decoder, event_id)
     if not found:
         yield "raw     no record with this id: it never came, came under another id, or its retention is over"
     for record in found:

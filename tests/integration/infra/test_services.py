@@ -7,17 +7,20 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
 import pytest
+from confluent_kafka import Consumer
+from tests.contract.registry.server import Server
 from tests.integration.infra.waiting import wait_until
 
 from tidegate_infra.processes import free_ports, spawn, stop_group
 
 pytestmark = [pytest.mark.broker, pytest.mark.clickhouse, pytest.mark.timeout(180)]
-NAMES = ("broker", "clickhouse", "gateway", "worker", "dashboard", "alerts")
+NAMES = ("registry", "broker", "clickhouse", "gateway", "worker", "dashboard", "alerts")
 
 
 class House:
@@ -27,8 +30,9 @@ class House:
         self.home = home
         self.ports = dict(zip(NAMES, free_ports(len(NAMES)), strict=True))
         plain = {name: value for name, value in os.environ.items() if not name.startswith("TIDEGATE_")}
-        ports = {f"TIDEGATE_{name.upper()}_PORT": str(port) for name, port in self.ports.items()}
-        self.environment = {**plain, **ports, "TIDEGATE_HOME": str(home), "TIDEGATE_WRITE_KEY": "house-key"}
+        ports = {f"TIDEGATE_{name.upper()}_PORT": str(port) for name, port in self.ports.items() if name != "registry"}
+        own = {"HOME": str(home), "WRITE_KEY": "house-key", "SCHEMA_REGISTRY_URL": f"{self.url('registry')}/api"}
+        self.environment = {**plain, **ports, **{f"TIDEGATE_{name}": value for name, value in own.items()}}
         self.running: dict[str, subprocess.Popen[bytes]] = {}
 
     def start(self, *names: str) -> None:
@@ -66,6 +70,26 @@ class House:
         except httpx.TransportError:
             return False
 
+    def trace(self, event: str) -> str:
+        """What `tidegate trace` says of the event of this name."""
+        sql = f"SELECT event_id FROM analytics.events WHERE name = '{event}' FORMAT TSVRaw"
+        event_id = httpx.post(self.url("clickhouse"), content=sql, timeout=20).text.strip()
+        argv = [sys.executable, "-m", "tidegate_infra", "trace", event_id]
+        return subprocess.run(argv, env=self.environment, capture_output=True, text=True, check=True, timeout=60).stdout
+
+    def first_byte(self, topic: str) -> bytes:
+        """What a record of a topic begins with: 0 in Confluent's framing."""
+        settings = {"bootstrap.servers": f"127.0.0.1:{self.ports['broker']}", "group.id": "house"}
+        consumer = Consumer({**settings, "auto.offset.reset": "earliest"})
+        try:
+            consumer.subscribe([topic])
+            message = consumer.poll(30)
+            assert message is not None
+            assert message.error() is None
+            return (message.value() or b"")[:1]
+        finally:
+            consumer.close()
+
     def end(self) -> None:
         for process in self.running.values():
             stop_group(process.pid, signal.SIGTERM)
@@ -84,15 +108,21 @@ def house(tmp_path: Path) -> Iterator[House]:
     house.end()
 
 
-def test_services_without_broker_and_clickhouse_wait_and_then_do_their_work(house: House) -> None:
+def test_services_wait_for_what_is_not_there_yet_and_then_do_their_work(house: House) -> None:
     house.start("gateway", "worker", "dashboard", "alerts")
     wait_until(lambda: "waiting for the broker at" in house.said("worker"), 60, "the worker doesn't say that it waits")
-    wait_until(lambda: "waiting for a Kafka broker at" in house.said("gateway"), 60, "the gateway doesn't say it")
-    assert wait_until(lambda: house.track("early"), 30, "the gateway doesn't answer") == 503
-    house.start("broker", "clickhouse")
-    wait_until(lambda: house.track("early") == 200, 60, "the gateway takes nothing")
-    assert house.track("in_time") == 200
-    wait_until(lambda: house.stored("in_time") == 1, 60, "the event isn't stored")
+    wait_until(lambda: "waiting for the schema registry at" in house.said("gateway"), 60, "the gateway doesn't say it")
+    with Server(house.ports["registry"]) as registry:
+        threading.Thread(target=registry.serve_forever, args=(0.01,), daemon=True).start()
+        wait_until(lambda: "waiting for a Kafka broker at" in house.said("gateway"), 60, "the gateway doesn't say it")
+        assert wait_until(lambda: house.track("early"), 30, "the gateway doesn't answer") == 503
+        house.start("broker", "clickhouse")
+        wait_until(lambda: house.track("early") == 200, 60, "the gateway takes nothing")
+        assert house.track("in_time") == 200
+        wait_until(lambda: house.stored("in_time") == 1, 60, "the event isn't stored")
+        assert (house.first_byte("raw.track"), house.first_byte("clean.track")) == (b"\x00", b"\x00")
+        assert "clean   clean.track partition" in house.trace("in_time")
+        registry.shutdown()
     assert house.stored("early") == 1  # the refused one may have been queued: both have one id
     for name in ("gateway", "worker", "dashboard", "alerts", "clickhouse"):
         wait_until(functools.partial(house.well, name), 30, f"{name} isn't well")
