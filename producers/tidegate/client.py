@@ -172,8 +172,6 @@ class Client:
             self._drop(Reason.INVALID_FIELD, error)
         except Exception as error:  # noqa: BLE001 - an application's own objects run code here, and may raise anything
             self._drop(Reason.INVALID_FIELD, f"reading the event raised {type(error).__name__}")
-        else:
-            self._report()
 
     def _envelope(self, kind: str, name: str, sequence: int) -> dict[str, Any]:
         now = self._clock()
@@ -189,7 +187,9 @@ class Client:
         }
 
     def _delivered(self, error: str | None) -> None:
-        if error is not None:
+        if error is None:
+            self._report()  # now that there is somebody to hear it
+        else:
             self._drop(Reason.UNDELIVERABLE, error)
 
     def _drop(self, reason: Reason, error: object) -> None:
