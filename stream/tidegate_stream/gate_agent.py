@@ -9,7 +9,7 @@ from faust.types import TP
 from tidegate_schemas.topics import Kind
 from tidegate_stream.failpoint import failpoint
 from tidegate_stream.gate.passage import KindGate, Passage, Passed
-from tidegate_stream.observability import REFUSED, AgentMetrics
+from tidegate_stream.observability import HORIZON, REFUSED, AgentMetrics
 from tidegate_stream.transport.app import ChunkApp
 from tidegate_stream.transport.chunk import Chunk
 
@@ -44,4 +44,6 @@ class GateAgent:
             passage = Passage(self._gate, self._brokers, chunk.partition, self._generation)
             self._passages[chunk.partition] = chunk.epoch, passage
         failpoint("before_passing")
-        return passage.take(chunk)
+        passed = passage.take(chunk)
+        HORIZON.labels(self._kind, chunk.partition).set((passage.seen.horizon or 0) / 1e6)
+        return passed

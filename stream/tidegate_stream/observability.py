@@ -33,6 +33,11 @@ FLUSH_SECONDS = Histogram(
 )
 LAST_FLUSH = Gauge("tidegate_stream_last_flush_timestamp_seconds", "When an agent last flushed.", ["agent"])
 REFUSED = Counter("tidegate_gate_refused_total", "Records that did not become clean events.", ["kind", "outcome"])
+HORIZON = Gauge(
+    "tidegate_gate_horizon_timestamp_seconds",
+    "Duplicates of events received since then are found; 0: of all events ever.",
+    ["kind", "partition"],
+)
 
 
 class AgentMetrics:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import polars as pl
-from confluent_kafka import TopicPartition
+from confluent_kafka import Message, TopicPartition
 
 from tidegate_schemas.columns import ColumnCodec
 from tidegate_schemas.registry import SchemaRegistry
@@ -107,7 +108,10 @@ def above(chunk: RawChunk, offset: int) -> RawChunk:
     return Records(chunk.topic, chunk.partition, chunk.offsets[skip:], chunk.values[skip:], chunk.timestamps[skip:])
 
 
-def _restored(gate: KindGate, messages: list[object], max_ids: int) -> Seen:
-    values = [value for message in messages if (value := message.value()) is not None]  # type: ignore[attr-defined]
+def _restored(gate: KindGate, messages: Sequence[Message], max_ids: int) -> Seen:
+    values = [value for message in messages if (value := message.value()) is not None]
     frame = gate.clean.decode(values).frame if values else pl.DataFrame({"event_id": [], "received_at": []})
-    return Seen.restore(frame["event_id"].cast(pl.String), frame["received_at"].cast(pl.Int64), max_ids)
+    horizon = None
+    if messages and messages[0].offset():  # what came before was written earlier, and received earlier still
+        horizon = (messages[0].timestamp()[1] + 1) * 1000
+    return Seen.restore(frame["event_id"].cast(pl.String), frame["received_at"].cast(pl.Int64), max_ids, horizon)

@@ -41,12 +41,12 @@ class Learnt:
 class Seen:
     """Ids of one partition. Reading changes nothing; `learn` is for after the commit."""
 
-    def __init__(self, max_ids: int = MAX_IDS, settle_ids: int = SETTLE_IDS) -> None:
+    def __init__(self, max_ids: int = MAX_IDS, settle_ids: int = SETTLE_IDS, horizon: int | None = None) -> None:
         self._max_ids = max_ids
         self._settle_ids = settle_ids
         self._settled = pl.DataFrame(schema=SCHEMA)  # sorted by `low`
         self._recent: list[pl.DataFrame] = []
-        self._horizon: int | None = None
+        self._horizon = horizon
 
     def __len__(self) -> int:
         return self._settled.height + sum(frame.height for frame in self._recent)
@@ -58,10 +58,13 @@ class Seen:
 
     @classmethod
     def restore(
-        cls, event_ids: pl.Series, received_at: pl.Series, max_ids: int = MAX_IDS, settle_ids: int = SETTLE_IDS
+        cls, event_ids: pl.Series, received_at: pl.Series, max_ids: int = MAX_IDS, horizon: int | None = None
     ) -> Seen:
-        """Remember the events of the tail of the partition's own clean topic, as after a restart."""
-        seen = cls(max_ids, settle_ids)
+        """Remember the events of the tail of the partition's own clean topic, as after a restart.
+
+        `horizon` (µs): no event before the tail was received then or later. None where the tail is all there is.
+        """
+        seen = cls(max_ids, horizon=horizon)
         seen.learn(Learnt(split_ids(event_ids, received_at)))
         return seen
 

@@ -141,6 +141,20 @@ def test_an_event_that_was_sent_again_is_a_duplicate_after_a_restart_too(brokers
     assert heir.progress == 19
 
 
+def test_a_memory_that_was_read_back_in_part_says_so(brokers: str) -> None:
+    began = time.time() * 1e6
+    first = Passage(KindGate("track", KEYS), brokers, 1)
+    first.take(chunk(0, 10))
+    assert first.seen.horizon is None
+    first.close()
+    heir = Passage(KindGate("track", KEYS), brokers, 1, restored_ids=5)
+    assert heir.seen.horizon is not None
+    assert began < heir.seen.horizon < time.time() * 1e6 + 1000
+    assert heir.take(chunk(10, 12, shift=-2)).clean == 0  # the last two are remembered
+    assert heir.take(chunk(12, 14, shift=-12)).clean == 2  # the first two aren't
+    heir.close()
+
+
 def test_progress_of_one_partition_is_not_that_of_another(brokers: str) -> None:
     Passage(KindGate("track", KEYS), brokers, 1).take(chunk(0, 10))
     assert PartitionTransactions(brokers, "raw.track", 0).progress == -1

@@ -60,3 +60,11 @@ def test_it_is_restored_from_texts_in_any_case() -> None:
     text = "01A207CD-5327-7098-9AF5-36A3C7BD8758"
     seen = Seen.restore(pl.Series([text]), pl.Series([0]))
     assert seen.duplicates(split_ids(pl.Series([text.lower()]), pl.Series([1]))).to_list() == [True]
+
+
+def test_a_memory_restored_from_a_tail_says_how_far_it_reaches() -> None:
+    text = "01a207cd-5327-7098-9af5-36a3c7bd8758"
+    seen = Seen.restore(pl.Series([text]), pl.Series([7000]), max_ids=2, horizon=5000)
+    assert seen.horizon == 5000
+    seen.learn(Learnt(ids(1, 2, received_at=9000)))
+    assert seen.horizon == 7001
