@@ -13,7 +13,7 @@ RUN := $(UV) run --frozen --no-sync
 # make's own variables, handed to the demo and the benchmarks as environment.
 export DEMO_SECONDS DEMO_JSON CHAOS BENCH_JSON BENCH_ONLY
 
-.PHONY: help setup demo test check bench format clean
+.PHONY: help setup demo test faults check bench format clean
 
 help: ## What there is
 	@grep -hE '^[a-z]+:.*##' $(firstword $(MAKEFILE_LIST)) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -26,6 +26,9 @@ demo: setup ## The stack with a demo marketplace and live traffic; DEMO_SECONDS,
 test: setup ## Every test, on a real broker, a real ClickHouse engine and a real browser; ARGS goes to pytest
 	@scripts/install-chromium.sh
 	$(RUN) pytest $(ARGS)
+
+faults: setup ## kill -9 at every failpoint of the worker, twice; every view must be that of an undisturbed run
+	$(RUN) pytest -m faults tests/faults $(ARGS)
 
 check: setup ## Lint, format, types, import rules, schema evolution, generated tables
 	$(RUN) ruff check

@@ -6,13 +6,17 @@ import time
 from importlib import resources
 
 from clickhouse_connect.driver.client import Client
-from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from tidegate_infra.demo.summary import Account
 from tidegate_schemas.topics import DEAD_LETTERS, KINDS, OUTCOMES, clean_topic, raw_topic
 from tidegate_stream.settings import WorkerSettings
 
 _TIMEOUT_SECONDS = 20.0
+_PAUSE_SECONDS = 0.2
+_SETTLING = frozenset(
+    {KafkaError.NOT_COORDINATOR, KafkaError.COORDINATOR_NOT_AVAILABLE, KafkaError.COORDINATOR_LOAD_IN_PROGRESS}
+)
 
 
 def sql(name: str) -> str:
@@ -56,9 +60,21 @@ def in_flight(brokers: str) -> int:
         places = [
             TopicPartition(topic, number) for topic in topics if topic in known for number in known[topic].partitions
         ]
-        return _records_above(consumer, consumer.committed(places, timeout=_TIMEOUT_SECONDS))
+        return _records_above(consumer, _committed(consumer, places))
     finally:
         consumer.close()
+
+
+def _committed(consumer: Consumer, places: list[TopicPartition]) -> list[TopicPartition]:
+    """The group's offsets. A broker that has just started doesn't know its coordinator yet."""
+    deadline = time.monotonic() + _TIMEOUT_SECONDS
+    while True:
+        try:
+            return consumer.committed(places, timeout=_TIMEOUT_SECONDS)
+        except KafkaException as error:
+            if error.args[0].code() not in _SETTLING or time.monotonic() > deadline:
+                raise
+        time.sleep(_PAUSE_SECONDS)
 
 
 def _records_above(consumer: Consumer, committed: list[TopicPartition]) -> int:

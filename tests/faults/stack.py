@@ -1,0 +1,152 @@
+"""A broker, an engine, and workers that come and go; no supervisor, so that a test decides who lives."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from confluent_kafka import Producer, TopicPartition
+
+from tidegate.publish import KafkaPublisher
+from tidegate_infra.broker import fixture as broker_fixture
+from tidegate_infra.clickhouse import fixture as clickhouse_fixture
+from tidegate_infra.clickhouse.fixture import RunningClickHouse
+from tidegate_infra.demo.measure import in_flight
+from tidegate_infra.keys import ensure_keys
+from tidegate_infra.processes import spawn
+from tidegate_infra.settings import Settings
+from tidegate_schemas.rows import RowCodec
+from tidegate_schemas.subjects import clean_schema
+from tidegate_schemas.topics import KINDS, Kind, clean_topic
+from tidegate_sinks import migrate
+from tidegate_sinks.clickhouse import Address, connect
+from tidegate_stream.gate.transaction import read_partition
+
+DIE_SECONDS = 40.0
+DRAIN_SECONDS = 90.0
+PARTITIONS = 2
+RUNNER = Path(__file__).with_name("run_worker.py")
+#: When a row was written, and where it came to stand in a topic: aborted transactions and their markers take offsets.
+OF_THE_RUN = ("inserted_at", "clean_offset", "topic_offset", "first_offset")
+#: Views whose rows are of a chunk, or of the minute in which a record came that has no time of its own.
+ADDED_UP = {
+    "dead_letters": "SELECT * EXCEPT (inserted_at, topic_offset, occurred_at) FROM analytics.dead_letters",
+    "ledger": "SELECT project, producer_id, sum(stored), sum(dropped), sum(dead_lettered) FROM analytics.ledger "
+    "GROUP BY project, producer_id",
+    "outcomes": "SELECT project, kind, producer_id, outcome, reason, reporter, sum(quantity) FROM analytics.outcomes "
+    "GROUP BY project, kind, producer_id, outcome, reason, reporter",
+}
+
+
+class Stack:
+    """What runs, and what it holds."""
+
+    def __init__(self, home: Path, brokers: str, engine: RunningClickHouse, keys_of: Path) -> None:
+        self.home, self.brokers, self.engine = home, brokers, engine
+        self._settings = Settings(home=keys_of)
+        ensure_keys(self._settings)
+        self.client = connect(Address(engine.url, "writer", engine.writer_password))
+        migrate.apply(self.client)
+        self._publisher = KafkaPublisher(brokers)
+
+    def publish(self, events: Iterable[tuple[Kind, Mapping[str, Any]]]) -> None:
+        """Write events to the raw topics, all of them acknowledged."""
+        for kind, event in events:
+            self._publisher.publish(kind, event)
+        assert self._publisher.flush(30) == 0
+
+    def poison(self, topic: str, value: bytes) -> None:
+        """Write a record that is no event, to partition 0."""
+        producer = Producer({"bootstrap.servers": self.brokers})
+        producer.produce(topic, value, partition=0)
+        assert producer.flush(30) == 0
+
+    def worker(self, **environment: str) -> subprocess.Popen[bytes]:
+        """Start a worker."""
+        own = {
+            "BROKERS": self.brokers,
+            "CLICKHOUSE_URL": self.engine.url,
+            "CLICKHOUSE_PASSWORD": self.engine.writer_password,
+            "DATA_DIR": str(self.home / "worker"),
+            "KEYS_DIR": str(self._settings.keys_dir),
+        }
+        with (self.home / "worker.log").open("ab") as log:
+            return spawn([sys.executable, str(RUNNER)], log, os.environ | own | environment)
+
+    def killed_at(self, point: str, **environment: str) -> None:
+        """Run a worker until it dies at the point, by SIGKILL and by nothing else."""
+        worker = self.worker(TIDEGATE_FAILPOINT=point, **environment)
+        try:
+            assert worker.wait(DIE_SECONDS) == -signal.SIGKILL
+        except subprocess.TimeoutExpired:
+            raise AssertionError(f"the worker never came to {point}") from None
+        finally:
+            worker.kill()
+            worker.wait()
+
+    def drain(self) -> None:
+        """Run a healthy worker until nothing is in flight: all is committed."""
+        worker, deadline = self.worker(), time.monotonic() + DRAIN_SECONDS
+        try:
+            while in_flight(self.brokers) and time.monotonic() < deadline:
+                assert worker.poll() is None, (self.home / "worker.log").read_text()[-3000:]
+                threading.Event().wait(0.2)
+        finally:
+            worker.terminate()
+            worker.wait(30)
+
+    def ask(self, sql: str) -> int:
+        """One number."""
+        return int(self.client.query(sql).result_rows[0][0])
+
+    def views(self) -> dict[str, list[tuple[Any, ...]]]:
+        """Every row of every view, without what belongs to the run; floats to nine digits."""
+        names = self.client.query("SELECT name FROM system.tables WHERE database = 'analytics' ORDER BY name")
+        return {str(name): self._rows(str(name)) for (name,) in names.result_rows}
+
+    def _rows(self, view: str) -> list[tuple[Any, ...]]:
+        if view in ADDED_UP:
+            return sorted((tuple(map(_plain, row)) for row in self.client.query(ADDED_UP[view]).result_rows), key=repr)
+        columns = self.client.query(
+            "SELECT name FROM system.columns WHERE database = 'analytics' AND table = {view:String} ORDER BY position",
+            parameters={"view": view},
+        )
+        names = [str(name) for (name,) in columns.result_rows if name not in OF_THE_RUN]
+        answer = self.client.query(f"SELECT {', '.join(f'`{name}`' for name in names)} FROM analytics.{view}")
+        return sorted((tuple(map(_plain, row)) for row in answer.result_rows), key=repr)
+
+    def clean_ids(self) -> list[str]:
+        """Ids of all events that someone else reads from the clean topics, committed ones only."""
+        found = []
+        for kind in KINDS:
+            codec = RowCodec(clean_schema(kind))
+            for partition in range(PARTITIONS):
+                for message in read_partition(self.brokers, TopicPartition(clean_topic(kind), partition), 0):
+                    found.append(str(codec.decode(message.value() or b"")["event_id"]))
+        return sorted(found)
+
+
+def _plain(value: Any) -> Any:
+    match value:
+        case float():
+            return float(f"{value:.9g}")
+        case list() | tuple():
+            return [_plain(item) for item in value]
+        case dict():
+            return {name: _plain(item) for name, item in sorted(value.items())}
+    return value
+
+
+@contextmanager
+def running(home: Path, keys_of: Path | None = None) -> Iterator[Stack]:
+    """A stack without a worker; with the keys of another home, pseudonyms are the same."""
+    with broker_fixture.start(home / "broker", PARTITIONS) as broker, clickhouse_fixture.start(home / "ch") as engine:
+        yield Stack(home, broker.bootstrap, engine, keys_of or home)

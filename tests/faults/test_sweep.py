@@ -1,0 +1,108 @@
+"""kill -9 at every failpoint, twice in a row: afterwards every view is, row for row, that of an undisturbed run.
+
+`make faults` runs this; `make test` has a shorter one (tests/integration/stream/test_kills.py).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.benchmarks.events import some_events
+from tests.faults.stack import Stack, running
+
+from tidegate_infra.demo.measure import in_flight
+from tidegate_schemas.identity import derived_event_id
+from tidegate_schemas.topics import Kind
+
+BATCH = 300
+Views = dict[str, list[tuple[Any, ...]]]
+#: Recent, as ClickHouse drops rows past their table's TTL as they come; one time for both runs.
+BEGIN = datetime.now(UTC).replace(minute=0, second=0, microsecond=0) - timedelta(days=2)
+SOURCES = Path("stream/tidegate_stream")
+POINTS = (
+    "before_passing",
+    "passed",
+    "folded",
+    "before_changelog",
+    "changelog_sent",
+    "changelog_acked",
+    "sink_done",
+    "marked_durable",
+    "snapshot_written",
+    "tombstone",
+    "snapshot_done",
+    "before_archive",
+    "archived",
+    "before_commit",
+    "committed",
+    "recovery_emitted",
+)
+
+
+def batch(number: int) -> Iterator[tuple[Kind, dict[str, Any]]]:
+    """Events of every kind; some visitors sign in, and one event in fifty is sent twice."""
+    begin = BEGIN + timedelta(seconds=number * 20)
+    for index, (kind, event) in enumerate(some_events(BATCH, begin, seed=number)):
+        known = {**event, "event_id": derived_event_id("sweep", str(number), str(index)), "sequence": 0}
+        if kind == "track" and index % 10 == 0:
+            known |= {"type": "identify", "name": "identify", "user_id": f"user-{index % 7}"}
+        yield kind, known
+        if index % 50 == 0:
+            yield kind, known
+
+
+def feed(stack: Stack, number: int) -> None:
+    """One batch, and a record that is no event."""
+    stack.publish(batch(number))
+    stack.poison("raw.span", b"\xc3\x01" + b"no event" + bytes([number]))
+
+
+def undisturbed(home: Path) -> tuple[Views, list[str]]:
+    """Views and clean topics after the same input without a kill."""
+    with running(home) as stack:
+        for number in range(2 * len(POINTS) + 1):
+            feed(stack, number)
+        stack.drain()
+        return stack.views(), stack.clean_ids()
+
+
+def differences(expected: Views, found: Views) -> dict[str, tuple[Any, Any]]:
+    """By view: a row that is missing, and one that is too many."""
+    return {
+        view: (
+            next((row for row in expected[view] if row not in found[view]), None),
+            next((row for row in found[view] if row not in expected[view]), None),
+        )
+        for view in expected
+        if expected[view] != found[view]
+    }
+
+
+def test_every_failpoint_of_the_worker_is_swept() -> None:
+    named = {name for path in SOURCES.rglob("*.py") for name in re.findall(r'failpoint\("(\w+)"\)', path.read_text())}
+    assert named == set(POINTS)
+
+
+@pytest.mark.faults
+@pytest.mark.broker
+@pytest.mark.clickhouse
+@pytest.mark.timeout(1800)
+def test_killed_at_each_point_twice_every_view_is_that_of_an_undisturbed_run(tmp_path: Path) -> None:
+    views, clean_ids = undisturbed(tmp_path / "undisturbed")
+    with running(tmp_path / "swept", tmp_path / "undisturbed") as stack:
+        for number, point in enumerate(point for point in POINTS for _ in range(2)):
+            feed(stack, number)
+            stack.killed_at(f"{point}:1")
+        feed(stack, 2 * len(POINTS))
+        stack.drain()
+        assert in_flight(stack.brokers) == 0
+        assert stack.clean_ids() == clean_ids
+        assert len(set(clean_ids)) == len(clean_ids) == BATCH * (2 * len(POINTS) + 1)
+        found = stack.views()
+    assert differences(views, found) == {}
+    assert len(views["events"]) > 1000
