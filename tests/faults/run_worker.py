@@ -2,14 +2,19 @@
 
 import os
 import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 from faust.types import TP
 
 import tidegate_stream.app as wiring
 from tidegate_stream.archive import ArchiveAgent
+from tidegate_stream.gate.seen import Seen
 from tidegate_stream.settings import WorkerSettings
+from tidegate_stream.state.partition import PartitionState
 from tidegate_stream.transport.chunk import Chunk
+from tidegate_stream.transport.consumer import ChunkConsumer
 from tidegate_stream.worker import run
 
 SLOW_SECONDS = 5.0
@@ -30,9 +35,50 @@ class EarlyArchive(ArchiveAgent):
             await super().flush()
 
 
+def commit_early() -> None:
+    """Commit before rows are durable."""
+    wiring.ArchiveAgent = EarlyArchive  # type: ignore[attr-defined]
+
+
+def commit_never() -> None:
+    """Say of nothing that it is durable."""
+    ChunkConsumer.mark_durable = lambda *_: None  # type: ignore[method-assign]
+
+
+def emit_nothing_after_recovery() -> None:
+    """Trust that the insert of the last delta came about."""
+    output = PartitionState.recovered_output
+    PartitionState.recovered_output = lambda *given: output(*given).clear()  # type: ignore[method-assign]
+
+
+def fold_without_a_fence() -> None:
+    """Take replays for new records."""
+    recover = PartitionState.recover.__func__  # type: ignore[attr-defined]
+
+    def unfenced(*given: Any) -> PartitionState:
+        state: PartitionState = recover(*given)
+        state.fence = -1
+        return state
+
+    PartitionState.recover = classmethod(unfenced)  # type: ignore[method-assign, assignment]
+
+
+def forget_ids_on_restart() -> None:
+    """Begin with an empty memory of events."""
+    Seen.restore = classmethod(lambda cls, *_: cls())  # type: ignore[method-assign, assignment]
+
+
+BROKEN: Mapping[str, Callable[[], None]] = {
+    "commits before durable": commit_early,
+    "never commits": commit_never,
+    "no emission after recovery": emit_nothing_after_recovery,
+    "no fence": fold_without_a_fence,
+    "forgets ids on restart": forget_ids_on_restart,
+}
+
 if __name__ == "__main__":
-    if os.environ.get("BROKEN") == "commits before durable":
-        wiring.ArchiveAgent = EarlyArchive  # type: ignore[attr-defined]
+    if broken := os.environ.get("BROKEN"):
+        BROKEN[broken]()
     run(
         WorkerSettings(
             brokers=os.environ["BROKERS"],

@@ -92,9 +92,9 @@ class Stack:
             worker.kill()
             worker.wait()
 
-    def drain(self) -> None:
-        """Run a healthy worker until nothing is in flight: all is committed."""
-        worker, deadline = self.worker(), time.monotonic() + DRAIN_SECONDS
+    def drain(self, seconds: float = DRAIN_SECONDS, **environment: str) -> None:
+        """Run a worker until nothing is in flight, as all is committed, or the time is over."""
+        worker, deadline = self.worker(**environment), time.monotonic() + seconds
         try:
             while in_flight(self.brokers) and time.monotonic() < deadline:
                 assert worker.poll() is None, (self.home / "worker.log").read_text()[-3000:]
