@@ -22,6 +22,7 @@ __all__ = ["RunningStack", "running_stack", "up"]
 
 Say = Callable[[str], None]
 
+ONE_PRESS_SECONDS = 1.0
 _STAGES = {"broker": 0, "clickhouse": 1, "worker": 2, "gateway": 3, "dashboard": 4, "alerts": 4}
 _STOP_SECONDS = {"worker": 20.0}
 _HEALTH_PATHS = {"clickhouse": "/ping"}
@@ -99,15 +100,20 @@ async def up(settings: Settings, say: Say) -> None:
     say("stopped; everything is kept in " + str(settings.home))
 
 
-def stop_on_signals(asked: asyncio.Event, supervisor: Supervisor) -> None:
-    """Set `asked` at the first SIGINT or SIGTERM, kill the services at the next."""
+def stop_on_signals(asked: asyncio.Event, supervisor: Supervisor, one_press_seconds: float = ONE_PRESS_SECONDS) -> None:
+    """Set `asked` at the first SIGINT or SIGTERM, kill the services at the next.
+
+    One press of Ctrl-C may come twice: from the terminal to the whole group, and passed on by `uv run` or `make`.
+    """
+    loop = asyncio.get_running_loop()
+    pressed_at: list[float] = []
 
     def asked_to_stop() -> None:
-        if asked.is_set():
+        pressed_at.append(loop.time())
+        if pressed_at[-1] - pressed_at[0] > one_press_seconds:
             supervisor.stop()
         asked.set()
 
-    loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, asked_to_stop)
 
