@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import re
 import uuid
 import zlib
 from collections.abc import AsyncIterator, Callable, MutableMapping
@@ -31,9 +30,11 @@ from tidegate_infra.clickhouse.statement import (
     parse,
     reader_violation,
     sql_text,
+    writes_file,
 )
 
 MAX_QUERY_BYTES = 256 << 20
+_GET_KINDS = READS | {"SET", "USE"}
 
 
 class ClickHouseHttp:
@@ -54,9 +55,10 @@ class ClickHouseHttp:
         headers = {k.decode("latin-1").lower(): v.decode("latin-1") for k, v in scope["headers"]}
         text = scope["query_string"].decode("latin-1")
         parameters = dict(parse_qsl(text, keep_blank_values=True, encoding="utf-8", errors="surrogateescape"))
-        call = Call(parameters, headers, receive, send, parameters.get("query_id") or str(uuid.uuid4()))
+        query_id = parameters.get("query_id") or str(uuid.uuid4())
+        call = Call(parameters, headers, receive, send, query_id, scope["method"])
         if scope["path"] == "/":
-            await self._guarded(call, scope["method"])
+            await self._guarded(call)
         else:
             await self._aside(call, scope["path"])
         for message in call.last:
@@ -73,10 +75,10 @@ class ClickHouseHttp:
         else:
             await self._answers.whole(call, 404, f"There is no handle {path}\n".encode())
 
-    async def _guarded(self, call: Call, method: str) -> None:
+    async def _guarded(self, call: Call) -> None:
         try:
             call.user, call.role = authenticate(call, self._users)
-            if method == "GET" and not call.parameters.get("query"):
+            if call.method == "GET" and not call.parameters.get("query"):
                 await self._answers.whole(call, 200, b"Ok.\n")
                 return
             await self._serve(call)
@@ -109,18 +111,27 @@ class ClickHouseHttp:
         head, statement = await _read_statement(call, body)
         if statement.kind == "":
             raise EngineError("Code: 62. DB::Exception: Syntax error: Empty query. (SYNTAX_ERROR)")
-        if re.search(rb"(?i)\bINTO\s+OUTFILE\b", statement.head):
-            raise EngineError("Code: 205. DB::Exception: INTO OUTFILE is not allowed. (INTO_OUTFILE_NOT_ALLOWED)")
+        if statement.many:
+            raise EngineError("Code: 62. DB::Exception: Syntax error: Multi-statements are not allowed. (SYNTAX_ERROR)")
         if call.role == "reader":
-            await self._guard_reader(head)
+            statement = await self._reader_statement(call, head)
+        elif statement.kind in READS and writes_file(head):
+            raise EngineError("Code: 205. DB::Exception: INTO OUTFILE is not allowed. (INTO_OUTFILE_NOT_ALLOWED)")
+        elif call.method == "GET" and statement.kind not in _GET_KINDS:
+            raise EngineError(
+                "Code: 164. DB::Exception: Cannot execute query in readonly mode. For queries over HTTP, method GET "
+                "implies readonly. You should use method POST for modifying queries. (READONLY)"
+            )
         with RUNNING.track_inprogress(), SECONDS.labels(call.role).time():
             await self._with_session(call, statement, body)
         QUERIES.labels(call.role, "answered").inc()
 
-    async def _guard_reader(self, sql: bytes) -> None:
+    async def _reader_statement(self, call: Call, sql: bytes) -> Statement:
+        """What a reader may run: the text that was checked, in which no comment hides anything."""
         canonical = await self._thread(self._engine.canonical, sql)
-        if reason := reader_violation(canonical):
+        if reason := reader_violation(canonical, call.query_parameters, self._engine.table_functions):
             raise EngineError(f"Code: 497. DB::Exception: Not enough privileges: {reason}. (ACCESS_DENIED)")
+        return parse(canonical.encode())
 
     async def _with_session(self, call: Call, statement: Statement, body: AsyncIterator[bytes]) -> None:
         spec = session_spec(call, statement)
@@ -181,17 +192,19 @@ def _load_tables(call: Call, session: Session) -> None:
 
 async def _read_statement(call: Call, body: AsyncIterator[bytes]) -> tuple[bytes, Statement]:
     """The statement from URL and body; the body is left where an INSERT's data goes on."""
-    head = call.parameters.get("query", "").encode("utf-8", "surrogateescape")
+    head = bytearray(call.parameters.get("query", "").encode("utf-8", "surrogateescape"))
     head += b"\n" if head else b""
-    statement = parse(head)
+    statement = parse(bytes(head[:HEAD_BYTES])) if len(head) >= HEAD_BYTES else None
     async for chunk in body:
         head += chunk
         if len(head) > MAX_QUERY_BYTES:
             raise EngineError("Code: 223. DB::Exception: Query is too large. (QUERY_IS_TOO_LARGE)")
-        statement = parse(head[:HEAD_BYTES]) if len(head) >= HEAD_BYTES else statement
-        if statement.data is not None and statement.complete:
+        if statement is None and len(head) >= HEAD_BYTES:
+            statement = parse(bytes(head[:HEAD_BYTES]))
+        if statement is not None and statement.data is not None and statement.complete:
             break
-    return head, parse(head)
+    sql = bytes(head)
+    return sql, await asyncio.to_thread(parse, sql) if len(sql) > HEAD_BYTES else parse(sql)
 
 
 async def _read_form(call: Call, body: AsyncIterator[bytes]) -> None:

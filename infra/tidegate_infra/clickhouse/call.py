@@ -54,9 +54,9 @@ _NOT_SETTINGS = frozenset(
 #: What one reader's query may use at most; a reader may ask for less.
 _READER_LIMITS = {"max_execution_time": 60, "max_result_rows": 5_000_000, "max_memory_usage": 1 << 30, "max_threads": 4}
 #: Settings are applied before readonly=1 closes the session, so a reader may ask for these only: `dialect`, say, would
-#: let it past the guard.
+#: let it past the guard, and output_format_schema names a file to write.
 _READER_SETTINGS = re.compile(
-    r"max_\w+|output_format_\w+|date_time_output_format|(timeout|result|read|sort|group_by)_overflow_mode|join_\w+"
+    r"max_\w+|output_format_(?!schema$)\w+|date_time_output_format|(timeout|result|read|sort|group_by)_overflow_mode|join_\w+"
     r"|extremes|session_timezone|use_query_cache|query_cache_ttl|final|limit|offset|prefer_column_name_to_alias"
     r"|priority|async_insert"
 )
@@ -81,6 +81,7 @@ class Call:
     receive: Receive
     send: Send
     query_id: str
+    method: str = "POST"
     role: Role = "reader"
     user: str = "default"
     tables: dict[str, bytes] = field(default_factory=dict)  # external data by table name

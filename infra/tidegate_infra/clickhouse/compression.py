@@ -18,6 +18,7 @@ except ImportError:  # pragma: no cover
 
 ENCODINGS = ("zstd", "lz4", "gzip", "deflate")
 BLOCK_BYTES = 1 << 20
+MAX_BLOCK_BYTES = 128 << 20
 
 
 class Codec(Protocol):
@@ -55,10 +56,11 @@ class _Frames:
     """Decompresses frames that follow each other, as some clients send one a chunk."""
 
     def __init__(self, new: Callable[[], Any]) -> None:
-        self._new, self._current = new, new()
+        self._new, self._current, self._begun = new, new(), False
 
     def feed(self, data: bytes) -> bytes:
         out = []
+        self._begun = self._begun or bool(data)
         while data:
             if self._current.eof:
                 self._current = self._new()
@@ -67,6 +69,8 @@ class _Frames:
         return b"".join(out)
 
     def finish(self) -> bytes:
+        if self._begun and not self._current.eof:
+            raise ValueError("the compressed data end early")
         return b""
 
 
@@ -79,6 +83,8 @@ class _BlockReader:
         out = []
         while len(self._buffer) >= 25:
             checksum, (method, packed, plain) = bytes(self._buffer[:16]), struct.unpack_from("<BII", self._buffer, 16)
+            if packed < 9 or max(packed, plain) > MAX_BLOCK_BYTES:
+                raise ValueError(f"Impossible size of a compressed block: {packed} bytes for {plain}")
             if len(self._buffer) < 16 + packed:
                 break
             block = bytes(self._buffer[16 : 16 + packed])

@@ -174,6 +174,8 @@ class Engine:
         self._numbers = itertools.count(1)
         facts = self.ask("SELECT version(), timezone(), hostName()").decode().rstrip("\n").split("\t")
         self.version, self.timezone, self.host = facts
+        names = self.ask("SELECT lower(name) FROM system.table_functions").decode()
+        self.table_functions = frozenset(names.split())
 
     def ask(self, sql: str, parameters: Mapping[str, str] | None = None) -> bytes:
         """Ask the engine itself, outside of any session."""
@@ -182,9 +184,8 @@ class Engine:
 
     def canonical(self, sql: bytes) -> str:
         """The statement as the engine's own parser prints it: one statement, no comments, no odd quoting."""
-        text = sql.decode("utf-8", "surrogateescape")
         return self.ask(
-            "SELECT formatQuerySingleLine({q:String}) FORMAT TabSeparatedRaw", {"q": _escape(text)}
+            "SELECT formatQuerySingleLine({q:String}) FORMAT TabSeparatedRaw", {"q": _escape(sql.decode())}
         ).decode()
 
     def lend(self, spec: SessionSpec) -> Session:
@@ -192,6 +193,8 @@ class Engine:
         with self._lock:
             idle = self._idle.get(spec)
             session = idle.pop() if idle else None
+            if not idle:  # `_over_limit` takes from the oldest, which must have one
+                self._idle.pop(spec, None)
         if session is None:
             session = self._open()
             try:

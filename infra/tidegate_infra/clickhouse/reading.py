@@ -80,7 +80,8 @@ class Reading:
             if statement.kind not in ("SELECT", "WITH", "(", "FROM"):
                 return []
             try:
-                spec = SessionSpec(session.applied.database if session.applied else "")
+                applied = session.applied or SessionSpec()
+                spec = SessionSpec(applied.database, readonly=applied.readonly)
                 return [row[1] for row in self._describe(spec, statement, values)]
             except EngineError:  # a statement that can't be described has no zones to add
                 return []

@@ -166,3 +166,9 @@ def test_health_and_metrics(reader: httpx.Client) -> None:
     reader.post("/", content="SELECT 1")
     assert "tidegate_clickhouse_queries_total" in reader.get("/metrics").text
     assert reader.get("/nowhere").status_code == 404
+
+
+def test_no_number_of_different_settings_wears_it_out(reader: httpx.Client) -> None:
+    for size in range(1, 60):
+        answer = reader.post("/", params={"max_block_size": size % 40 + 1}, content="SELECT 1")
+        assert (answer.status_code, answer.text) == (200, "1\n")

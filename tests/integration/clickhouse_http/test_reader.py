@@ -176,7 +176,7 @@ def test_the_writer_may_come_by_any_name(owner: httpx.Client) -> None:
 
 UNGUARDED = """
 from tidegate_infra.clickhouse import __main__, app
-app.reader_violation = lambda canonical: None
+app.reader_violation = lambda *_: None
 __main__.main()
 """
 
