@@ -14,6 +14,7 @@ __all__ = [
     "SERIES",
     "Kind",
     "clean_topic",
+    "ids_topic",
     "is_kind",
     "kind_of",
     "partition_key",
@@ -36,6 +37,11 @@ def raw_topic(kind: Kind) -> str:
 def clean_topic(kind: Kind) -> str:
     """Name the topic that holds a kind's events free of personal data."""
     return f"clean.{kind}"
+
+
+def ids_topic(kind: Kind) -> str:
+    """Name the topic that holds the ids of a kind's events that passed the gate, for its de-duplication."""
+    return f"gate-ids.{kind}"
 
 
 def is_kind(text: str) -> bool:

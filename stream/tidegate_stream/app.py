@@ -122,7 +122,15 @@ def _fold(wiring: Wiring, settings: WorkerSettings, source: Source, fold: Fold, 
     table: Any = wiring.app.Table(
         name, partitions=settings.partitions, key_type=bytes, value_type=bytes, recovery_buffer_size=10
     )
-    agent = FoldAgent(wiring.app, source, fold, table, sink, snapshot_every=settings.snapshot_every)
+    agent = FoldAgent(
+        wiring.app,
+        source,
+        fold,
+        table,
+        sink,
+        snapshot_every=settings.snapshot_every,
+        flush_deadline_seconds=settings.flush_deadline_seconds,
+    )
     _read(wiring.app, source.topic, settings, agent)
     wiring.flushing.append(agent)
 
@@ -136,7 +144,8 @@ def _archive(
     shape: Callable[..., Any],
     sink: Writer,
 ) -> None:
-    agent = ArchiveAgent(wiring.app, name, source, table, shape, sink)
+    deadline = settings.flush_deadline_seconds
+    agent = ArchiveAgent(wiring.app, name, source, table, shape, sink, flush_deadline_seconds=deadline)
     _read(wiring.app, source.topic, settings, agent)
     wiring.flushing.append(agent)
 

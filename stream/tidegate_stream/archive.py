@@ -13,7 +13,7 @@ import polars as pl
 from faust.types import TP
 
 from tidegate_sinks.writer import Writer
-from tidegate_stream.failpoint import failpoint
+from tidegate_stream.failpoint import crossing
 from tidegate_stream.observability import AgentMetrics
 from tidegate_stream.state.agent import Source
 from tidegate_stream.transport.app import ChunkApp
@@ -51,10 +51,11 @@ class ArchiveAgent:
         shape: Shape,
         sink: Writer,
         max_waiting: int = 50_000,
+        flush_deadline_seconds: float = 120.0,
     ) -> None:
         self.name = name
         self._app, self._source, self._table, self._shape, self._sink = app, source, table, shape, sink
-        self._max_waiting = max_waiting
+        self._max_waiting, self._flush_deadline_seconds = max_waiting, flush_deadline_seconds
         self._waiting: list[pl.DataFrame] = []
         self._ends: dict[TP, int] = {}
         self._positions = Positions(name)
@@ -70,7 +71,7 @@ class ArchiveAgent:
                 self._positions.restart()
             tp = TP(chunk.topic, chunk.partition)
             self._positions.follow(chunk, lambda: self._app.sought(tp))
-            rows = await asyncio.to_thread(self._rows, chunk)
+            rows = await crossing("archive_rows", asyncio.to_thread(self._rows, chunk))
             self._waiting.append(rows)
             self._ends[tp] = chunk.end
             self._metrics.took(chunk, len(chunk))
@@ -83,15 +84,14 @@ class ArchiveAgent:
         return self._shape(versioned).with_columns(source_partition=pl.lit(chunk.partition, pl.UInt16))
 
     async def flush(self) -> None:
-        """Write what waits, and mark it durable."""
+        """Write what waits, and mark it durable. Raises TimeoutError at the deadline."""
         async with self._lock:
             if not self._waiting:
                 return
             waiting, ends = self._waiting, dict(self._ends)
             with self._metrics.flushing():
-                failpoint("before_archive")
-                await self._sink.upsert(self._table, pl.concat(waiting))
-                failpoint("archived")
+                async with asyncio.timeout(self._flush_deadline_seconds):
+                    await crossing("archive_insert", self._sink.upsert(self._table, pl.concat(waiting)))
             self._waiting = []
             for tp, end in ends.items():
                 self._app.mark_durable(self.name, tp, end)

@@ -1,12 +1,16 @@
 """Die or raise at a named point: `TIDEGATE_FAILPOINT=name:hit[:raise]`. A test's way to crash a worker exactly there.
 
-Off, a failpoint costs one comparison with an empty string.
+Off, a failpoint costs one comparison with an empty string, and a crossing one more call.
 """
 
 from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Awaitable
+from typing import TypeVar
+
+T = TypeVar("T")
 
 
 class FailpointError(RuntimeError):
@@ -33,3 +37,18 @@ def failpoint(name: str) -> None:
         if _plan.raises:
             raise FailpointError(f"failpoint {name}")
         os.kill(os.getpid(), signal.SIGKILL)
+
+
+def crossing(name: str, waited_for: Awaitable[T]) -> Awaitable[T]:
+    """What is awaited between fetch and commit, with the failpoints `<name>.before` and `<name>.after` around it.
+
+    A test holds that nothing else is awaited there.
+    """
+    return _crossed(name, waited_for) if _plan.name else waited_for
+
+
+async def _crossed(name: str, waited_for: Awaitable[T]) -> T:
+    failpoint(f"{name}.before")
+    result = await waited_for
+    failpoint(f"{name}.after")
+    return result

@@ -7,7 +7,7 @@ import asyncio
 from faust.types import TP
 
 from tidegate_schemas.topics import Kind
-from tidegate_stream.failpoint import failpoint
+from tidegate_stream.failpoint import crossing
 from tidegate_stream.gate.passage import KindGate, Passage, Passed
 from tidegate_stream.observability import HORIZON, REFUSED, AgentMetrics
 from tidegate_stream.transport.app import ChunkApp
@@ -28,8 +28,7 @@ class GateAgent:
 
     async def add(self, chunk: Chunk) -> None:
         """Pass a chunk, and mark it durable: it is in clean topic, dead letters or outcomes, as committed."""
-        passed = await asyncio.to_thread(self._pass, chunk)
-        failpoint("passed")
+        passed = await crossing("gate", asyncio.to_thread(self._pass, chunk))
         self._app.mark_durable(self.name, TP(chunk.topic, chunk.partition), chunk.end)
         self._metrics.took(chunk, passed.clean + passed.dead_lettered + passed.dropped)
         for outcome, number in (("dead_lettered", passed.dead_lettered), ("dropped", passed.dropped)):
@@ -43,7 +42,6 @@ class GateAgent:
                 passage.close()
             passage = Passage(self._gate, self._brokers, chunk.partition, self._generation)
             self._passages[chunk.partition] = chunk.epoch, passage
-        failpoint("before_passing")
         passed = passage.take(chunk)
-        HORIZON.labels(self._kind, chunk.partition).set((passage.seen.horizon or 0) / 1e6)
+        HORIZON.labels(self._kind, chunk.partition).set((passage.seen.horizon_ms or 0) / 1e3)
         return passed

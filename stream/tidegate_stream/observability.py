@@ -35,7 +35,7 @@ LAST_FLUSH = Gauge("tidegate_stream_last_flush_timestamp_seconds", "When an agen
 REFUSED = Counter("tidegate_gate_refused_total", "Records that did not become clean events.", ["kind", "outcome"])
 HORIZON = Gauge(
     "tidegate_gate_horizon_timestamp_seconds",
-    "Duplicates of events received since then are found; 0: of all events ever.",
+    "Copies of events that reached Kafka since then are found; 0: of all events ever.",
     ["kind", "partition"],
 )
 

@@ -18,6 +18,7 @@ class WorkerSettings:
     data_dir: Path
     keys_dir: Path
     flush_seconds: float = 1.0
+    flush_deadline_seconds: float = 120.0
     lateness_seconds: float = 3600.0
     session_gap_seconds: float = 1800.0
     metrics_port: int = 0

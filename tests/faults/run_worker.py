@@ -1,5 +1,6 @@
 """A worker for the kill tests: settings from the environment, optionally broken on purpose."""
 
+import logging
 import os
 import time
 from collections.abc import Callable, Mapping
@@ -10,8 +11,11 @@ from faust.types import TP
 
 import tidegate_stream.app as wiring
 from tidegate_stream.archive import ArchiveAgent
+from tidegate_stream.failpoint import FailpointError, failpoint
 from tidegate_stream.gate.seen import Seen
+from tidegate_stream.gate.transaction import Batch, PartitionTransactions
 from tidegate_stream.settings import WorkerSettings
+from tidegate_stream.state.agent import FoldAgent
 from tidegate_stream.state.partition import PartitionState
 from tidegate_stream.transport.chunk import Chunk
 from tidegate_stream.transport.consumer import ChunkConsumer
@@ -65,7 +69,44 @@ def fold_without_a_fence() -> None:
 
 def forget_ids_on_restart() -> None:
     """Begin with an empty memory of events."""
-    Seen.restore = classmethod(lambda cls, *_: cls())  # type: ignore[method-assign, assignment]
+    Seen.restore = classmethod(lambda cls, *_, **__: cls())  # type: ignore[method-assign, assignment]
+
+
+class AckingAgent(FoldAgent):
+    """Broken: an error is noted, and what it hit counts as done, as in a framework that acknowledges in a `finally`."""
+
+    async def flush(self) -> None:
+        try:
+            await super().flush()
+        except FailpointError:
+            for state in self._states.values():
+                state.durable = state.fence
+                self._mark(state)
+
+
+def ack_on_error() -> None:
+    """Go on after an error as if it had not been."""
+    wiring.FoldAgent = AckingAgent  # type: ignore[attr-defined]
+
+
+def write_without_transaction() -> None:
+    """Write clean records for all to see, and the progress after them."""
+
+    def write(self: PartitionTransactions, batch: Batch) -> None:
+        if batch.last_offset <= self.progress:
+            return
+        for step in (Batch(batch.keys, batch.clean, [], [], None, self.progress), batch):
+            self._producer.begin_transaction()
+            self._produce(step if step is not batch else Batch([], [], *_rest(batch)))
+            self._producer.commit_transaction()
+            failpoint("transaction_written")
+        self.progress = batch.last_offset
+
+    PartitionTransactions.write = write  # type: ignore[method-assign]
+
+
+def _rest(batch: Batch) -> tuple[Any, Any, bytes | None, int]:
+    return batch.dead_letters, batch.outcomes, batch.learnt, batch.last_offset
 
 
 BROKEN: Mapping[str, Callable[[], None]] = {
@@ -74,9 +115,12 @@ BROKEN: Mapping[str, Callable[[], None]] = {
     "no emission after recovery": emit_nothing_after_recovery,
     "no fence": fold_without_a_fence,
     "forgets ids on restart": forget_ids_on_restart,
+    "acks on error": ack_on_error,
+    "gate without its transaction": write_without_transaction,
 }
 
 if __name__ == "__main__":
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(name)s %(message)s")
     if broken := os.environ.get("BROKEN"):
         BROKEN[broken]()
     run(
@@ -90,5 +134,6 @@ if __name__ == "__main__":
             keys_dir=Path(os.environ["KEYS_DIR"]),
             flush_seconds=0.3,
             snapshot_every=2,
+            session_timeout_seconds=3.0,
         )
     )

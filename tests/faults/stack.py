@@ -29,6 +29,7 @@ from tidegate_schemas.topics import KINDS, Kind, clean_topic
 from tidegate_sinks import migrate
 from tidegate_sinks.clickhouse import Address, connect
 from tidegate_stream.gate.transaction import read_partition
+from tidegate_stream.transport.app import EXIT_FAILED
 
 DIE_SECONDS = 40.0
 DRAIN_SECONDS = 90.0
@@ -83,21 +84,32 @@ class Stack:
 
     def killed_at(self, point: str, **environment: str) -> None:
         """Run a worker until it dies at the point, by SIGKILL and by nothing else."""
+        self._ends(-signal.SIGKILL, point, environment)
+
+    def fails_at(self, point: str, **environment: str) -> None:
+        """Run a worker until an error at the point has ended it."""
+        self._ends(EXIT_FAILED, f"{point}:raise", environment)
+
+    def _ends(self, code: int, point: str, environment: Mapping[str, str]) -> None:
         worker = self.worker(TIDEGATE_FAILPOINT=point, **environment)
         try:
-            assert worker.wait(DIE_SECONDS) == -signal.SIGKILL
+            assert worker.wait(DIE_SECONDS) == code, self.log()
         except subprocess.TimeoutExpired:
             raise AssertionError(f"the worker never came to {point}") from None
         finally:
             worker.kill()
             worker.wait()
 
+    def log(self) -> str:
+        """The end of the workers' log."""
+        return (self.home / "worker.log").read_text()[-3000:]
+
     def drain(self, seconds: float = DRAIN_SECONDS, **environment: str) -> None:
         """Run a worker until nothing is in flight, as all is committed, or the time is over."""
         worker, deadline = self.worker(**environment), time.monotonic() + seconds
         try:
             while in_flight(self.brokers) and time.monotonic() < deadline:
-                assert worker.poll() is None, (self.home / "worker.log").read_text()[-3000:]
+                assert worker.poll() is None, self.log()
                 threading.Event().wait(0.2)
         finally:
             worker.terminate()
@@ -129,7 +141,7 @@ class Stack:
         for kind in KINDS:
             codec = RowCodec(clean_schema(kind))
             for partition in range(PARTITIONS):
-                for message in read_partition(self.brokers, TopicPartition(clean_topic(kind), partition), 0):
+                for message in read_partition(self.brokers, TopicPartition(clean_topic(kind), partition)):
                     found.append(str(codec.decode(message.value() or b"")["event_id"]))
         return sorted(found)
 

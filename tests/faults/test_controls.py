@@ -18,7 +18,7 @@ def stack(tmp_path: Path) -> Iterator[Stack]:
         yield stack
 
 
-CASES = [("no emission after recovery", "changelog_acked:1"), ("no fence", "sink_done:1")]
+CASES = [("no emission after recovery", "changelog.after:1"), ("no fence", "insert.after:1")]
 
 
 @pytest.mark.parametrize(("broken", "point"), CASES, ids=[case[0] for case in CASES])
@@ -50,3 +50,30 @@ def test_copies_after_a_restart_count_only_if_ids_were_forgotten(stack: Stack, b
     stack.publish(batch(0))
     stack.drain(BROKEN=broken)
     assert stack.ask("SELECT count() FROM tidegate.events_track FINAL") == copies * BATCH
+
+
+def test_a_worker_that_acknowledges_after_an_error_is_found_out(stack: Stack) -> None:
+    stack.publish(batch(0))
+    stack.drain(BROKEN="acks on error", TIDEGATE_FAILPOINT="insert.before:1:raise")
+    stack.drain()
+    assert problems(stack, BATCH) != []
+
+
+def test_a_healthy_worker_after_the_same_error_is_right(stack: Stack) -> None:
+    stack.publish(batch(0))
+    stack.fails_at("insert.before:1")
+    stack.drain()
+    assert problems(stack, BATCH) == []
+
+
+@pytest.mark.parametrize(("broken", "copies"), [("", 1), ("gate without its transaction", 2)])
+def test_a_kill_amid_the_gates_writing_doubles_only_without_a_transaction(
+    stack: Stack, broken: str, copies: int
+) -> None:
+    stack.publish(batch(0))
+    stack.killed_at("transaction_written:1", BROKEN=broken)
+    stack.drain()
+    ids = stack.clean_ids()
+    assert len(set(ids)) == BATCH
+    assert (len(ids) > BATCH) == (copies > 1)
+    assert (problems(stack, BATCH) != []) == (copies > 1)

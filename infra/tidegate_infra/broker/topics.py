@@ -11,7 +11,7 @@ from confluent_kafka.cimpl import NewTopic
 
 from tidegate_infra.broker.properties import MESSAGE_MAX_BYTES
 from tidegate_infra.errors import BrokerError, UnavailableError
-from tidegate_schemas.topics import DEAD_LETTERS, GATE_PROGRESS, KINDS, OUTCOMES, clean_topic, raw_topic
+from tidegate_schemas.topics import DEAD_LETTERS, GATE_PROGRESS, KINDS, OUTCOMES, clean_topic, ids_topic, raw_topic
 
 __all__ = [
     "Topic",
@@ -24,6 +24,14 @@ __all__ = [
 _HOUR_MS = 3_600_000
 _DAY_MS = 24 * _HOUR_MS
 _REQUEST_SECONDS = 20.0
+#: By size alone: a million ids are 24 MB, and what a chunk and its transaction cost besides.
+_IDS = {
+    "cleanup.policy": "delete",
+    "retention.ms": "-1",
+    "retention.bytes": "134217728",
+    "segment.bytes": "8388608",
+    "max.message.bytes": str(MESSAGE_MAX_BYTES),
+}
 
 
 @dataclass(frozen=True)
@@ -46,6 +54,7 @@ def tidegate_topics(partitions: int, raw_hours: int = 24, clean_days: int = 7) -
         Topic(DEAD_LETTERS, partitions, clean),
         Topic(OUTCOMES, partitions, clean),
         Topic(GATE_PROGRESS, partitions, compacted),
+        *(Topic(ids_topic(kind), partitions, _IDS) for kind in KINDS),
     ]
 
 

@@ -69,7 +69,7 @@ class Gate:
         """
         judged = pl.concat([frame, refusals(self.plan, self._keys, frame)], how="horizontal")
         valid = judged.filter(pl.col("reason").is_null()).drop("reason", "detail")
-        ids = split_ids(valid["event_id"], valid["received_at"])
+        ids = split_ids(valid["event_id"], _offsets(chunk, valid))
         repeated = seen.duplicates(ids)
         passing = valid.filter(~repeated)
         refused = pl.concat(
@@ -85,15 +85,14 @@ class Gate:
             keys=clean.select(pl.coalesce("visitor", "event_id").cast(pl.Binary)).to_series().to_list(),
             dead_letters=dead_letters(chunk, refused, self._sealer),
             outcomes=outcomes(self.kind, chunk, refused),
-            learnt=Learnt(ids.filter(~repeated)),
+            learnt=Learnt(ids.filter(~repeated), chunk.timestamps[0]),
             refused=refused,
             last_offset=chunk.offsets[-1],
         )
 
     def _clean(self, passing: pl.DataFrame, chunk: RawChunk) -> pl.DataFrame:
-        offsets = pl.Series(chunk.offsets, dtype=pl.Int64).gather(passing["_index"])
         cleaned = clean_frame(self.plan, self._names, passing)
-        return cleaned.with_columns(offsets.alias("source_offset")).select(self._columns)
+        return cleaned.with_columns(_offsets(chunk, passing).alias("source_offset")).select(self._columns)
 
     def _refused(self, rows: pl.DataFrame, chunk: RawChunk) -> pl.DataFrame:
         """A broken record may tell any time of receipt, so the ledger's minute falls back to the record's own."""
@@ -118,6 +117,10 @@ class Gate:
             ],
             schema=REFUSED,
         )
+
+
+def _offsets(chunk: RawChunk, rows: pl.DataFrame) -> pl.Series:
+    return pl.Series(chunk.offsets, dtype=pl.Int64).gather(rows["_index"])
 
 
 def _as_duplicates(rows: pl.DataFrame) -> pl.DataFrame:

@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
-import polars as pl
-from confluent_kafka import Message, TopicPartition
+from confluent_kafka import TopicPartition
 
 from tidegate_schemas.columns import ColumnCodec
 from tidegate_schemas.registry import SchemaRegistry
 from tidegate_schemas.subjects import clean_schema, dead_letter_schema, outcome_schema, raw_schema
-from tidegate_schemas.topics import Kind, clean_topic, kind_of, raw_topic
+from tidegate_schemas.topics import Kind, ids_topic, kind_of, raw_topic
 from tidegate_stream.gate.gate import Gate, GateResult
 from tidegate_stream.gate.keys import Keys
 from tidegate_stream.gate.ledger import RawChunk, Records
-from tidegate_stream.gate.seen import MAX_IDS, Seen
+from tidegate_stream.gate.seen import SPAN_OFFSETS, Learnt, Seen
 from tidegate_stream.gate.transaction import Batch, PartitionTransactions, read_partition
-
-RESTORED_IDS = 200_000
-"""How far a partition that was taken over is read back for duplicates, in records of its clean topic."""
 
 
 class KindGate:
@@ -44,6 +39,7 @@ class KindGate:
             clean=self.clean.encode(result.clean) if result.clean.height else [],
             dead_letters=self.dead_letter.encode(result.dead_letters) if result.dead_letters.height else [],
             outcomes=self.outcome.encode(result.outcomes) if result.outcomes.height else [],
+            learnt=result.learnt.encode() if result.learnt.ids.height else None,
             last_offset=result.last_offset,
         )
 
@@ -68,14 +64,12 @@ class Passage:
         partition: int,
         generation: int = 1,
         *,
-        max_ids: int = MAX_IDS,
-        restored_ids: int = RESTORED_IDS,
+        span: int = SPAN_OFFSETS,
     ) -> None:
         self._gate = gate
         self._kind = gate.gate.kind
         self._transactions = PartitionTransactions(brokers, raw_topic(self._kind), partition, generation)
-        place = TopicPartition(clean_topic(self._kind), partition)
-        self.seen = _restored(gate, read_partition(brokers, place, restored_ids), max_ids)
+        self.seen = _restored(brokers, TopicPartition(ids_topic(self._kind), partition), span)
 
     @property
     def progress(self) -> int:
@@ -108,10 +102,7 @@ def above(chunk: RawChunk, offset: int) -> RawChunk:
     return Records(chunk.topic, chunk.partition, chunk.offsets[skip:], chunk.values[skip:], chunk.timestamps[skip:])
 
 
-def _restored(gate: KindGate, messages: Sequence[Message], max_ids: int) -> Seen:
-    values = [value for message in messages if (value := message.value()) is not None]
-    frame = gate.clean.decode(values).frame if values else pl.DataFrame({"event_id": [], "received_at": []})
-    horizon = None
-    if messages and messages[0].offset():  # what came before was written earlier, and received earlier still
-        horizon = (messages[0].timestamp()[1] + 1) * 1000
-    return Seen.restore(frame["event_id"].cast(pl.String), frame["received_at"].cast(pl.Int64), max_ids, horizon)
+def _restored(brokers: str, place: TopicPartition, span: int) -> Seen:
+    messages = read_partition(brokers, place)
+    learnt = (Learnt.decode(value) for message in messages if (value := message.value()) is not None)
+    return Seen.restore(learnt, complete=not messages or messages[0].offset() == 0, span=span)

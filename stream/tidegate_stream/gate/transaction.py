@@ -16,7 +16,8 @@ from typing import Any
 from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
 
 from tidegate_schemas.subjects import MAX_RECORD_BYTES
-from tidegate_schemas.topics import DEAD_LETTERS, GATE_PROGRESS, OUTCOMES, clean_topic, kind_of
+from tidegate_schemas.topics import DEAD_LETTERS, GATE_PROGRESS, OUTCOMES, clean_topic, ids_topic, kind_of
+from tidegate_stream.failpoint import failpoint
 from tidegate_stream.gate.errors import FencedError, TransactionError
 
 NO_PROGRESS = -1
@@ -30,12 +31,16 @@ _READ_SECONDS = 0.1
 
 @dataclass(frozen=True)
 class Batch:
-    """Encoded records of one chunk. `clean` goes to the chunk's own partition number, under `keys`."""
+    """Encoded records of one chunk. `clean` goes to the chunk's own partition number, under `keys`.
+
+    `learnt` is what de-duplication is to remember, for whoever has the partition next.
+    """
 
     keys: Sequence[bytes]
     clean: Sequence[bytes]
     dead_letters: Sequence[bytes]
     outcomes: Sequence[bytes]
+    learnt: bytes | None
     last_offset: int
 
 
@@ -58,7 +63,7 @@ class PartitionTransactions:
 
     def __init__(self, brokers: str, topic: str, partition: int, generation: int = 1) -> None:
         self._topic, self._partition = topic, partition
-        self._clean_topic = clean_topic(kind_of(topic))
+        self._clean_topic, self._ids_topic = clean_topic(kind_of(topic)), ids_topic(kind_of(topic))
         self._producer = Producer(_settings(brokers, transactional_id(topic, partition, generation)))
         _guarded(lambda: self._producer.init_transactions(TRANSACTION_TIMEOUT_SECONDS))
         self.progress = read_progress(brokers, topic, partition)
@@ -72,11 +77,14 @@ class PartitionTransactions:
             return
         _guarded(self._producer.begin_transaction)
         try:
+            failpoint("transaction_begun")
             _guarded(lambda: self._produce(batch))
+            failpoint("transaction_written")
             _guarded(lambda: self._producer.commit_transaction(TRANSACTION_TIMEOUT_SECONDS))
         except TransactionError:
             _guarded(lambda: self._producer.abort_transaction(TRANSACTION_TIMEOUT_SECONDS))
             raise
+        failpoint("transaction_committed")
         self.progress = batch.last_offset
 
     def close(self) -> None:
@@ -89,6 +97,7 @@ class PartitionTransactions:
         self._send(self._clean_topic, [{"key": key, "value": value} for key, value in pairs])
         self._send(DEAD_LETTERS, [{"value": value} for value in batch.dead_letters])
         self._send(OUTCOMES, [{"value": value} for value in batch.outcomes])
+        self._send(self._ids_topic, [{"value": batch.learnt}] if batch.learnt else [])
         progress = {
             "key": progress_key(self._topic, self._partition),
             "value": _PROGRESS.pack(batch.last_offset),
@@ -153,14 +162,14 @@ def read_progress(brokers: str, topic: str, partition: int, timeout_seconds: flo
     progress = NO_PROGRESS
     key = progress_key(topic, partition)
     place = TopicPartition(GATE_PROGRESS, partition)
-    for message in read_partition(brokers, place, 0, timeout_seconds):
+    for message in read_partition(brokers, place, timeout_seconds):
         if message.key() == key and (value := message.value()) is not None:
             progress = _PROGRESS.unpack(value)[0]
     return progress
 
 
-def read_partition(brokers: str, place: TopicPartition, tail: int, timeout_seconds: float = 30.0) -> list[Any]:
-    """Committed messages of a partition, up to its present end: all, or those at its last `tail` offsets."""
+def read_partition(brokers: str, place: TopicPartition, timeout_seconds: float = 30.0) -> list[Any]:
+    """Committed messages of a partition, up to its present end."""
     consumer = Consumer(
         {
             "bootstrap.servers": brokers,
@@ -176,7 +185,7 @@ def read_partition(brokers: str, place: TopicPartition, tail: int, timeout_secon
         low, high = consumer.get_watermark_offsets(place, timeout=timeout_seconds)
         if high <= low:
             return found
-        consumer.assign([TopicPartition(place.topic, place.partition, max(low, high - tail) if tail else low)])
+        consumer.assign([TopicPartition(place.topic, place.partition, low)])
         patience = timeout_seconds
         while True:
             # `consume` waits for all of its messages or the whole time, the partition's end notwithstanding.

@@ -16,7 +16,7 @@ from faust.types import TP
 
 from tidegate_sinks.writer import Writer
 from tidegate_stream.errors import StateLostError
-from tidegate_stream.failpoint import failpoint
+from tidegate_stream.failpoint import crossing
 from tidegate_stream.folds.fold import Fold
 from tidegate_stream.observability import AgentMetrics
 from tidegate_stream.state.delta import Delta, assemble, chain, fence_of
@@ -63,10 +63,12 @@ class FoldAgent:
         *,
         snapshot_every: int = 60,
         max_waiting_records: int = 200_000,
+        flush_deadline_seconds: float = 120.0,
     ) -> None:
         self.name = f"{fold.name}.{fold.kind}"
         self._app, self._source, self._fold, self._table, self._sink = app, source, fold, table, sink
         self._snapshot_every, self._max_waiting_records = snapshot_every, max_waiting_records
+        self._flush_deadline_seconds = flush_deadline_seconds
         self._states: dict[int, PartitionState] = {}
         self._positions = Positions(self.name)
         self._lock = asyncio.Lock()
@@ -82,30 +84,37 @@ class FoldAgent:
         log.info("agent %s owns partitions %s", self.name, {p: s.fence for p, s in states.items()})
 
     async def _recover(self, partition: int) -> PartitionState:
-        deltas = chain(await asyncio.to_thread(assemble, self._table.store.entries_of(partition)))
+        entries = self._table.store.entries_of(partition)
+        deltas = await crossing("assemble", asyncio.to_thread(lambda: chain(assemble(entries))))
         fence = deltas[-1].fence if deltas else -1
         state = self._states.get(partition)
         if state is None or state.durable < fence:
-            state = PartitionState.recover(self._fold, partition, deltas)
-            if deltas:  # the insert that belonged to the last one may be missing
-                rows = await asyncio.to_thread(state.recovered_output, deltas)
-                await self._sink.upsert(self._fold.table, self._source.stamp(rows, partition, fence))
-                failpoint("recovery_emitted")
+            recovered = await crossing("recover", asyncio.to_thread(self._recovered, partition, deltas))
+            state, rows = recovered
+            # The insert that belonged to the last delta may be missing.
+            await crossing("recovery_insert", self._sink.upsert(self._fold.table, rows))
         if state.durable >= 0:
             self._mark(state)
         return state
+
+    def _recovered(self, partition: int, deltas: Sequence[Delta]) -> tuple[PartitionState, pl.DataFrame]:
+        """The state after these deltas, and the rows that a crash may have kept from the sink."""
+        state = PartitionState.recover(self._fold, partition, deltas)
+        rows = state.recovered_output(deltas)
+        return state, self._source.stamp(rows, partition, state.fence)
 
     async def add(self, chunk: Chunk) -> None:
         """Fold a chunk. Raises ChunkLostError on a gap, StateLostError where the changelog lost what was committed."""
         async with self._lock:
             state = self._states[chunk.partition]
             self._positions.follow(chunk, lambda: self._first(chunk, state))
-            events = await asyncio.to_thread(self._source.decode, chunk)
-            new = await asyncio.to_thread(state.add, events, chunk.last_offset)
+            new = await crossing("fold", asyncio.to_thread(self._fold_in, state, chunk))
             self._metrics.folded(chunk, new, state.watermark)
-            failpoint("folded")
         if state.waiting_records >= self._max_waiting_records:
             await self.flush()
+
+    def _fold_in(self, state: PartitionState, chunk: Chunk) -> int:
+        return state.add(self._source.decode(chunk), chunk.last_offset)
 
     def _first(self, chunk: Chunk, state: PartitionState) -> int:
         """Where a partition begins that no delta tells about."""
@@ -116,60 +125,58 @@ class FoldAgent:
         return self._app.sought(tp)
 
     async def flush(self) -> None:
-        """Make everything folded so far durable, in changelog and sink."""
+        """Make everything folded so far durable, in changelog and sink.
+
+        Raises TimeoutError at the deadline: a broker or sink that never answers ends the worker, not the commits.
+        """
         async with self._lock:
             with self._metrics.flushing():
-                await self._flush(list(self._states.values()))
+                async with asyncio.timeout(self._flush_deadline_seconds):
+                    await self._flush(list(self._states.values()))
 
     async def _flush(self, states: Sequence[PartitionState]) -> None:
-        taken = [
-            (state, delta)
-            for state in states
-            if (delta := await asyncio.to_thread(state.take_delta, self._snapshot_every)) is not None
-        ]
+        taken = await crossing("take", asyncio.to_thread(self._take, states))
         if not taken:
             return
-        failpoint("before_changelog")
-        await asyncio.gather(*(self._append(delta) for _, delta in taken))
-        failpoint("changelog_acked")
-        await self._emit(taken)
-        failpoint("sink_done")
-        for state, delta in taken:
+        await crossing("changelog", asyncio.gather(*(self._append(delta) for _, delta in taken)))
+        rows, stays = await crossing("shape", asyncio.to_thread(self._shape, taken))
+        await crossing("insert", self._sink.upsert(self._fold.table, rows))
+        for (state, delta), rest in zip(taken, stays, strict=True):
+            state.rows = rest
             state.durable = delta.fence
             self._mark(state)
-        failpoint("marked_durable")
         for _, delta in taken:
             if delta.snapshot:
                 await self._forget(delta)
 
+    def _take(self, states: Sequence[PartitionState]) -> list[tuple[PartitionState, Delta]]:
+        found = [(state, state.take_delta(self._snapshot_every)) for state in states]
+        return [(state, delta) for state, delta in found if delta is not None]
+
     async def _append(self, delta: Delta) -> None:
         """Pages one after the other: a delta counts when its last page is there."""
-        for key, value in await asyncio.to_thread(delta.entries):
+        for key, value in await crossing("pages", asyncio.to_thread(delta.entries)):
             await self._table.append(delta.partition, key, value)
 
-    async def _emit(self, taken: Sequence[tuple[PartitionState, Delta]]) -> None:
-        """One insert for all partitions; rows that nothing can change any more leave the state with it."""
+    def _shape(self, taken: Sequence[tuple[PartitionState, Delta]]) -> tuple[pl.DataFrame, list[pl.DataFrame]]:
+        """The sink's rows of all partitions, for one insert; and the rows that stay in each state after it.
+
+        The closing rows come second: of two rows with one version, the sink keeps the later.
+        """
         frames, stays = [], []
         for state, delta in taken:
-            rest, last_rows = await asyncio.to_thread(state.closing)
-            stays.append((state, rest))
-            # The closing rows come second: of two rows with one version, the sink keeps the later.
-            changed = await asyncio.to_thread(state.output, delta)
-            for rows in (changed, last_rows):
+            rest, last_rows = state.closing()
+            stays.append(rest)
+            for rows in (state.output(delta), last_rows):
                 frames.append(self._source.stamp(rows, delta.partition, delta.fence))
-        await self._sink.upsert(self._fold.table, pl.concat(frames))
-        for state, rest in stays:
-            state.rows = rest
+        return pl.concat(frames), stays
 
     def _mark(self, state: PartitionState) -> None:
         self._app.mark_durable(self.name, TP(self._source.topic, state.partition), state.durable + 1)
 
     async def _forget(self, snapshot: Delta) -> None:
         """Delete what the snapshot replaces. Cut short, the next snapshot does the rest."""
-        failpoint("snapshot_written")
         own = {key for key, _ in snapshot.entries()}
         for key in self._table.store.entries_of(snapshot.partition):
             if fence_of(key) <= snapshot.fence and key not in own:
-                await self._table.append(snapshot.partition, key, None)
-                failpoint("tombstone")
-        failpoint("snapshot_done")
+                await crossing("tombstone", self._table.append(snapshot.partition, key, None))

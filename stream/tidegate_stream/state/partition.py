@@ -82,7 +82,7 @@ class PartitionState:
     def recovered_output(self, deltas: Sequence[Delta]) -> pl.DataFrame:
         """All rows that the insert which a crash cut short may have held, as they are now."""
         changed = [delta.rows.filter(CHANGED).select(self.fold.group) for delta in deltas]
-        groups = pl.concat(changed).unique()
+        groups = pl.concat([self.rows.select(self.fold.group).clear(), *changed]).unique()
         rows = self.rows.join(groups, on=self.fold.group, how="semi")
         return self.fold.output(rows, self.fold.expired(rows, self.watermark))
 

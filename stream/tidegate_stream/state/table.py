@@ -10,7 +10,7 @@ import faust
 from faust.stores import memory
 from faust.types import TP
 
-from tidegate_stream.failpoint import failpoint
+from tidegate_stream.failpoint import crossing
 from tidegate_stream.state.delta import partition_of
 
 if TYPE_CHECKING:
@@ -106,9 +106,8 @@ class DeltaTable(faust.Table[bytes, bytes]):
     async def append(self, partition: int, key: bytes, value: bytes | None) -> None:
         """Write one entry (None deletes it) and wait until the broker has acknowledged it."""
         sending = self.send_changelog(partition, key, value)
-        await asyncio.sleep(0)
-        failpoint("changelog_sent")
-        sent = await sending
+        await crossing("handing_over", asyncio.sleep(0))  # to the producer
+        sent = await crossing("changelog_entry", sending)
         self.store.written(TP(sent.topic, sent.partition), sent.offset, key, value)
 
     async def on_recovery_completed(self, active_tps: set[TP], standby_tps: set[TP]) -> None:
@@ -118,7 +117,7 @@ class DeltaTable(faust.Table[bytes, bytes]):
         process here.
         """
         try:
-            await super().on_recovery_completed(active_tps, standby_tps)
+            await crossing("table_recovery", super().on_recovery_completed(active_tps, standby_tps))
             await self.recovered({tp.partition for tp in active_tps})
         except Exception as error:  # noqa: BLE001 - reported, and the process ends
             cast("ChunkApp", self.app).fail(error)

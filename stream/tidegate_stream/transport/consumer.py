@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 
-from tidegate_stream.failpoint import failpoint
+from tidegate_stream.failpoint import crossing
 from tidegate_stream.transport.chunk import Chunk
 from tidegate_stream.transport.thread import ChunkConsumerThread
 
@@ -75,7 +75,7 @@ class ChunkConsumer(driver.Consumer):
         """Forget what was held: the next owner says it again."""
         for tp in revoked:
             self._durable.pop(tp, None)
-        await super().on_partitions_revoked(revoked)
+        await crossing("revoke", super().on_partitions_revoked(revoked))
 
     def _filter_tps_with_pending_acks(self, topics: Any = None) -> Iterator[TP]:
         pending = super()._filter_tps_with_pending_acks(topics)
@@ -93,9 +93,7 @@ class ChunkConsumer(driver.Consumer):
         return min(durable.values()) if expected <= durable.keys() else None
 
     async def _commit_offsets(self, offsets: Mapping[TP, int], start_new_transaction: bool = True) -> bool:
-        failpoint("before_commit")
-        done: bool = await super()._commit_offsets(offsets, start_new_transaction)
-        failpoint("committed")
+        done: bool = await crossing("commit", super()._commit_offsets(offsets, start_new_transaction))
         return done
 
     def committed(self, tp: TP) -> int | None:

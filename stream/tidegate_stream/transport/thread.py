@@ -9,6 +9,7 @@ from aiokafka import AIOKafkaConsumer
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 
+from tidegate_stream.failpoint import crossing
 from tidegate_stream.transport.chunk import Chunk, ChunkRecord
 
 if TYPE_CHECKING:
@@ -37,11 +38,11 @@ class ChunkConsumerThread(driver.AIOKafkaConsumerThread):
     async def on_partitions_assigned(self, assigned: set[TP], generation_id: int = 0) -> None:
         """A new generation: nothing fetched before its own seek counts."""
         self.sought, self.epoch = {}, self.epoch + 1
-        await super().on_partitions_assigned(assigned, generation_id)
+        await crossing("assign", super().on_partitions_assigned(assigned, generation_id))
 
     async def seek_to_committed(self) -> Mapping[TP, int]:
         """Seek every assigned partition, in the consumer's own thread."""
-        sought: Mapping[TP, int] = await self.call_thread(self._rewind)
+        sought: Mapping[TP, int] = await crossing("rewind", self.call_thread(self._rewind))
         return sought
 
     async def _rewind(self) -> Mapping[TP, int]:
@@ -51,9 +52,9 @@ class ChunkConsumerThread(driver.AIOKafkaConsumerThread):
         thrown fetched messages away, so the first records would be lost: up to 10,000 of 50,000, and committed past.
         """
         consumer = self._ensure_consumer()
-        committed = {tp: await consumer.committed(tp) for tp in consumer.assignment()}
+        committed = {tp: await crossing("read_commit", consumer.committed(tp)) for tp in consumer.assignment()}
         fresh = [tp for tp, offset in committed.items() if not offset and tp.topic in self.app.chunked_topics]
-        begins = await consumer.beginning_offsets(fresh) if fresh else {}
+        begins = await crossing("read_begin", consumer.beginning_offsets(fresh)) if fresh else {}
         # No await from here on: what was fetched before has the old epoch, what comes has the new one.
         targets = {tp: offset or begins.get(tp) for tp, offset in committed.items()}
         for tp, target in targets.items():
@@ -80,7 +81,8 @@ class ChunkConsumerThread(driver.AIOKafkaConsumerThread):
         timeout: float | None = None,  # noqa: ASYNC109 - the signature is Faust's
         max_records: int | None = None,
     ) -> Mapping[TP, list[Any]]:
-        fetched = await super()._fetch_records(consumer, active_partitions, timeout=timeout, max_records=max_records)
+        fetching = super()._fetch_records(consumer, active_partitions, timeout=timeout, max_records=max_records)
+        fetched = await crossing("fetch", fetching)
         return {tp: self._pack(tp, records) for tp, records in fetched.items()}
 
     def _pack(self, tp: TP, records: list[Any]) -> list[Any]:

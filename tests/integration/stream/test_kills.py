@@ -19,13 +19,14 @@ def stack(tmp_path: Path) -> Iterator[Stack]:
 
 
 POINTS = (
-    "before_passing:2",
-    "passed:2",
-    "folded:2",
-    "changelog_acked:2",
-    "sink_done:3",
-    "archived:1",
-    "before_commit:2",
+    "gate.before:2",
+    "transaction_written:1",
+    "gate.after:2",
+    "fold.after:2",
+    "changelog.after:2",
+    "insert.after:3",
+    "archive_insert.after:1",
+    "commit.before:2",
 )
 
 
@@ -46,6 +47,6 @@ def test_killed_at_each_point_the_tables_end_as_those_of_one_run(stack: Stack) -
 @pytest.mark.timeout(200)
 def test_control_a_worker_that_commits_too_early_is_found_out(stack: Stack) -> None:
     stack.publish(batch(0))
-    stack.killed_at("before_archive:1", BROKEN="commits before durable")
+    stack.killed_at("archive_insert.before:1", BROKEN="commits before durable")
     stack.drain()
     assert any(problem.startswith("archived") for problem in problems(stack, BATCH))

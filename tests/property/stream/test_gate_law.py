@@ -39,7 +39,9 @@ def test_columns_do_what_the_reference_does(kind: Kind) -> None:
     @laws
     @given(st.lists(records(kind), max_size=8, unique_by=lambda row: row["event_id"].lower()))
     def law(rows: list[dict[str, Any]]) -> None:
-        chunk = Records(f"raw.{kind}", 1, [3 * n for n in range(len(rows))] or [0], [b"x"] * len(rows), [0] * len(rows))
+        chunk = Records(
+            f"raw.{kind}", 1, [3 * n for n in range(len(rows))] or [0], [b"x"] * len(rows), [0] * (len(rows) or 1)
+        )
         result = gate.process(raw_frame(kind, rows), [], chunk, Seen())
         verdicts = [refusal_of(plan, KEYS, row) for row in rows]
         expected = [
