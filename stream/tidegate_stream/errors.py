@@ -18,14 +18,14 @@ class ChunkLostError(StreamError):
 
 
 class StateLostError(StreamError):
-    """Offsets are committed that no recovered delta includes."""
+    """A changelog holds entries from which no state can be made."""
 
-    def __init__(self, agent: str, topic: str, partition: int, committed: int) -> None:
+    def __init__(self, agent: str, topic: str, partition: int, entries: int) -> None:
         super().__init__(
-            f"agent {agent}: {topic}/{partition} is committed up to offset {committed}, but the agent's changelog is "
-            f"empty. Its state was lost, or the agent is new on this topic. To start it from the beginning of the log, "
-            f"stop all workers and delete the consumer group's offsets; every agent then replays, and its fence keeps "
-            f"it from counting twice"
+            f"agent {agent}: of {entries} changelog entries for {topic}/{partition} none is a whole snapshot or begins "
+            f"at the log's beginning; part of the changelog was lost. Stop all workers, delete the agent's changelog "
+            f"topic and start them again: the agent folds the log from its beginning, and `tidegate reconcile` says "
+            f"whether the log still reached back far enough"
         )
 
 

@@ -76,16 +76,24 @@ class FoldAgent:
         table.recovered = self.recovered
 
     async def recovered(self, partitions: set[int]) -> None:
-        """Own these partitions from now on. A state in memory is kept unless someone got further meanwhile."""
+        """Own these partitions from now on. A state in memory is kept unless someone got further meanwhile.
+
+        A state below the topic's commit, an empty one at worst, is brought up from the log: an agent that is new on
+        its topic starts at the log's beginning, as does one whose changelog was lost.
+        """
         async with self._lock:
             states = {partition: await self._recover(partition) for partition in sorted(partitions)}
             self._states = states
+            for partition, state in states.items():
+                self._app.read_from(self.name, TP(self._source.topic, partition), state.fence + 1)
             self._positions.restart({p: s.fence + 1 for p, s in states.items() if s.fence >= 0})
         log.info("agent %s owns partitions %s", self.name, {p: s.fence for p, s in states.items()})
 
     async def _recover(self, partition: int) -> PartitionState:
         entries = self._table.store.entries_of(partition)
         deltas = await crossing("assemble", asyncio.to_thread(lambda: chain(assemble(entries))))
+        if entries and not deltas:
+            raise StateLostError(self.name, self._source.topic, partition, len(entries))
         fence = deltas[-1].fence if deltas else -1
         state = self._states.get(partition)
         if state is None or state.durable < fence:
@@ -104,10 +112,10 @@ class FoldAgent:
         return state, self._source.stamp(rows, partition, state.fence)
 
     async def add(self, chunk: Chunk) -> None:
-        """Fold a chunk. Raises ChunkLostError on a gap, StateLostError where the changelog lost what was committed."""
+        """Fold a chunk. Raises ChunkLostError on a gap."""
         async with self._lock:
             state = self._states[chunk.partition]
-            self._positions.follow(chunk, lambda: self._first(chunk, state))
+            self._positions.follow(chunk, lambda: self._app.sought(TP(chunk.topic, chunk.partition)))
             new = await crossing("fold", asyncio.to_thread(self._fold_in, state, chunk))
             self._metrics.folded(chunk, new, state.watermark)
         if state.waiting_records >= self._max_waiting_records:
@@ -115,14 +123,6 @@ class FoldAgent:
 
     def _fold_in(self, state: PartitionState, chunk: Chunk) -> int:
         return state.add(self._source.decode(chunk), chunk.last_offset)
-
-    def _first(self, chunk: Chunk, state: PartitionState) -> int:
-        """Where a partition begins that no delta tells about."""
-        tp = TP(chunk.topic, chunk.partition)
-        committed = self._app.committed(tp)
-        if committed and state.fence < 0:
-            raise StateLostError(self.name, chunk.topic, chunk.partition, committed)
-        return self._app.sought(tp)
 
     async def flush(self) -> None:
         """Make everything folded so far durable, in changelog and sink.

@@ -57,9 +57,9 @@ class ChunkApp(faust.App):
         """
         self._chunks.mark_durable(agent, tp, end)
 
-    def committed(self, tp: TP) -> int | None:
-        """The offset that this worker knows as committed."""
-        return self._chunks.committed(tp)
+    def read_from(self, agent: str, tp: TP, offset: int) -> None:
+        """What an agent needs after recovery: all records of `tp` from `offset` on, committed ones included."""
+        self._chunks.read_from(agent, tp, offset)
 
     def sought(self, tp: TP) -> int:
         """Where this generation began to read a partition."""

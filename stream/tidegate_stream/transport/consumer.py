@@ -96,10 +96,9 @@ class ChunkConsumer(driver.Consumer):
         done: bool = await crossing("commit", super()._commit_offsets(offsets, start_new_transaction))
         return done
 
-    def committed(self, tp: TP) -> int | None:
-        """The offset that this consumer knows as committed."""
-        offset: int | None = self._committed_offset[tp]
-        return offset
+    def read_from(self, agent: str, tp: TP, offset: int) -> None:
+        """`agent` needs `tp` from `offset` on, in this generation; said after recovery, before the seek."""
+        self._thread.needed[tp][agent] = offset
 
     def sought(self, tp: TP) -> int:
         """Where this generation began to read `tp`."""

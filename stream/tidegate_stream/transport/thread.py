@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -32,12 +33,15 @@ class ChunkConsumerThread(driver.AIOKafkaConsumerThread):
         self.epoch = 0
         #: Where the last seek put each chunked partition; empty from an assignment to its seek.
         self.sought: dict[TP, int] = {}
+        #: What agents need, for their states to have no gap: partition -> agent -> offset; from recovery to the seek.
+        self.needed: defaultdict[TP, dict[str, int]] = defaultdict(dict)
         #: One past the last record of the latest chunk of this epoch.
         self._reached: dict[TP, int] = {}
 
     async def on_partitions_assigned(self, assigned: set[TP], generation_id: int = 0) -> None:
         """A new generation: nothing fetched before its own seek counts."""
         self.sought, self.epoch = {}, self.epoch + 1
+        self.needed.clear()
         await crossing("assign", super().on_partitions_assigned(assigned, generation_id))
 
     async def seek_to_committed(self) -> Mapping[TP, int]:
@@ -46,17 +50,22 @@ class ChunkConsumerThread(driver.AIOKafkaConsumerThread):
         return sought
 
     async def _rewind(self) -> Mapping[TP, int]:
-        """Seek to the committed offsets, and to the beginning of the log where there is none.
+        """Seek to the committed offsets, to the beginning of the log where there is none, and further back on demand.
 
+        An agent whose state ends below the commit (it is new on the topic, or its changelog was lost) gets what it
+        needs, as far as the log still has it; the fences of the others skip it.
         aiokafka's `seek_to_committed` leaves a partition without a commit where it stands. Faust seeks because it has
         thrown fetched messages away, so the first records would be lost: up to 10,000 of 50,000, and committed past.
         """
         consumer = self._ensure_consumer()
         committed = {tp: await crossing("read_commit", consumer.committed(tp)) for tp in consumer.assignment()}
-        fresh = [tp for tp, offset in committed.items() if not offset and tp.topic in self.app.chunked_topics]
+        starts = {tp: min([offset or 0, *self.needed[tp].values()]) for tp, offset in committed.items()}
+        fresh = [
+            tp for tp, start in starts.items() if tp.topic in self.app.chunked_topics and start < (committed[tp] or 1)
+        ]
         begins = await crossing("read_begin", consumer.beginning_offsets(fresh)) if fresh else {}
         # No await from here on: what was fetched before has the old epoch, what comes has the new one.
-        targets = {tp: offset or begins.get(tp) for tp, offset in committed.items()}
+        targets = {tp: max(starts[tp], begins[tp]) if tp in begins else offset for tp, offset in committed.items()}
         for tp, target in targets.items():
             if target is not None and tp in consumer.assignment():
                 consumer.seek(tp, target)
