@@ -13,7 +13,7 @@ from typing import IO
 from tidegate_infra.errors import PortInUseError
 from tidegate_infra.settings import ENV_PREFIX, Settings
 
-__all__ = ["USUAL", "PortClaims", "host_of", "is_free", "remembered", "resolve"]
+__all__ = ["USUAL", "PortClaims", "host_of", "is_free", "pick", "remembered", "resolve"]
 
 _LOOPBACK = "127.0.0.1"
 _PICKED = range(20_000, 32_000)
@@ -114,6 +114,11 @@ def _choose(settings: Settings, name: str, before: int | None, claims: PortClaim
     for candidate in (before, USUAL.get(name)):
         if candidate is not None and _take(candidate, host, claims):
             return candidate
+    return pick(claims, host)
+
+
+def pick(claims: PortClaims | None, host: str = _LOOPBACK) -> int:
+    """Take a free port that no outgoing connection can get meanwhile, so that a restart finds it free again."""
     while True:
         candidate = _DICE.choice(_PICKED)
         if _take(candidate, host, claims):

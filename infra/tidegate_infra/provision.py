@@ -26,7 +26,7 @@ def provide_topics(settings: Settings, where: Addresses) -> None:
 
     wanted = topics.tidegate_topics(settings.partitions, settings.raw_retention_hours, settings.clean_retention_days)
     _until_available("the broker", where.brokers, lambda: topics.wait_for_broker(where.brokers, _REMIND_SECONDS))
-    for name in topics.create_topics(where.brokers, wanted):
+    for name in topics.create_topics(where.brokers, wanted, settings.replication_factor):
         log.info("created topic %s", name)
 
 

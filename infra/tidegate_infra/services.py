@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 
 from tidegate_infra import ports
 from tidegate_infra.broker.prepare import prepare
-from tidegate_infra.broker.properties import BrokerAddress
+from tidegate_infra.broker.properties import BrokerAddress, Cluster
 from tidegate_infra.home import prepare_home
 from tidegate_infra.keys import PROJECTS, Keys, ensure_keys
 from tidegate_infra.provision import provide_registry, provide_tables, provide_topics, provide_topics_meanwhile
@@ -38,8 +38,8 @@ def _release() -> str:
 
 
 def _broker(settings: Settings, where: Addresses, _keys: Keys) -> None:
-    address = BrokerAddress(where.ports["broker"], where.ports["controller"])
-    command = prepare(settings.data_dir / "broker", address, settings.cache, settings.broker_heap_mb, _log_line)
+    alone = Cluster((BrokerAddress(where.ports["broker"], where.ports["controller"]),))
+    command = prepare(settings.data_dir / "broker", alone, settings.cache, settings.broker_heap_mb, _log_line)
     os.execv(command.argv[0], command.argv)  # noqa: S606 - replaced by Java: one process less, and its signals
 
 
@@ -84,6 +84,7 @@ def _worker(settings: Settings, where: Addresses, keys: Keys) -> None:
             clickhouse_url=where.clickhouse_url,
             clickhouse_password=keys.clickhouse_password,
             partitions=settings.partitions,
+            replication_factor=settings.replication_factor,
             generation=settings.generation,
             data_dir=settings.data_dir / "worker",
             keys_dir=settings.keys_dir,

@@ -85,6 +85,13 @@ class Settings(BaseSettings):
     partitions: int = Field(
         default=2, ge=1, le=1024, description="Partitions of every topic. Another count is a new generation."
     )
+    replication_factor: int = Field(
+        default=1,
+        ge=1,
+        le=32767,
+        description="Copies of every partition, changelogs included; the embedded broker keeps one. Topics that exist "
+        "keep what they have.",
+    )
     generation: int = Field(
         default=1, ge=1, le=65535, description="Generation of the topics; raised when the partition count changes."
     )

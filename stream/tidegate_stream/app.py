@@ -87,7 +87,7 @@ def _app(settings: WorkerSettings, folds: Sequence[Fold]) -> ChunkApp:
         Table=DeltaTable,
         Topic=ChunkTopic,
         topic_partitions=settings.partitions,
-        topic_replication_factor=1,
+        topic_replication_factor=settings.replication_factor,
         table_standby_replicas=settings.standby_replicas,
         # After a kill, the group waits for the dead member's session: short, so that its successor starts soon.
         broker_session_timeout=session,

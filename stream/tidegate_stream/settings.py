@@ -8,7 +8,10 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class WorkerSettings:
-    """Addresses, folders and the sizes of things. `clickhouse_url` is without credentials."""
+    """Addresses, folders and the sizes of things. `clickhouse_url` is without credentials.
+
+    `replication_factor` is of the topics that the worker makes: changelogs.
+    """
 
     brokers: str
     clickhouse_url: str
@@ -17,6 +20,7 @@ class WorkerSettings:
     generation: int
     data_dir: Path
     keys_dir: Path
+    replication_factor: int = 1
     flush_seconds: float = 1.0
     flush_deadline_seconds: float = 120.0
     lateness_seconds: float = 3600.0

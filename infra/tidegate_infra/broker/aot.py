@@ -14,7 +14,7 @@ from confluent_kafka import Consumer, Producer
 from tidegate_infra.broker.jars import Progress, ensure_jars
 from tidegate_infra.broker.java import Java, find_java, parse_major
 from tidegate_infra.broker.prepare import archive_path, prepare
-from tidegate_infra.broker.properties import BrokerAddress
+from tidegate_infra.broker.properties import BrokerAddress, Cluster
 from tidegate_infra.broker.topics import Topic, create_topics, wait_for_broker
 from tidegate_infra.errors import BrokerError, UnavailableError
 from tidegate_infra.processes import free_ports, spawn, stop_group
@@ -47,7 +47,7 @@ def ensure_archive(cache: Path, say: Progress = lambda _line: None) -> Path | No
 
 def _train(java: Java, scratch: Path, cache: Path) -> Path:
     port, controller_port = free_ports(2)
-    command = prepare(scratch / "broker", BrokerAddress(port, controller_port), cache)
+    command = prepare(scratch / "broker", Cluster((BrokerAddress(port, controller_port),)), cache)
     archive = scratch / "archive"
     executable, *rest = command.argv
     with (scratch / "log").open("wb") as log:

@@ -1,64 +1,92 @@
 """A broker for tests and benchmarks: fresh ports, a home of its own, gone when the block ends."""
 
-import signal
-import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 from tidegate_infra.broker.jars import default_cache
+from tidegate_infra.broker.node import Node
 from tidegate_infra.broker.prepare import BrokerCommand, prepare
-from tidegate_infra.broker.properties import BrokerAddress
-from tidegate_infra.broker.topics import create_topics, tidegate_topics, wait_for_broker
-from tidegate_infra.errors import BrokerError, UnavailableError
-from tidegate_infra.processes import free_ports, spawn, stop_group
+from tidegate_infra.broker.properties import BrokerAddress, Cluster
+from tidegate_infra.broker.topics import create_topics, replicas_behind, tidegate_topics
+from tidegate_infra.errors import BrokerError
+from tidegate_infra.ports import PortClaims, pick
 
 __all__ = ["RunningBroker", "start"]
 
-_STOP_SECONDS = 10
+_READY_SECONDS = 60.0
+_PAUSE_SECONDS = 0.1
 
 
-@dataclass(frozen=True)
 class RunningBroker:
-    """A broker that answers at `bootstrap`, run by `process`."""
+    """A broker that answers at `bootstrap`, the addresses of all its nodes. Each can be killed and started again."""
 
-    bootstrap: str
-    process: subprocess.Popen[bytes]
+    def __init__(self, cluster: Cluster, nodes: Sequence[Node]) -> None:
+        self.bootstrap = cluster.bootstrap
+        self.replication_factor = cluster.replication_factor
+        self.nodes = tuple(nodes)
+
+    def kill(self, index: int = 0) -> None:
+        """End a node by SIGKILL and wait until it is gone; nothing happens if it is already."""
+        self.nodes[index].kill()
+
+    def start_again(self, index: int = 0, ready_seconds: float = _READY_SECONDS) -> None:
+        """Start a killed node at its old address, with its old data, and wait until it answers.
+
+        Its copies may be behind then, see `wait_in_sync`. BrokerError if it runs, or isn't ready in time.
+        """
+        self.nodes[index].launch()
+        self.nodes[index].wait(sum(node.alive for node in self.nodes), ready_seconds)
+
+    def wait_in_sync(self, seconds: float = _READY_SECONDS) -> None:
+        """Block until every partition has a leader and all its copies in sync; BrokerError names those that don't."""
+        until = time.monotonic() + seconds
+        while behind := replicas_behind(self.bootstrap):
+            if time.monotonic() > until:
+                raise BrokerError(f"not in sync after {seconds:.0f} s: {', '.join(behind)}. Fix: see the nodes' logs.")
+            time.sleep(_PAUSE_SECONDS)
 
 
 @contextmanager
-def start(home: Path, partitions: int = 2, ready_seconds: float = 60) -> Iterator[RunningBroker]:
-    """Run a broker with Tidegate's topics in `home` (kept, so that it can be started there again).
+def start(
+    home: Path, partitions: int = 2, nodes: int = 1, ready_seconds: float = _READY_SECONDS
+) -> Iterator[RunningBroker]:
+    """Run a broker of so many nodes with Tidegate's topics in `home` (kept, so that it can be started there again).
 
-    Other topics are made with `tidegate_infra.broker.topics.create_topics`: the broker creates none by itself.
+    Each partition has min(3, nodes) copies, of which all but one must take a write. Other topics are made with
+    `tidegate_infra.broker.topics.create_topics`: the broker creates none by itself. BrokerError says what went wrong.
     """
-    port, controller_port = free_ports(2)
-    command = prepare(home, BrokerAddress(port, controller_port), default_cache())
-    with (home / "broker.log").open("ab") as log:
-        process = spawn(command.argv, log)
+    claims = PortClaims(default_cache())
     try:
-        _wait(command, process, ready_seconds)
-        create_topics(command.address.bootstrap, tidegate_topics(partitions))
-        yield RunningBroker(command.address.bootstrap, process)
+        cluster = Cluster(tuple(BrokerAddress(pick(claims), pick(claims)) for _ in range(nodes)))
+        running = RunningBroker(cluster, [Node(command) for command in _prepared(home, cluster)])
+        with _launched(running.nodes):
+            for node in running.nodes:
+                node.wait(nodes, ready_seconds)
+            create_topics(running.bootstrap, tidegate_topics(partitions))
+            yield running
     finally:
-        stop_group(process.pid, signal.SIGTERM)
-        try:
-            process.wait(_STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            stop_group(process.pid, signal.SIGKILL)
-            process.wait()
+        claims.release()
 
 
-def _wait(command: BrokerCommand, process: subprocess.Popen[bytes], seconds: float) -> None:
-    log = command.home / "broker.log"
-    until = time.monotonic() + seconds
-    while True:
-        if process.poll() is not None:
-            raise BrokerError(f"the broker ended with code {process.returncode}: {log.read_text()[-2000:]}")
-        try:
-            return wait_for_broker(command.address.bootstrap, min(1.0, seconds))
-        except UnavailableError as error:
-            if time.monotonic() > until:
-                raise BrokerError(f"the broker isn't ready after {seconds:.0f} s, see {log}") from error
+def _prepared(home: Path, cluster: Cluster) -> list[BrokerCommand]:
+    """Format the nodes at the same time. The first one lives in `home` itself, as the only one of a stack does."""
+    homes = [home, *(home / f"node-{number}" for number in range(2, len(cluster.nodes) + 1))]
+    with ThreadPoolExecutor(len(homes)) as pool:
+        return list(pool.map(lambda at: prepare(at[1], cluster, default_cache(), index=at[0]), enumerate(homes)))
+
+
+@contextmanager
+def _launched(nodes: Sequence[Node]) -> Iterator[None]:
+    try:
+        for node in nodes:
+            node.launch()
+        yield
+    finally:
+        # All are asked before one is waited for: a node that stops hands its partitions to those that are left.
+        for node in nodes:
+            node.terminate()
+        for node in nodes:
+            node.stop()

@@ -1,14 +1,12 @@
 """Make a home ready for the broker and say the command that runs it."""
 
-import base64
 import subprocess
-import uuid
 from dataclasses import dataclass
 from pathlib import Path
 
 from tidegate_infra.broker.jars import Progress, cached_jars, ensure_jars
 from tidegate_infra.broker.java import Java, find_java
-from tidegate_infra.broker.properties import BrokerAddress, server_properties
+from tidegate_infra.broker.properties import BrokerAddress, Cluster, server_properties
 from tidegate_infra.errors import BrokerError
 
 __all__ = ["BrokerCommand", "archive_path", "is_installed", "prepare"]
@@ -31,20 +29,27 @@ class BrokerCommand:
 
 
 def prepare(
-    home: Path, address: BrokerAddress, cache: Path, heap_mb: int = 256, say: Progress = lambda _line: None
+    home: Path,
+    cluster: Cluster,
+    cache: Path,
+    heap_mb: int = 256,
+    say: Progress = lambda _line: None,
+    *,
+    index: int = 0,
 ) -> BrokerCommand:
     """Fetch what is missing, write the configuration, format the storage once; blocks, 1 s the first time.
 
-    `home` is the broker's own folder. Raises JavaNotFoundError, JarsUnavailableError, ChecksumError or BrokerError.
+    `home` is the node's own folder, `index` says which node of the cluster it is.
+    Raises JavaNotFoundError, JarsUnavailableError, ChecksumError or BrokerError.
     """
     java = find_java()
     jars = ensure_jars(cache, say)
     home.mkdir(parents=True, exist_ok=True)
     config, data = home / "server.properties", home / "data"
-    config.write_text(server_properties(address, data), encoding="utf-8")
+    config.write_text(server_properties(cluster, index, data), encoding="utf-8")
     if not (data / "meta.properties").exists():
-        _format(java, jars, config)
-    return BrokerCommand((*_java(java, jars, heap_mb), "kafka.Kafka", str(config)), address, home)
+        _format(java, jars, config, cluster.cluster_id)
+    return BrokerCommand((*_java(java, jars, heap_mb), "kafka.Kafka", str(config)), cluster.nodes[index], home)
 
 
 def is_installed(cache: Path) -> bool:
@@ -64,8 +69,7 @@ def _java(java: Java, jars: Path, heap_mb: int) -> tuple[str, ...]:
     return (str(java.executable), *trained, f"-Xmx{heap_mb}m", *_JVM, *_LOGGING, "-cp", f"{jars}/*")
 
 
-def _format(java: Java, jars: Path, config: Path) -> None:
-    cluster_id = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+def _format(java: Java, jars: Path, config: Path, cluster_id: str) -> None:
     argv = [
         *_java(java, jars, 128),
         "kafka.tools.StorageTool",

@@ -17,6 +17,7 @@ __all__ = [
     "Topic",
     "create_topics",
     "partition_counts",
+    "replicas_behind",
     "tidegate_topics",
     "wait_for_broker",
 ]
@@ -32,6 +33,7 @@ _IDS = {
     "segment.bytes": "8388608",
     "max.message.bytes": str(MESSAGE_MAX_BYTES),
 }
+_AS_THE_BROKER_SAYS = -1
 
 
 @dataclass(frozen=True)
@@ -68,29 +70,41 @@ def _expiring(retention_ms: int) -> dict[str, str]:
     }
 
 
-def wait_for_broker(bootstrap: str, timeout_seconds: float) -> None:
-    """Block until a broker answers a metadata request; UnavailableError after `timeout_seconds`."""
+def wait_for_broker(bootstrap: str, timeout_seconds: float, nodes: int = 1) -> None:
+    """Block until a broker knows of so many nodes, itself among them; UnavailableError after `timeout_seconds`."""
     until = time.monotonic() + timeout_seconds
     _wait_for_port(bootstrap, until, timeout_seconds)
     admin = _admin(bootstrap)
     while True:
         try:
-            admin.list_topics(timeout=max(0.1, until - time.monotonic()))
+            found = len(admin.list_topics(timeout=max(0.1, until - time.monotonic())).brokers)
         except KafkaException as error:
             if time.monotonic() >= until:
                 raise UnavailableError(f"no broker answers at {bootstrap} after {timeout_seconds:g} s") from error
-        else:
+            continue
+        if found >= nodes:
             return
+        if time.monotonic() >= until:
+            raise UnavailableError(f"{found} of {nodes} nodes are at {bootstrap} after {timeout_seconds:g} s")
+        time.sleep(0.05)
 
 
-def create_topics(bootstrap: str, topics: Iterable[Topic], timeout_seconds: float = _REQUEST_SECONDS) -> list[str]:
-    """Create the topics that don't exist and return their names; safe to repeat and to run several times at once."""
+def create_topics(
+    bootstrap: str,
+    topics: Iterable[Topic],
+    replication_factor: int = _AS_THE_BROKER_SAYS,
+    timeout_seconds: float = _REQUEST_SECONDS,
+) -> list[str]:
+    """Create the topics that don't exist and return their names; safe to repeat and to run several times at once.
+
+    Without a replication factor they get the broker's own. BrokerError says why one can't be made.
+    """
     admin = _admin(bootstrap)
     wanted = {topic.name: topic for topic in topics}
     missing = [topic for name, topic in wanted.items() if name not in admin.list_topics(timeout=timeout_seconds).topics]
     if not missing:
         return []
-    new = [NewTopic(topic.name, topic.partitions, 1, config=dict(topic.config)) for topic in missing]
+    new = [NewTopic(topic.name, topic.partitions, replication_factor, config=dict(topic.config)) for topic in missing]
     created = []
     for name, future in admin.create_topics(new, request_timeout=timeout_seconds).items():
         try:
@@ -108,6 +122,17 @@ def partition_counts(bootstrap: str, timeout_seconds: float = _REQUEST_SECONDS) 
     """Partition count of every topic that the broker has."""
     metadata = _admin(bootstrap).list_topics(timeout=timeout_seconds)
     return {name: len(topic.partitions) for name, topic in metadata.topics.items()}
+
+
+def replicas_behind(bootstrap: str, timeout_seconds: float = _REQUEST_SECONDS) -> list[str]:
+    """Partitions, as `topic/number`, that have a copy which isn't in sync or have no leader; empty if all is well."""
+    topics = _admin(bootstrap).list_topics(timeout=timeout_seconds).topics
+    return [
+        f"{name}/{number}"
+        for name, topic in sorted(topics.items())
+        for number, partition in topic.partitions.items()
+        if partition.leader < 0 or len(partition.isrs) < len(partition.replicas)
+    ]
 
 
 def _admin(bootstrap: str) -> AdminClient:

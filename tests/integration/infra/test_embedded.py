@@ -4,13 +4,14 @@ from pathlib import Path
 from urllib.request import urlopen
 
 import pytest
-from confluent_kafka import Consumer, Producer
+from confluent_kafka import Consumer, Producer, TopicPartition
 
 from tidegate_infra.addresses import ClickHouseAddress
 from tidegate_infra.broker import fixture
 from tidegate_infra.broker.topics import Topic, create_topics, partition_counts, tidegate_topics, wait_for_broker
-from tidegate_infra.errors import UnavailableError
+from tidegate_infra.errors import BrokerError, UnavailableError
 from tidegate_infra.processes import free_ports
+from tidegate_stream.gate.transaction import read_partition
 
 pytestmark = pytest.mark.broker
 
@@ -26,6 +27,11 @@ def test_creating_topics_again_changes_nothing(broker: str) -> None:
     assert create_topics(broker, [Topic("again", 1)]) == ["again"]
     assert create_topics(broker, [Topic("again", 3)]) == []
     assert partition_counts(broker)["again"] == 1
+
+
+def test_more_copies_than_nodes_are_refused_by_name(broker: str) -> None:
+    with pytest.raises(BrokerError, match=r"cannot create topic copied at .*: .*replication factor"):
+        create_topics(broker, [Topic("copied", 1)], replication_factor=5)
 
 
 def test_a_record_of_several_megabytes_is_taken(broker: str) -> None:
@@ -56,8 +62,7 @@ def test_records_outlive_a_killed_broker(tmp_path: Path) -> None:
         producer = Producer({"bootstrap.servers": first.bootstrap, "acks": "all"})
         producer.produce("raw.track", b"kept", partition=0)
         assert producer.flush(10) == 0
-        first.process.kill()
-        first.process.wait()
+        first.kill()
     with fixture.start(tmp_path) as second:
         consumer = Consumer(
             {"bootstrap.servers": second.bootstrap, "group.id": "reader", "auto.offset.reset": "earliest"}
@@ -67,6 +72,22 @@ def test_records_outlive_a_killed_broker(tmp_path: Path) -> None:
         assert message is not None
         assert message.value() == b"kept"
         consumer.close()
+
+
+def test_a_killed_broker_comes_back_at_its_address_with_its_records(tmp_path: Path) -> None:
+    failures: list[object] = []
+    with fixture.start(tmp_path) as running:
+        producer = Producer({"bootstrap.servers": running.bootstrap, "acks": "all"})
+        producer.produce("raw.track", b"before", partition=0, on_delivery=lambda error, _: failures.append(error))
+        assert producer.flush(10) == 0
+        running.kill()
+        assert not running.nodes[0].alive
+        producer.produce("raw.track", b"after", partition=0, on_delivery=lambda error, _: failures.append(error))
+        running.start_again()
+        assert producer.flush(30) == 0
+        kept = read_partition(running.bootstrap, TopicPartition("raw.track", 0), 0)
+    assert failures == [None, None]
+    assert [message.value() for message in kept] == [b"before", b"after"]
 
 
 @pytest.mark.clickhouse
