@@ -1,32 +1,63 @@
-"""Session fixtures that start the real thing once: a broker and a ClickHouse, each in a temporary home."""
+"""Session fixtures that start the real thing once: a broker and a ClickHouse, each in a temporary home.
+
+`--brokers` says what these two are; see tests/backing.py.
+"""
 
 from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
 import pytest
+from tests import backing
 
 from tidegate_infra.addresses import ClickHouseAddress
-from tidegate_infra.broker import fixture as broker_fixture
 from tidegate_infra.clickhouse import fixture as clickhouse_fixture
 from tidegate_sinks import migrate
 from tidegate_sinks.clickhouse import Address, connect
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """One option for all fixtures."""
+    parser.addoption(
+        "--brokers",
+        choices=backing.CHOICES,
+        default=backing.CHOICES[0],
+        help="what tests run on: one embedded broker, three of which one may die, or Kafka, ClickHouse and a schema "
+        "registry in containers (needs a Docker daemon)",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Refuse containers before anything runs."""
+    try:
+        backing.choose(config.getoption("--brokers"))
+    except backing.CannotRunError as error:
+        raise pytest.UsageError(str(error)) from error
+
+
 @pytest.fixture(scope="session")
 def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Bootstrap address of an embedded broker that has Tidegate's topics."""
+    """Bootstrap addresses of a broker that has Tidegate's topics."""
     home: Path = tmp_path_factory.mktemp("broker")
-    with broker_fixture.start(home) as running:
+    with backing.broker(home) as running:
         yield running.bootstrap
 
 
 @pytest.fixture(scope="session")
-def clickhouse(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ClickHouseAddress]:
-    """Address of an embedded ClickHouse without tables, with the password of its user `writer`."""
-    home: Path = tmp_path_factory.mktemp("clickhouse")
-    with clickhouse_fixture.start(home) as running:
+def embedded_clickhouse(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ClickHouseAddress]:
+    """Address of an embedded ClickHouse without tables, whatever the others run on: for tests of the engine itself."""
+    with clickhouse_fixture.start(tmp_path_factory.mktemp("clickhouse")) as running:
         yield ClickHouseAddress(running.url, running.writer_password)
+
+
+@pytest.fixture(scope="session")
+def clickhouse(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ClickHouseAddress]:
+    """Address of a ClickHouse without tables, with the password of its user `writer`."""
+    if request.config.getoption("--brokers") != "containers":
+        yield request.getfixturevalue("embedded_clickhouse")  # one engine is enough
+    else:
+        with backing.clickhouse(tmp_path_factory.mktemp("server")) as address:
+            yield address
 
 
 @pytest.fixture(scope="session")

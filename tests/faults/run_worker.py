@@ -130,6 +130,7 @@ if __name__ == "__main__":
             clickhouse_password=os.environ["CLICKHOUSE_PASSWORD"],
             partitions=2,
             generation=1,
+            replication_factor=int(os.environ["REPLICATION_FACTOR"]),
             data_dir=Path(os.environ["DATA_DIR"]),
             keys_dir=Path(os.environ["KEYS_DIR"]),
             flush_seconds=0.3,

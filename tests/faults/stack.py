@@ -14,11 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from confluent_kafka import Producer, TopicPartition
+from tests import backing
 
 from tidegate.publish import KafkaPublisher
-from tidegate_infra.broker import fixture as broker_fixture
-from tidegate_infra.clickhouse import fixture as clickhouse_fixture
-from tidegate_infra.clickhouse.fixture import RunningClickHouse
+from tidegate_infra.addresses import ClickHouseAddress
 from tidegate_infra.demo.measure import in_flight
 from tidegate_infra.keys import ensure_keys
 from tidegate_infra.processes import spawn
@@ -50,13 +49,13 @@ ADDED_UP = {
 class Stack:
     """What runs, and what it holds."""
 
-    def __init__(self, home: Path, brokers: str, engine: RunningClickHouse, keys_of: Path) -> None:
-        self.home, self.brokers, self.engine = home, brokers, engine
+    def __init__(self, home: Path, broker: backing.Broker, engine: ClickHouseAddress, keys_of: Path) -> None:
+        self.home, self.broker, self.brokers, self.engine = home, broker, broker.bootstrap, engine
         self._settings = Settings(home=keys_of)
         ensure_keys(self._settings)
         self.client = connect(Address(engine.url, "writer", engine.writer_password))
         migrate.apply(self.client)
-        self._publisher = KafkaPublisher(brokers)
+        self._publisher = KafkaPublisher(self.brokers)
 
     def publish(self, events: Iterable[tuple[Kind, Mapping[str, Any]]]) -> None:
         """Write events to the raw topics, all of them acknowledged."""
@@ -74,6 +73,7 @@ class Stack:
         """Start a worker."""
         own = {
             "BROKERS": self.brokers,
+            "REPLICATION_FACTOR": str(self.broker.replication_factor),
             "CLICKHOUSE_URL": self.engine.url,
             "CLICKHOUSE_PASSWORD": self.engine.writer_password,
             "DATA_DIR": str(self.home / "worker"),
@@ -160,5 +160,5 @@ def _plain(value: Any) -> Any:
 @contextmanager
 def running(home: Path, keys_of: Path | None = None) -> Iterator[Stack]:
     """A stack without a worker; with the keys of another home, pseudonyms are the same."""
-    with broker_fixture.start(home / "broker", PARTITIONS) as broker, clickhouse_fixture.start(home / "ch") as engine:
-        yield Stack(home, broker.bootstrap, engine, keys_of or home)
+    with backing.broker(home / "broker", PARTITIONS) as broker, backing.clickhouse(home / "ch") as engine:
+        yield Stack(home, broker, engine, keys_of or home)

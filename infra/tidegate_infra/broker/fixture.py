@@ -1,6 +1,5 @@
 """A broker for tests and benchmarks: fresh ports, a home of its own, gone when the block ends."""
 
-import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -10,14 +9,13 @@ from tidegate_infra.broker.jars import default_cache
 from tidegate_infra.broker.node import Node
 from tidegate_infra.broker.prepare import BrokerCommand, prepare
 from tidegate_infra.broker.properties import BrokerAddress, Cluster
-from tidegate_infra.broker.topics import create_topics, replicas_behind, tidegate_topics
-from tidegate_infra.errors import BrokerError
+from tidegate_infra.broker.replicas import wait_in_sync
+from tidegate_infra.broker.topics import create_topics, tidegate_topics
 from tidegate_infra.ports import PortClaims, pick
 
 __all__ = ["RunningBroker", "start"]
 
 _READY_SECONDS = 60.0
-_PAUSE_SECONDS = 0.1
 
 
 class RunningBroker:
@@ -42,11 +40,7 @@ class RunningBroker:
 
     def wait_in_sync(self, seconds: float = _READY_SECONDS) -> None:
         """Block until every partition has a leader and all its copies in sync; BrokerError names those that don't."""
-        until = time.monotonic() + seconds
-        while behind := replicas_behind(self.bootstrap):
-            if time.monotonic() > until:
-                raise BrokerError(f"not in sync after {seconds:.0f} s: {', '.join(behind)}. Fix: see the nodes' logs.")
-            time.sleep(_PAUSE_SECONDS)
+        wait_in_sync(self.bootstrap, seconds)
 
 
 @contextmanager

@@ -15,9 +15,9 @@ from tidegate_schemas.topics import DEAD_LETTERS, GATE_PROGRESS, KINDS, OUTCOMES
 
 __all__ = [
     "Topic",
+    "admin_client",
     "create_topics",
     "partition_counts",
-    "replicas_behind",
     "tidegate_topics",
     "wait_for_broker",
 ]
@@ -70,11 +70,16 @@ def _expiring(retention_ms: int) -> dict[str, str]:
     }
 
 
+def admin_client(bootstrap: str) -> AdminClient:
+    """A client for administration. It prints no refused connection, as librdkafka does: who waits says so better."""
+    return AdminClient({"bootstrap.servers": bootstrap, "log_level": 0, "reconnect.backoff.max.ms": 250})
+
+
 def wait_for_broker(bootstrap: str, timeout_seconds: float, nodes: int = 1) -> None:
     """Block until a broker knows of so many nodes, itself among them; UnavailableError after `timeout_seconds`."""
     until = time.monotonic() + timeout_seconds
     _wait_for_port(bootstrap, until, timeout_seconds)
-    admin = _admin(bootstrap)
+    admin = admin_client(bootstrap)
     while True:
         try:
             found = len(admin.list_topics(timeout=max(0.1, until - time.monotonic())).brokers)
@@ -99,7 +104,7 @@ def create_topics(
 
     Without a replication factor they get the broker's own. BrokerError says why one can't be made.
     """
-    admin = _admin(bootstrap)
+    admin = admin_client(bootstrap)
     wanted = {topic.name: topic for topic in topics}
     missing = [topic for name, topic in wanted.items() if name not in admin.list_topics(timeout=timeout_seconds).topics]
     if not missing:
@@ -120,24 +125,8 @@ def create_topics(
 
 def partition_counts(bootstrap: str, timeout_seconds: float = _REQUEST_SECONDS) -> dict[str, int]:
     """Partition count of every topic that the broker has."""
-    metadata = _admin(bootstrap).list_topics(timeout=timeout_seconds)
+    metadata = admin_client(bootstrap).list_topics(timeout=timeout_seconds)
     return {name: len(topic.partitions) for name, topic in metadata.topics.items()}
-
-
-def replicas_behind(bootstrap: str, timeout_seconds: float = _REQUEST_SECONDS) -> list[str]:
-    """Partitions, as `topic/number`, that have a copy which isn't in sync or have no leader; empty if all is well."""
-    topics = _admin(bootstrap).list_topics(timeout=timeout_seconds).topics
-    return [
-        f"{name}/{number}"
-        for name, topic in sorted(topics.items())
-        for number, partition in topic.partitions.items()
-        if partition.leader < 0 or len(partition.isrs) < len(partition.replicas)
-    ]
-
-
-def _admin(bootstrap: str) -> AdminClient:
-    # librdkafka prints each refused connection by default; whoever waits says so better.
-    return AdminClient({"bootstrap.servers": bootstrap, "log_level": 0, "reconnect.backoff.max.ms": 250})
 
 
 def _wait_for_port(bootstrap: str, until: float, timeout_seconds: float) -> None:

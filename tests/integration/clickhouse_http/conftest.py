@@ -11,6 +11,11 @@ import pytest
 from tidegate_infra.addresses import ClickHouseAddress
 
 
+@pytest.fixture(scope="session")
+def clickhouse(embedded_clickhouse: ClickHouseAddress) -> ClickHouseAddress:
+    return embedded_clickhouse
+
+
 @pytest.fixture(scope="module")
 def reader(clickhouse: ClickHouseAddress) -> Iterator[httpx.Client]:
     with httpx.Client(base_url=clickhouse.url, timeout=60) as client:

@@ -12,7 +12,8 @@ from confluent_kafka.admin import AdminClient
 from tests.integration.infra.waiting import wait_until
 
 from tidegate_infra.broker.fixture import RunningBroker, start
-from tidegate_infra.broker.topics import Topic, create_topics, replicas_behind
+from tidegate_infra.broker.replicas import replicas_behind
+from tidegate_infra.broker.topics import Topic, create_topics
 from tidegate_infra.errors import BrokerError
 from tidegate_stream.gate.transaction import read_partition
 

@@ -91,7 +91,7 @@ def test_a_killed_broker_comes_back_at_its_address_with_its_records(tmp_path: Pa
 
 
 @pytest.mark.clickhouse
-def test_clickhouse_answers_a_reader_without_a_password(clickhouse: ClickHouseAddress) -> None:
-    with urlopen(f"{clickhouse.url}/?query=SELECT%20version()") as answer:
+def test_clickhouse_answers_a_reader_without_a_password(embedded_clickhouse: ClickHouseAddress) -> None:
+    with urlopen(f"{embedded_clickhouse.url}/?query=SELECT%20version()") as answer:
         assert answer.status == 200
-    assert clickhouse.writer_password not in repr(clickhouse)
+    assert embedded_clickhouse.writer_password not in repr(embedded_clickhouse)
