@@ -15,7 +15,6 @@ from tidegate_stream.failpoint import FailpointError, failpoint
 from tidegate_stream.gate.seen import Seen
 from tidegate_stream.gate.transaction import Batch, PartitionTransactions
 from tidegate_stream.settings import WorkerSettings
-from tidegate_stream.state.agent import FoldAgent
 from tidegate_stream.state.partition import PartitionState
 from tidegate_stream.transport.chunk import Chunk
 from tidegate_stream.transport.consumer import ChunkConsumer
@@ -72,21 +71,21 @@ def forget_ids_on_restart() -> None:
     Seen.restore = classmethod(lambda cls, *_, **__: cls())  # type: ignore[method-assign, assignment]
 
 
-class AckingAgent(FoldAgent):
-    """Broken: an error is noted, and what it hit counts as done, as in a framework that acknowledges in a `finally`."""
+class AckingArchive(ArchiveAgent):
+    """Broken: what an error hit counts as done, as in a framework that acknowledges in a `finally`."""
 
     async def flush(self) -> None:
         try:
             await super().flush()
         except FailpointError:
-            for state in self._states.values():
-                state.durable = state.fence
-                self._mark(state)
+            self._waiting = []
+            for tp, end in self._ends.items():
+                self._app.mark_durable(self.name, tp, end)
 
 
 def ack_on_error() -> None:
     """Go on after an error as if it had not been."""
-    wiring.FoldAgent = AckingAgent  # type: ignore[attr-defined]
+    wiring.ArchiveAgent = AckingArchive  # type: ignore[attr-defined]
 
 
 def write_without_transaction() -> None:

@@ -54,14 +54,14 @@ def test_copies_after_a_restart_count_only_if_ids_were_forgotten(stack: Stack, b
 
 def test_a_worker_that_acknowledges_after_an_error_is_found_out(stack: Stack) -> None:
     stack.publish(batch(0))
-    stack.drain(BROKEN="acks on error", TIDEGATE_FAILPOINT="insert.before:1:raise")
+    stack.drain(BROKEN="acks on error", TIDEGATE_FAILPOINT="archive_insert.before:1:raise")
     stack.drain()
     assert problems(stack, BATCH) != []
 
 
 def test_a_healthy_worker_after_the_same_error_is_right(stack: Stack) -> None:
     stack.publish(batch(0))
-    stack.fails_at("insert.before:1")
+    stack.fails_at("archive_insert.before:1")
     stack.drain()
     assert problems(stack, BATCH) == []
 

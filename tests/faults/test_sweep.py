@@ -39,10 +39,10 @@ POINTS = points()
 HITS = {"fetch.before": 30, "fetch.after": 30}
 
 
-def batch(number: int) -> Iterator[tuple[Kind, dict[str, Any]]]:
+def batch(number: int, events: int = BATCH) -> Iterator[tuple[Kind, dict[str, Any]]]:
     """Events of every kind; some visitors sign in, and one event in fifty is sent twice."""
     begin = BEGIN + timedelta(seconds=number * 20)
-    for index, (kind, event) in enumerate(some_events(BATCH, begin, seed=number)):
+    for index, (kind, event) in enumerate(some_events(events, begin, seed=number)):
         known = {**event, "event_id": derived_event_id("sweep", str(number), str(index)), "sequence": 0}
         if kind == "track" and index % 10 == 0:
             known |= {"type": "identify", "name": "identify", "user_id": f"user-{index % 7}"}

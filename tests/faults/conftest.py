@@ -1,0 +1,36 @@
+"""The fault matrix's table, at the end of the run and as JSON."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+import pytest
+from tests.faults.matrix.report import as_json, noted, table
+
+#: Where the rows of this run are; processes of pytest-xdist inherit it.
+VARIABLE = "TIDEGATE_TEST_FAULT_ROWS"
+
+
+def rows_folder() -> Path:
+    """Where tests note their rows."""
+    return Path(os.environ[VARIABLE])
+
+
+def pytest_configure() -> None:
+    """One folder a run."""
+    os.environ.setdefault(VARIABLE, tempfile.mkdtemp(prefix="tidegate-faults-"))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print the table, and write it where FAULTS_JSON says."""
+    rows = noted(rows_folder())
+    if rows:
+        terminalreporter.section("fault matrix")
+        for line in table(rows):
+            terminalreporter.write_line(line)
+        if path := os.environ.get("FAULTS_JSON"):
+            Path(path).write_text(as_json(rows), encoding="utf-8")
+    shutil.rmtree(rows_folder(), ignore_errors=True)

@@ -1,0 +1,51 @@
+"""Tidegate under a fault: every view, row for row, against an undisturbed run; clean topics; commits."""
+
+from __future__ import annotations
+
+import subprocess
+from collections import Counter
+
+from confluent_kafka import KafkaException
+from tests.faults.matrix.report import Row
+from tests.faults.matrix.run import Run, Views, base_events, differing
+
+from tidegate_infra.demo.measure import in_flight
+
+STORED = "SELECT sum(rows) FROM system.parts WHERE active AND database = 'tidegate' AND startsWith(table, 'events_')"
+ARCHIVED = "SELECT toString(event_id) FROM analytics.events WHERE project != 'aside'"
+
+
+class Tidegate:
+    """The worker as it is."""
+
+    name = "tidegate"
+
+    def __init__(self, undisturbed: Views) -> None:
+        self._undisturbed = undisturbed
+        self.found: dict[str, int] = {}
+
+    def worker(self, run: Run, number: int) -> subprocess.Popen[bytes]:
+        """See `System.worker`."""
+        home = run.stack.home / f"worker-{number}"
+        return run.stack.worker(CLICKHOUSE_URL=run.engine.url_of_workers, DATA_DIR=str(home))
+
+    def stored(self, run: Run) -> int:
+        """See `System.stored`."""
+        return run.stack.ask(STORED)
+
+    def left(self, run: Run) -> int:
+        """See `System.left`."""
+        try:
+            return in_flight(run.stack.brokers)
+        except KafkaException:  # a broker that has just come back
+            return -1
+
+    def row(self, run: Run, fault: str) -> Row:
+        """See `System.row`. A commit that isn't at the end counts as lost: it would be, or doubled, one day."""
+        sent = {event["event_id"] for _, event in base_events()}
+        archived = Counter(str(row[0]) for row in run.stack.client.query(ARCHIVED).result_rows)
+        clean = Counter(each for each in run.stack.clean_ids() if each in sent)
+        lost = sum(each not in archived or each not in clean for each in sent) + abs(self.left(run))
+        doubled = sum((archived - Counter(sent)).values()) + sum((clean - Counter(sent)).values())
+        self.found = differing(self._undisturbed, run.stack.views(), run.compared_without)
+        return Row(fault, self.name, lost, doubled, sum(self.found.values()) + len(run.objections))

@@ -1,0 +1,59 @@
+"""Faust as its documentation shows it, for contrast: a table that counts, and batches that are inserted.
+
+Events of raw.track are counted by name in a table (at least once, the default), and inserted into ClickHouse in batches
+by `take`. Started as a process, with addresses in the environment.
+"""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator
+from typing import Any
+
+import faust
+
+from tidegate_schemas.rows import RowCodec
+from tidegate_schemas.subjects import raw_schema
+from tidegate_sinks.clickhouse import Address, connect
+
+CODEC = RowCodec(raw_schema("track"))
+
+
+def main() -> None:
+    """Run until SIGTERM."""
+    client = connect(Address(os.environ["CLICKHOUSE_URL"], "writer", os.environ["CLICKHOUSE_PASSWORD"]))
+    app = faust.App(
+        "vanilla",
+        broker=[f"kafka://{address}" for address in os.environ["BROKERS"].split(",")],
+        datadir=os.environ["DATA_DIR"],
+        store="memory://",
+        topic_partitions=2,
+        topic_replication_factor=int(os.environ["REPLICATION_FACTOR"]),
+        broker_session_timeout=3,
+        broker_heartbeat_interval=0.5,
+        broker_rebalance_timeout=10,
+        broker_request_timeout=20,
+        stream_wait_empty=False,
+        topic_disable_leader=True,
+        web_enabled=False,
+        consumer_auto_offset_reset="earliest",
+        worker_redirect_stdouts=False,
+    )
+    topic = app.topic("raw.track", value_serializer="raw", partitions=2)
+    table = app.Table("counts", default=int, partitions=2)
+
+    async def count(stream: AsyncIterator[bytes]) -> None:
+        async for value in stream:
+            table[CODEC.decode(value)["name"]] += 1
+
+    async def store(stream: Any) -> None:
+        async for values in stream.take(500, within=0.3):
+            rows = [[str(CODEC.decode(value)["event_id"])] for value in values]
+            await asyncio.to_thread(client.insert, "vanilla", rows, column_names=["event_id"])
+
+    app.agent(topic, name="count")(count)  # type: ignore[arg-type]
+    app.agent(topic, name="store")(store)
+    faust.Worker(app, loglevel="WARNING", quiet=True, redirect_stdouts=False).execute_from_commandline()
+
+
+if __name__ == "__main__":
+    main()
