@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import re
+import tempfile
 import threading
 import time
 from collections import OrderedDict
@@ -16,9 +17,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import chdb
-from chdb.state.sqlitelike import Connection, StreamingInserter
+from chdb.state.sqlitelike import Connection
 
 from tidegate_infra.clickhouse.native import split_blocks
+from tidegate_infra.clickhouse.statement import split_settings
 
 _CODE = re.compile(r"Code: (\d+)\.")
 
@@ -125,25 +127,21 @@ class Session:
         return Statistics(rows, size, elapsed_seconds=time.perf_counter() - started)
 
     def insert(self, sql: str, format: str, chunks: Iterable[bytes]) -> Statistics:
-        """Append chunks as they come; nothing is committed by the engine before it has parsed a block."""
-        started = time.perf_counter()
-        try:
-            inserter: StreamingInserter = self.connection.send_insert(sql, format)
-        except Exception as error:  # noqa: BLE001 - chDB raises bare exceptions; each becomes an EngineError
-            raise EngineError(str(error)) from None
-        try:
-            for chunk in chunks:
-                inserter.append(chunk)  # type: ignore[no-untyped-call]
-            done = inserter.finish()
-        except RuntimeError as error:
-            raise EngineError(str(error)) from None
-        finally:
-            inserter.cancel()  # type: ignore[no-untyped-call]
-        return Statistics(
-            written_rows=done.rows_written,
-            written_bytes=done.bytes_written,
-            elapsed_seconds=time.perf_counter() - started,
-        )
+        """Insert what the chunks are when they have all come; one that fails leaves nothing behind.
+
+        As a file, and not by chDB's `send_insert`: that reports rows as written, and no error, when the table refuses
+        them (too many parts, a constraint), so that they were lost after a 200.
+        """
+        with tempfile.TemporaryFile() as file:
+            try:
+                file.writelines(chunks)
+            except RuntimeError as error:
+                raise EngineError(str(error)) from None
+            file.flush()
+            file.seek(0)
+            head, settings = split_settings(sql.encode())
+            source = f" FROM INFILE '/dev/fd/{file.fileno()}' COMPRESSION 'none' ".encode()
+            return self.run(head + source + settings + b" FORMAT " + format.encode())
 
     def prepare(self, spec: SessionSpec) -> None:
         """Bring the session to `spec`."""

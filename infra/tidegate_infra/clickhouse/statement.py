@@ -136,6 +136,16 @@ def _parse_insert(sql: bytes, stream: Iterator[Token]) -> Statement:
     return Statement("INSERT", sql, complete=False)
 
 
+def split_settings(sql: bytes) -> tuple[bytes, bytes]:
+    """An INSERT's head without and from its clause SETTINGS, which may be absent."""
+    depth = 0
+    for token in tokens(sql):
+        depth += (token.text in {b"(", b"{", b"["}) - (token.text in {b")", b"}", b"]"})
+        if depth == 0 and token.kind == "word" and token.upper == "SETTINGS":
+            return sql[: token.start], sql[token.start :]
+    return sql, b""
+
+
 def writes_file(sql: bytes) -> bool:
     """Whether a reading statement has a clause INTO OUTFILE '…'."""
     if b"outfile" not in sql.lower():

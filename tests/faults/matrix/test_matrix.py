@@ -1,4 +1,4 @@
-"""Each fault of the matrix, on Tidegate, and some of them on vanilla Faust for contrast. `make faults` prints the table."""
+"""Each fault of the matrix, on Tidegate, and some on vanilla Faust for contrast. `make faults` prints the table."""
 
 from __future__ import annotations
 

@@ -10,9 +10,13 @@ from tests.faults.matrix.report import Row
 from tests.faults.matrix.run import Run, Views, base_events, differing
 
 from tidegate_infra.demo.measure import in_flight
+from tidegate_schemas.topics import KINDS
 
 STORED = "SELECT sum(rows) FROM system.parts WHERE active AND database = 'tidegate' AND startsWith(table, 'events_')"
-ARCHIVED = "SELECT toString(event_id) FROM analytics.events WHERE project != 'aside'"
+ARCHIVED = " UNION ALL ".join(
+    f"SELECT toString(event_id) FROM tidegate.events_{kind} FINAL WHERE project != 'aside'"
+    for kind in KINDS  # noqa: S608
+)
 
 
 class Tidegate:

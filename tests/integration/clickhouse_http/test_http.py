@@ -172,3 +172,25 @@ def test_no_number_of_different_settings_wears_it_out(reader: httpx.Client) -> N
     for size in range(1, 60):
         answer = reader.post("/", params={"max_block_size": size % 40 + 1}, content="SELECT 1")
         assert (answer.status_code, answer.text) == (200, "1\n")
+
+
+def test_an_insert_that_the_table_refuses_is_an_error_and_leaves_nothing(owner: httpx.Client, database: str) -> None:
+    owner.post(
+        "/", content=f"CREATE TABLE {database}.r (a Int64, CONSTRAINT c CHECK a < 9) ENGINE = MergeTree ORDER BY a"
+    )
+    insert = {"query": f"INSERT INTO {database}.r FORMAT TabSeparated"}
+    refused = owner.post("/", params=insert, content="1\n9\n")
+    assert (refused.status_code, refused.headers["x-clickhouse-exception-code"]) == (500, "469")
+    assert owner.post("/", params=insert, content="1\n").is_success
+    owner.post("/", content=f"ALTER TABLE {database}.r MODIFY SETTING parts_to_throw_insert = 1")
+    refused = owner.post("/", params=insert, content="2\n")
+    assert (refused.status_code, refused.headers["x-clickhouse-exception-code"]) == (500, "252")
+    assert owner.get("/", params={"query": f"SELECT groupArray(a) FROM {database}.r"}).text == "[1]\n"
+
+
+def test_an_insert_may_have_settings_of_its_own(owner: httpx.Client, database: str) -> None:
+    owner.post("/", content=f"CREATE TABLE {database}.s (a Int64) ENGINE = MergeTree ORDER BY a")
+    insert = f"INSERT INTO {database}.s (a) SETTINGS input_format_csv_skip_first_lines = 1 FORMAT CSV\n"
+    answer = owner.post("/", content=f"{insert}7\n8\n")
+    assert json.loads(answer.headers["x-clickhouse-summary"])["written_rows"] == "1"
+    assert owner.get("/", params={"query": f"SELECT groupArray(a) FROM {database}.s"}).text == "[8]\n"
