@@ -10,6 +10,8 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Protocol
 
+from tests.contract.registry import apicurio
+
 from tidegate_infra.addresses import ClickHouseAddress
 from tidegate_infra.broker import fixture as broker_fixture
 from tidegate_infra.clickhouse import fixture as clickhouse_fixture
@@ -83,3 +85,12 @@ def clickhouse(home: Path) -> Iterator[ClickHouseAddress]:
     else:
         with clickhouse_fixture.start(home) as running:
             yield ClickHouseAddress(running.url, running.writer_password)
+
+
+def registry(home: Path) -> AbstractContextManager[str]:
+    """Run a schema registry and give the base address of its Confluent API; a local one logs to `home`."""
+    if _CHOSEN.containers:
+        from tests.containers import registry_server  # noqa: PLC0415 - same
+
+        return registry_server()
+    return apicurio.start(home)

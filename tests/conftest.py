@@ -61,6 +61,13 @@ def clickhouse(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPath
 
 
 @pytest.fixture(scope="session")
+def schema_registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Base address of a real schema registry with Confluent's API."""
+    with backing.registry(tmp_path_factory.mktemp("registry")) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
 def tables(clickhouse: ClickHouseAddress) -> ClickHouseAddress:
     """The session's ClickHouse, migrated."""
     migrate.apply(connect(Address(clickhouse.url, "writer", clickhouse.writer_password)))

@@ -19,6 +19,7 @@ from testcontainers.community.kafka import KafkaContainer
 from testcontainers.core.container import DockerContainer
 from testcontainers.core.wait_strategies import HttpWaitStrategy
 from tests.backing import CannotRunError
+from tests.contract.registry import apicurio
 
 from tidegate_infra.addresses import ClickHouseAddress
 from tidegate_infra.broker.jars import default_cache
@@ -29,9 +30,8 @@ from tidegate_infra.ports import PortClaims, pick
 
 KAFKA_IMAGE = "confluentinc/cp-kafka:7.9.0"  # testcontainers' start script is written for Confluent's images
 CLICKHOUSE_IMAGE = "clickhouse/clickhouse-server:26.9"  # the embedded engine's version
-REGISTRY_IMAGE = "apicurio/apicurio-registry:3.0.9"  # tests/contract/registry/apicurio.py runs the same one
+REGISTRY_IMAGE = f"apicurio/apicurio-registry:{apicurio.REGISTRY.version}"
 KAFKA_PORT, CLICKHOUSE_PORT, REGISTRY_PORT = 9093, 8123, 8080
-REGISTRY_PATH = "/apis/ccompat/v7"
 ANSWER_SECONDS = 2
 READY_SECONDS = 120
 USERS_FILE = "/etc/clickhouse-server/users.d/tidegate.xml"
@@ -130,10 +130,12 @@ def clickhouse_server() -> Iterator[ClickHouseAddress]:
 @contextmanager
 def registry_server() -> Iterator[str]:
     """Run a schema registry, and give the base address of its Confluent API."""
-    ready = HttpWaitStrategy(REGISTRY_PORT, f"{REGISTRY_PATH}/subjects").for_status_code(200)
+    ready = HttpWaitStrategy(REGISTRY_PORT, f"{apicurio.PATH}/subjects").for_status_code(200)
     container = DockerContainer(REGISTRY_IMAGE).with_exposed_ports(REGISTRY_PORT).waiting_for(ready)
+    for name in apicurio.DELETION:
+        container.with_env(name.upper().replace(".", "_").replace("-", "_"), "true")
     with container:
-        yield _url(container, REGISTRY_PORT) + REGISTRY_PATH
+        yield _url(container, REGISTRY_PORT) + apicurio.PATH
 
 
 def _url(container: DockerContainer, port: int) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 from faust.types import TP
 
 import tidegate_stream.app as wiring
+from tidegate_schemas.registry import RegistryClient
 from tidegate_stream.archive import ArchiveAgent
 from tidegate_stream.failpoint import FailpointError, failpoint
 from tidegate_stream.gate.seen import Seen
@@ -135,5 +136,6 @@ if __name__ == "__main__":
             flush_seconds=0.3,
             snapshot_every=2,
             session_timeout_seconds=3.0,
-        )
+        ),
+        RegistryClient(url) if (url := os.environ["REGISTRY_URL"]) else None,
     )

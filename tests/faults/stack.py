@@ -22,6 +22,7 @@ from tidegate_infra.demo.measure import in_flight
 from tidegate_infra.keys import ensure_keys
 from tidegate_infra.processes import spawn
 from tidegate_infra.settings import Settings
+from tidegate_schemas.registry import RegistryClient
 from tidegate_schemas.rows import RowCodec
 from tidegate_schemas.subjects import clean_schema
 from tidegate_schemas.topics import KINDS, Kind, clean_topic
@@ -49,13 +50,16 @@ ADDED_UP = {
 class Stack:
     """What runs, and what it holds."""
 
-    def __init__(self, home: Path, broker: backing.Broker, engine: ClickHouseAddress, keys_of: Path) -> None:
+    def __init__(
+        self, home: Path, broker: backing.Broker, engine: ClickHouseAddress, keys_of: Path, registry: str | None
+    ) -> None:
         self.home, self.broker, self.brokers, self.engine = home, broker, broker.bootstrap, engine
         self._settings = Settings(home=keys_of)
         ensure_keys(self._settings)
         self.client = connect(Address(engine.url, "writer", engine.writer_password))
         migrate.apply(self.client)
-        self._publisher = KafkaPublisher(self.brokers)
+        self._registry_url, self._registry = registry or "", RegistryClient(registry) if registry else None
+        self._publisher = KafkaPublisher(self.brokers, registry=self._registry)
 
     def publish(self, events: Iterable[tuple[Kind, Mapping[str, Any]]]) -> None:
         """Write events to the raw topics, all of them acknowledged."""
@@ -73,6 +77,7 @@ class Stack:
         """Start a worker."""
         own = {
             "BROKERS": self.brokers,
+            "REGISTRY_URL": self._registry_url,
             "REPLICATION_FACTOR": str(self.broker.replication_factor),
             "CLICKHOUSE_URL": self.engine.url,
             "CLICKHOUSE_PASSWORD": self.engine.writer_password,
@@ -139,7 +144,7 @@ class Stack:
         """Ids of all events that someone else reads from the clean topics, committed ones only."""
         found = []
         for kind in KINDS:
-            codec = RowCodec(clean_schema(kind))
+            codec = RowCodec(clean_schema(kind), self._registry)
             for partition in range(PARTITIONS):
                 for message in read_partition(self.brokers, TopicPartition(clean_topic(kind), partition)):
                     found.append(str(codec.decode(message.value() or b"")["event_id"]))
@@ -158,7 +163,10 @@ def _plain(value: Any) -> Any:
 
 
 @contextmanager
-def running(home: Path, keys_of: Path | None = None) -> Iterator[Stack]:
-    """A stack without a worker; with the keys of another home, pseudonyms are the same."""
+def running(home: Path, keys_of: Path | None = None, registry: str | None = None) -> Iterator[Stack]:
+    """A stack without a worker; with the keys of another home, pseudonyms are the same.
+
+    With the address of a schema registry, records are framed with its ids.
+    """
     with backing.broker(home / "broker", PARTITIONS) as broker, backing.clickhouse(home / "ch") as engine:
-        yield Stack(home, broker, engine, keys_of or home)
+        yield Stack(home, broker, engine, keys_of or home, registry)
