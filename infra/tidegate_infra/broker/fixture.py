@@ -33,7 +33,8 @@ class RunningBroker:
     def start_again(self, index: int = 0, ready_seconds: float = _READY_SECONDS) -> None:
         """Start a killed node at its old address, with its old data, and wait until it answers.
 
-        Its copies may be behind then, see `wait_in_sync`. BrokerError if it runs, or isn't ready in time.
+        Its copies may be behind then, see `wait_in_sync`. It lives no longer than the thread that calls this.
+        BrokerError if it runs, or isn't ready in time.
         """
         self.nodes[index].launch()
         self.nodes[index].wait(sum(node.alive for node in self.nodes), ready_seconds)

@@ -7,34 +7,20 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 from tests.containers import kafka_environment
+from tests.integration.infra.docker_daemon import Daemon
 
 SOME_TESTS = "tests/unit/infra/test_jars.py"
 
 
-class Daemon(BaseHTTPRequestHandler):
-    """As much of Docker's API as a ping takes."""
-
-    def log_message(self, format: str, *args: object) -> None:
-        """Say nothing."""
-
-    def do_GET(self) -> None:
-        body = b'{"ApiVersion": "1.44"}' if self.path == "/version" else b"OK"
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-
 @pytest.fixture
 def daemon() -> Iterator[str]:
-    with ThreadingHTTPServer(("127.0.0.1", 0), Daemon) as server:
+    with Daemon() as server:
         threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
-        yield f"tcp://127.0.0.1:{server.server_port}"
+        yield server.url
         server.shutdown()
 
 
