@@ -80,8 +80,10 @@ def _launched(nodes: Sequence[Node]) -> Iterator[None]:
             node.launch()
         yield
     finally:
-        # All are asked before one is waited for: a node that stops hands its partitions to those that are left.
-        for node in nodes:
-            node.terminate()
-        for node in nodes:
+        *others, last = nodes
+        for node in others:
             node.stop()
+        if others:
+            last.kill()  # it would wait for a majority that is gone, to take its leave
+        else:
+            last.stop()

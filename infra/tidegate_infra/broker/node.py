@@ -58,16 +58,11 @@ class Node:
             stop_group(self._process.pid, signal.SIGKILL)
             self._process.wait()
 
-    def terminate(self) -> None:
-        """Ask it to stop; returns at once."""
-        if self.alive and self._process is not None:
-            stop_group(self._process.pid, signal.SIGTERM)
-
     def stop(self) -> None:
         """Ask it to stop, and kill it if it takes more than ten seconds."""
-        self.terminate()
-        try:
-            if self._process is not None:
+        if self._process is not None and self.alive:
+            stop_group(self._process.pid, signal.SIGTERM)
+            try:
                 self._process.wait(_STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            self.kill()
+            except subprocess.TimeoutExpired:
+                self.kill()

@@ -6,16 +6,15 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from confluent_kafka import KafkaError, KafkaException
-from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
 from tidegate_infra.broker.properties import MESSAGE_MAX_BYTES
+from tidegate_infra.broker.replicas import admin_client, wait_for_leaders
 from tidegate_infra.errors import BrokerError, UnavailableError
 from tidegate_schemas.topics import DEAD_LETTERS, GATE_PROGRESS, KINDS, OUTCOMES, clean_topic, ids_topic, raw_topic
 
 __all__ = [
     "Topic",
-    "admin_client",
     "create_topics",
     "partition_counts",
     "tidegate_topics",
@@ -70,11 +69,6 @@ def _expiring(retention_ms: int) -> dict[str, str]:
     }
 
 
-def admin_client(bootstrap: str) -> AdminClient:
-    """A client for administration. It prints no refused connection, as librdkafka does: who waits says so better."""
-    return AdminClient({"bootstrap.servers": bootstrap, "log_level": 0, "reconnect.backoff.max.ms": 250})
-
-
 def wait_for_broker(bootstrap: str, timeout_seconds: float, nodes: int = 1) -> None:
     """Block until a broker knows of so many nodes, itself among them; UnavailableError after `timeout_seconds`."""
     until = time.monotonic() + timeout_seconds
@@ -119,7 +113,7 @@ def create_topics(
                 raise BrokerError(f"cannot create topic {name} at {bootstrap}: {error.args[0].str()}") from error
         else:
             created.append(name)
-    _wait_for_leaders(admin, [topic.name for topic in missing], timeout_seconds)
+    wait_for_leaders(admin, [topic.name for topic in missing], timeout_seconds)
     return created
 
 
@@ -141,13 +135,3 @@ def _wait_for_port(bootstrap: str, until: float, timeout_seconds: float) -> None
             time.sleep(0.05)
         else:
             return
-
-
-def _wait_for_leaders(admin: AdminClient, names: list[str], timeout_seconds: float) -> None:
-    until = time.monotonic() + timeout_seconds
-    while time.monotonic() < until:
-        known = admin.list_topics(timeout=timeout_seconds).topics
-        if all(name in known and all(p.leader >= 0 for p in known[name].partitions.values()) for name in names):
-            return
-        time.sleep(0.02)
-    raise UnavailableError(f"topics without a leader after {timeout_seconds:g} s: {', '.join(names)}")
