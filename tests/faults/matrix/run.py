@@ -116,7 +116,7 @@ def run_of(
     try:
         with broker_fixture.start(home / "broker", PARTITIONS, nodes=nodes) as broker:
             run = Run(
-                Stack(home, broker, ClickHouseAddress(engine.url, engine.writer_password), keys_of),
+                Stack(home, broker, ClickHouseAddress(engine.url, engine.writer_password), keys_of, None),
                 broker,
                 engine,
                 system,

@@ -14,8 +14,7 @@ from tidegate_schemas.topics import KINDS
 
 STORED = "SELECT sum(rows) FROM system.parts WHERE active AND database = 'tidegate' AND startsWith(table, 'events_')"
 ARCHIVED = " UNION ALL ".join(
-    f"SELECT toString(event_id) FROM tidegate.events_{kind} FINAL WHERE project != 'aside'"
-    for kind in KINDS  # noqa: S608
+    f"SELECT toString(event_id) FROM tidegate.events_{kind} FINAL WHERE project != 'aside'" for kind in KINDS
 )
 
 
