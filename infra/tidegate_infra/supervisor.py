@@ -77,6 +77,19 @@ class Supervisor:
         self._stopping = False
         self._stop, self._all_ready = asyncio.Event(), asyncio.Event()
         self._processes: dict[str, asyncio.subprocess.Process] = {}
+        self._killed: set[str] = set()
+
+    def kill(self, name: str) -> bool:
+        """SIGKILL a service and its children, and start it again at once; False if it doesn't run now.
+
+        Says nothing about the service's health: it makes no pause longer.
+        """
+        process = self._processes.get(name)
+        if process is None or process.returncode is not None:
+            return False
+        self._killed.add(name)
+        stop_group(process.pid, signal.SIGKILL)
+        return True
 
     def stop(self) -> None:
         """Ask `run` to end; a second call kills what still runs."""
@@ -112,9 +125,12 @@ class Supervisor:
             if self._stopping:
                 return
             lasted = self._clock() - started
+            state.restarts += 1
+            if service.name in self._killed:  # on purpose: whoever did it says so
+                self._killed.discard(service.name)
+                continue
             crashes = 1 if lasted >= self._backoff.forget_seconds else crashes + 1
             pause = self._backoff.pause_seconds(crashes)
-            state.restarts += 1
             self._say(
                 f"{service.name} {_how_it_ended(code)} after {lasted:.1f} s; starting it again in {pause:g} s"
                 f" (restart {state.restarts}; {self._log(service)} ends with: {_last_line(self._log(service))})"

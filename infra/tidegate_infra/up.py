@@ -16,7 +16,7 @@ from tidegate_infra.probe_server import ProbeServer
 from tidegate_infra.probes import answers_http, answers_tcp
 from tidegate_infra.runtime import Addresses, addresses, child_environment, embedded_services
 from tidegate_infra.settings import Settings
-from tidegate_infra.supervisor import Service, Supervisor
+from tidegate_infra.supervisor import Backoff, Service, Supervisor
 
 __all__ = ["RunningStack", "running_stack", "up"]
 
@@ -42,9 +42,10 @@ class RunningStack:
 
 
 @asynccontextmanager
-async def running_stack(settings: Settings, say: Say) -> AsyncIterator[RunningStack]:
+async def running_stack(settings: Settings, say: Say, backoff: Backoff | None = None) -> AsyncIterator[RunningStack]:
     """Run a stack for as long as the block; enter it before everything is ready, leave it when all has ended.
 
+    `backoff` None: the supervisor's own pauses before a crashed service starts again.
     Raises HomeInUseError, PortInUseError, JavaNotFoundError, JarsUnavailableError before anything is started.
     """
     prepare_home(settings)
@@ -56,7 +57,8 @@ async def running_stack(settings: Settings, say: Say) -> AsyncIterator[RunningSt
         named = [*services, "supervisor", *(["controller"] if "broker" in services else [])]
         chosen = ports.resolve(settings, named, claims)
         where, keys = addresses(settings, chosen), ensure_keys(settings)
-        supervisor = Supervisor([_service(settings, name, chosen) for name in services], settings.logs_dir, say)
+        kept = [_service(settings, name, chosen) for name in services]
+        supervisor = Supervisor(kept, settings.logs_dir, say, backoff)
         stack = RunningStack(settings, where, keys, supervisor)
         probes = ProbeServer(
             "127.0.0.1",

@@ -61,6 +61,21 @@ async def test_a_killed_service_is_started_again_and_the_console_says_so(tmp_pat
     assert state.pid is None
 
 
+async def test_a_service_killed_on_purpose_is_started_again_at_once_however_often(tmp_path: Path) -> None:
+    supervisor = Supervisor([Service("worker", IDLE)], tmp_path, lambda _line: None, Backoff(first_seconds=300))
+    running = asyncio.create_task(supervisor.run())
+    state, seen = supervisor.states["worker"], set[int]()
+    for _ in range(4):
+        await until(lambda: state.pid is not None and state.pid not in seen)
+        assert state.pid is not None
+        seen.add(state.pid)
+        assert supervisor.kill("worker")
+    await until(lambda: state.restarts == 4)
+    supervisor.stop()
+    await running
+    assert not supervisor.kill("worker")
+
+
 async def test_a_service_that_ends_with_success_is_started_again_too(tmp_path: Path) -> None:
     said: list[str] = []
     supervisor = Supervisor([Service("short", [sys.executable, "-c", "print('hello')"])], tmp_path, said.append, QUICK)
