@@ -11,7 +11,7 @@ UV := $(UV_HOME)/bin/uv
 RUN := $(UV) run --frozen --no-sync
 
 # make's own variables, handed to the demo and the benchmarks as environment.
-export DEMO_SECONDS DEMO_JSON BENCH_JSON BENCH_ONLY
+export DEMO_SECONDS DEMO_JSON CHAOS CHAOS_SEED BENCH_JSON BENCH_ONLY
 
 .PHONY: help setup demo test faults check bench format clean
 
@@ -20,7 +20,7 @@ help: ## What there is
 
 setup: .venv/.synced ## Make .venv from the lock file (uv comes from PyPI; nothing else is needed)
 
-demo: setup ## The stack with a demo marketplace and live traffic; DEMO_SECONDS, DEMO_JSON
+demo: setup ## The stack with a demo marketplace and live traffic; DEMO_SECONDS, DEMO_JSON, CHAOS=1, CHAOS_SEED
 	@$(RUN) tidegate demo
 
 test: setup ## Every test, on a real broker, a real ClickHouse engine and a real browser; ARGS goes to pytest

@@ -49,11 +49,19 @@ def demo(
     json_file: Annotated[
         Path | None, typer.Option("--json", envvar="DEMO_JSON", help="Write the summary there, as JSON.")
     ] = None,
+    chaos: Annotated[
+        bool, typer.Option("--chaos", envvar="CHAOS", help="Kill a random process of the stack every few seconds.")
+    ] = False,
+    chaos_seed: Annotated[
+        int | None, typer.Option(envvar="CHAOS_SEED", help="Replay the order of victims of an earlier run.")
+    ] = None,
 ) -> None:
-    """Run the stack with a demo marketplace and live traffic; fails unless every event is accounted for."""
+    """Run the stack with a demo marketplace and live traffic; fails unless every event is accounted for, once."""
     from tidegate_infra.demo import demo as run_demo  # noqa: PLC0415 - only this command needs it
+    from tidegate_infra.demo.chaos import new_seed  # noqa: PLC0415 - same
 
-    if not run_demo(load(), _console(), seconds, json_file):
+    seed = None if not chaos else new_seed() if chaos_seed is None else chaos_seed
+    if not run_demo(load(), _console(), seconds, json_file, seed):
         raise typer.Exit(1)
 
 

@@ -154,6 +154,13 @@ def counts(request: Request) -> dict[str, Any]:
     return report
 
 
+@router.get("/_acknowledged")
+def acknowledged(request: Request, since: int = 0) -> dict[str, Any]:
+    """Kinds and keys of the events that the gateway took, from a number on; those before it are forgotten."""
+    following, keys = request.app.state.telemetry.acknowledged.since(since)
+    return {"next": following, "keys": keys}
+
+
 @router.post("/_close")
 def close(request: Request) -> dict[str, Any]:
     """Flush and end the clients; the final counts. Nothing is sent after it."""

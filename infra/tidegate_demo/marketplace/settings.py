@@ -22,4 +22,7 @@ class MarketplaceSettings(BaseSettings):
     release: str = Field("marketplace@1.4.0", description="Release that telemetry names.")
     environment: str = Field("demo", description="Deployment environment that telemetry names.")
     metric_interval_seconds: float = Field(2.0, gt=0, description="How often metrics are exported.")
+    keep_acknowledged: bool = Field(
+        False, description="Whether ids of events that the gateway took are kept for who asks /_acknowledged."
+    )
     seed: int = Field(7, description="Seed of the agents' behaviour.")

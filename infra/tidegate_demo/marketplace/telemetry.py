@@ -21,10 +21,15 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from sqlalchemy import Engine
 
+from tidegate_demo.marketplace.acknowledged import Acknowledged
 from tidegate_demo.marketplace.counting import CallSites, CountingMetrics, CountingSpans
+from tidegate_demo.marketplace.patience import PatientMetrics, PatientSpans, acknowledging, patient_transport
 from tidegate_demo.marketplace.settings import MarketplaceSettings
 
-FLUSH_SECONDS = 20
+#: An outage may have begun just before, and the clients' patience is 90 s.
+FLUSH_SECONDS = 100
+#: Exceptions that wait while the gateway is away; Sentry's own default is 100.
+WAITING_EXCEPTIONS = 10_000
 
 
 @dataclass
@@ -32,6 +37,7 @@ class Telemetry:
     """The clients of one process."""
 
     sites: CallSites
+    acknowledged: Acknowledged
     segment: segment.Client
     tracer_provider: TracerProvider
     meter_provider: MeterProvider
@@ -45,6 +51,7 @@ class Telemetry:
 
     def shutdown(self) -> None:
         """Flush, and end the clients' threads: nothing is sent after it."""
+        self.flush()
         self.segment.shutdown()
         sentry_sdk.flush(FLUSH_SECONDS)
         sentry_sdk.get_client().close()
@@ -54,9 +61,9 @@ class Telemetry:
 
 def start_telemetry(settings: MarketplaceSettings) -> Telemetry:
     """Start Segment's, Sentry's and OpenTelemetry's clients against one gateway."""
-    sites = CallSites()
+    sites, acknowledged = CallSites(), Acknowledged(keep=settings.keep_acknowledged)
     client = segment.Client(settings.write_key, host=settings.gateway_url, max_queue_size=100_000, upload_interval=0.2)
-    _start_sentry(settings, sites)
+    _start_sentry(settings, sites, acknowledged)
     resource = Resource.create(
         {
             "service.name": "marketplace",
@@ -67,14 +74,18 @@ def start_telemetry(settings: MarketplaceSettings) -> Telemetry:
     headers = {"x-tidegate-key": settings.write_key}
     tracers = TracerProvider(resource=resource)
     tracers.add_span_processor(CountingSpans(sites))
-    spans = OTLPSpanExporter(endpoint=f"{settings.gateway_url}/v1/traces", headers=headers)
+    spans = PatientSpans(OTLPSpanExporter(endpoint=f"{settings.gateway_url}/v1/traces", headers=headers), acknowledged)
     tracers.add_span_processor(BatchSpanProcessor(spans, schedule_delay_millis=500, max_queue_size=100_000))
-    points = CountingMetrics(OTLPMetricExporter(endpoint=f"{settings.gateway_url}/v1/metrics", headers=headers), sites)
-    reader = PeriodicExportingMetricReader(points, export_interval_millis=settings.metric_interval_seconds * 1000)
-    return Telemetry(sites, client, tracers, MeterProvider([reader], resource=resource))
+    points = PatientMetrics(
+        OTLPMetricExporter(endpoint=f"{settings.gateway_url}/v1/metrics", headers=headers), acknowledged
+    )
+    interval_millis = settings.metric_interval_seconds * 1000
+    reader = PeriodicExportingMetricReader(CountingMetrics(points, sites), export_interval_millis=interval_millis)
+    meters = MeterProvider([reader], resource=resource)
+    return Telemetry(sites, acknowledged, acknowledging(client, acknowledged), tracers, meters)
 
 
-def _start_sentry(settings: MarketplaceSettings, sites: CallSites) -> None:
+def _start_sentry(settings: MarketplaceSettings, sites: CallSites, acknowledged: Acknowledged) -> None:
     def count(event: Any, _: Any) -> Any:
         sites.add("error")
         return event
@@ -87,6 +98,8 @@ def _start_sentry(settings: MarketplaceSettings, sites: CallSites) -> None:
         auto_session_tracking=False,
         send_client_reports=False,
         shutdown_timeout=FLUSH_SECONDS,
+        transport=patient_transport(acknowledged),
+        transport_queue_size=WAITING_EXCEPTIONS,
     )
 
 

@@ -8,30 +8,32 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import httpx
-from clickhouse_connect.driver.client import Client
 
-from tidegate_infra.demo.measure import account, freshness_p95_seconds, in_flight
+from tidegate_infra.demo.board import board
+from tidegate_infra.demo.chaos import BACKOFF, Chaos
+from tidegate_infra.demo.measure import account
+from tidegate_infra.demo.reckoning import PROJECT, Run
 from tidegate_infra.demo.summary import Summary
+from tidegate_infra.demo.witness import Witness
 from tidegate_infra.errors import UnavailableError
-from tidegate_infra.keys import PROJECTS
 from tidegate_infra.processes import free_ports, pss_bytes, spawn_async
 from tidegate_infra.settings import Settings
 from tidegate_infra.up import RunningStack, running_stack, stop_on_signals
 from tidegate_sinks.clickhouse import Address, connect
 
 PROJECT_NUMBER = 1
-PROJECT = PROJECTS[PROJECT_NUMBER]
 START_SECONDS = 60.0
 #: Visits under way end within 15 s; then the clients flush.
 TRAFFIC_SECONDS = 30.0
-CLOSE_SECONDS = 90.0
-DRAIN_SECONDS = 90.0
+#: Four clients, one after the other, each as patient as the marketplace makes them.
+CLOSE_SECONDS = 300.0
 
 Say = Callable[[str], None]
 Inspect = Callable[[RunningStack, "Outcome"], Awaitable[None]]
@@ -48,7 +50,7 @@ class Outcome:
 
 @dataclass
 class Demo:
-    """One run. `seconds` None: until asked to stop."""
+    """One run. `seconds` None: until asked to stop. `chaos_seed` None: nobody is killed."""
 
     settings: Settings
     say: Say
@@ -56,11 +58,12 @@ class Demo:
     visitors: int = 8
     pause_seconds: float = 0.2
     inspect: Inspect | None = None
+    chaos_seed: int | None = None
     asked: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def run(self) -> Outcome:
         """Start everything, let visitors in, and account for every event. Raises UnavailableError."""
-        async with running_stack(self.settings, self.say) as stack:
+        async with running_stack(self.settings, self.say, None if self.chaos_seed is None else BACKOFF) as stack:
             stop_on_signals(self.asked, stack.supervisor)
             await asyncio.wait_for(stack.ready.wait(), START_SECONDS)
             outcome = await self._with_marketplace(stack)
@@ -74,26 +77,45 @@ class Demo:
         folder = self.settings.data_dir / "demo"
         folder.mkdir(parents=True, exist_ok=True)
         client = connect(Address(stack.where.clickhouse_url))
-        before, began_micros = account(client, PROJECT), time.time_ns() // 1000
+        run = Run(stack, client, account(client, PROJECT), time.time_ns() // 1000)
         (port,) = free_ports(1)
         url, record_file = f"http://127.0.0.1:{port}", folder / "record.json"
         with (self.settings.logs_dir / "demo.log").open("ab") as log:
-            environment = os.environ | _environment(stack, folder, port)
+            environment = os.environ | _environment(stack, folder, port, keep=self.chaos_seed is not None)
             marketplace = await spawn_async([sys.executable, "-m", "tidegate_demo.marketplace"], log, environment)
             await _answering(f"{url}/_counts", marketplace)
             traffic = await spawn_async(self._traffic(url, record_file), log)
             self._tell(stack, url)
-            await self._let_run(traffic)
-            resident = pss_bytes(os.getpid())
-            record = await _stop_traffic(traffic, record_file)
-            sites = await _close(url)
-            marketplace.terminate()
-            await marketplace.wait()
-        sent = sum(sites["sent"].values())
-        left = await self._drain(stack, client, lambda: sent - account(client, PROJECT).since(before).total)
-        fresh = freshness_p95_seconds(client, PROJECT, began_micros)
-        summary = Summary(sent, account(client, PROJECT).since(before), left, fresh, resident)
-        return Outcome(summary, sites, record)
+            async with self._unrest(run, url):
+                await self._let_run(traffic)
+                resident = pss_bytes(os.getpid())
+                record = await _stop_traffic(traffic, record_file)
+                await run.calm()
+                sites = await _close(url)
+                if run.witness:
+                    await asyncio.to_thread(run.witness.collect)
+                marketplace.terminate()
+                await marketplace.wait()
+                self.say("no more visitors; waiting until everything has arrived")
+                sent = sum(sites["sent"].values())
+                left = await run.drain(sent)
+        return Outcome(await asyncio.to_thread(run.summary, sent, left, resident), sites, record)
+
+    @asynccontextmanager
+    async def _unrest(self, run: Run, url: str) -> AsyncIterator[None]:
+        """With a seed: kill during the block, and show what that does."""
+        if self.chaos_seed is None:
+            yield
+            return
+        self.say(f"killing a process every few seconds; CHAOS_SEED={self.chaos_seed} replays the order of victims")
+        run.chaos = Chaos(run.stack.supervisor, self.chaos_seed, self.say)
+        run.witness = Witness(run.stack.where.brokers, run.client, PROJECT, url, run.before)
+        run.killing = asyncio.create_task(run.chaos.run())
+        try:
+            async with board(self.settings, run.chaos, run.witness):
+                yield
+        finally:
+            run.killing.cancel()
 
     def _traffic(self, url: str, record_file: Path) -> list[str]:
         record_file.unlink(missing_ok=True)
@@ -115,19 +137,8 @@ class Demo:
         for wait in waits:
             wait.cancel()
 
-    async def _drain(self, stack: RunningStack, client: Client, open_events: Callable[[], int]) -> int:
-        """Wait until nothing is in flight; returns what still is when time is up."""
-        self.say("no more visitors; waiting until everything has arrived")
-        deadline = time.monotonic() + DRAIN_SECONDS
-        while True:
-            left = await asyncio.to_thread(in_flight, stack.where.brokers)
-            missing = await asyncio.to_thread(open_events)
-            if (left == 0 and missing <= 0) or time.monotonic() > deadline:
-                return left
-            await asyncio.sleep(0.25)
 
-
-def _environment(stack: RunningStack, folder: Path, port: int) -> dict[str, str]:
+def _environment(stack: RunningStack, folder: Path, port: int, *, keep: bool) -> dict[str, str]:
     key = stack.keys.write_key
     return {
         "OTEL_SEMCONV_STABILITY_OPT_IN": "http",
@@ -135,6 +146,7 @@ def _environment(stack: RunningStack, folder: Path, port: int) -> dict[str, str]
         "MARKETPLACE_DATABASE": str(folder / "marketplace.sqlite"),
         "MARKETPLACE_GATEWAY_URL": stack.where.gateway_url,
         "MARKETPLACE_WRITE_KEY": key,
+        "MARKETPLACE_KEEP_ACKNOWLEDGED": str(keep),
         "MARKETPLACE_SENTRY_DSN": stack.where.dsn(key, PROJECT_NUMBER),
     }
 
@@ -174,9 +186,9 @@ async def _close(url: str) -> Mapping[str, Any]:
     return counts
 
 
-def demo(settings: Settings, say: Say, seconds: float | None, json_file: Path | None) -> bool:
-    """Run it; returns whether the summary balances."""
-    outcome = asyncio.run(Demo(settings, say, seconds).run())
+def demo(settings: Settings, say: Say, seconds: float | None, json_file: Path | None, chaos_seed: int | None) -> bool:
+    """Run it; returns whether the summary balances. `chaos_seed` None: nobody is killed."""
+    outcome = asyncio.run(Demo(settings, say, seconds, chaos_seed=chaos_seed).run())
     if json_file:
         json_file.write_text(json.dumps(outcome.summary.as_json(), indent=2) + "\n", encoding="utf-8")
     return outcome.summary.balances

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+RESENT = "duplicate"
+"""The reason under which the gate drops what was sent again after an answer was lost: a copy, not an event."""
 
 
 @dataclass(frozen=True)
@@ -12,8 +15,21 @@ class Account:
     """What the pipeline did with a project's events, up to now."""
 
     stored: int
+    """Different events."""
     dropped: Mapping[str, int]
     dead_lettered: int
+    doubled: int = 0
+    """Rows of events that have another row already."""
+    resent: int = 0
+    """Copies that the gate dropped: the demo's clients count an event once, however often they send it."""
+
+    @classmethod
+    def of(cls, counts: Mapping[tuple[str, str], int]) -> Account:
+        """From numbers by outcome and reason."""
+        dropped = {reason: number for (outcome, reason), number in counts.items() if outcome == "dropped"}
+        resent = dropped.pop(RESENT, 0)
+        dead = sum(number for (outcome, _), number in counts.items() if outcome == "dead_lettered")
+        return cls(counts.get(("stored", ""), 0), dropped, dead, counts.get(("doubled", ""), 0), resent)
 
     def since(self, before: Account) -> Account:
         """What was added since an earlier account."""
@@ -22,12 +38,34 @@ class Account:
             self.stored - before.stored,
             {reason: number for reason, number in sorted(dropped.items()) if number},
             self.dead_lettered - before.dead_lettered,
+            self.doubled - before.doubled,
+            self.resent - before.resent,
         )
 
     @property
     def total(self) -> int:
-        """Events accounted for."""
+        """Events accounted for, each once."""
         return self.stored + sum(self.dropped.values()) + self.dead_lettered
+
+
+@dataclass(frozen=True)
+class Aggregate:
+    """What one aggregate counts, and how many events of the archive belong in it, both weighted."""
+
+    name: str
+    counted: float
+    archived: float
+
+    @property
+    def excess(self) -> int:
+        """Events that it counts and the archive doesn't hold; below zero if it lacks some."""
+        difference = self.counted - self.archived
+        return round(difference) if abs(difference) >= 0.5 else 0
+
+
+def doubled(account: Account, aggregates: Sequence[Aggregate]) -> int:
+    """Events stored more than once, and the most that an aggregate counts beyond the archive."""
+    return max(0, account.doubled) + max([0, *(aggregate.excess for aggregate in aggregates)])
 
 
 @dataclass(frozen=True)
@@ -39,16 +77,37 @@ class Summary:
     in_flight: int
     freshness_p95_seconds: float | None
     resident_bytes: int
+    aggregates: Sequence[Aggregate] = ()
+    killed: Mapping[str, int] = field(default_factory=dict)
+    """How often each process was killed on purpose."""
+    not_found: int = 0
+    """Events, by id, that the gateway had acknowledged and that are in no table."""
 
     @property
     def missing(self) -> int:
-        """Sent, and nowhere to be found; below zero if something counts twice."""
+        """Sent, and nowhere to be found; below zero if something was stored that wasn't sent."""
         return self.sent - self.account.total - self.in_flight
 
     @property
+    def lost(self) -> int:
+        """Events that are gone: by number or by id, whichever says more."""
+        return max(0, self.missing, self.not_found)
+
+    @property
+    def doubled(self) -> int:
+        """See `doubled`."""
+        return doubled(self.account, self.aggregates)
+
+    @property
+    def adds_up(self) -> bool:
+        """Whether every aggregate counts exactly what the archive holds."""
+        return all(aggregate.excess == 0 for aggregate in self.aggregates)
+
+    @property
     def balances(self) -> bool:
-        """Whether every event is accounted for, once."""
-        return self.sent > 0 and self.missing == 0 and self.in_flight == 0
+        """Whether every event is accounted for, once, and in every aggregate."""
+        whole = self.sent > 0 and self.missing == 0 and self.in_flight == 0
+        return whole and self.lost == 0 and self.doubled == 0 and self.adds_up
 
     def as_json(self) -> dict[str, object]:
         """The shape that scripts rely on."""
@@ -59,6 +118,12 @@ class Summary:
             "dead_lettered": self.account.dead_lettered,
             "in_flight": self.in_flight,
             "missing": self.missing,
+            "resent": self.account.resent,
+            "killed": sum(self.killed.values()),
+            "killed_by_process": dict(self.killed),
+            "lost": self.lost,
+            "doubled": self.doubled,
+            "aggregates": {each.name: [each.counted, each.archived] for each in self.aggregates},
             "freshness_p95_seconds": self.freshness_p95_seconds,
             "resident_bytes": self.resident_bytes,
         }
@@ -67,6 +132,8 @@ class Summary:
         """For people."""
         fresh = "nothing to measure" if self.freshness_p95_seconds is None else f"{self.freshness_p95_seconds:.2f} s"
         verdict = "balances" if self.balances else "DOES NOT BALANCE"
+        wrong = [f"{each.name} by {each.excess:+}" for each in self.aggregates if each.excess]
+        sums = "every one adds up to the archive" if not wrong else f"OFF: {', '.join(wrong)}"
         return [
             "",
             f"  sent           {self.sent:>9}   at the demo's own call sites",
@@ -75,7 +142,17 @@ class Summary:
             f"  dead-lettered  {self.account.dead_lettered:>9}",
             f"  in flight      {self.in_flight:>9}",
             f"  missing        {self.missing:>9}   the ledger {verdict}",
+            *self._chaos_lines(),
+            f"  lost           {self.lost:>9}",
+            f"  doubled        {self.doubled:>9}   {self.account.resent} copies sent again were told apart",
+            f"  aggregates     {len(self.aggregates):>9}   {sums}",
             f"  freshness p95  {fresh:>9}   from the call to the insert",
             f"  memory         {self.resident_bytes / 1e6:>6.0f} MB   PSS of all processes",
             "",
         ]
+
+    def _chaos_lines(self) -> list[str]:
+        if not self.killed:
+            return []
+        times = ", ".join(f"{name} {number}" for name, number in sorted(self.killed.items()))
+        return [f"  killed         {sum(self.killed.values()):>9}   {times}"]

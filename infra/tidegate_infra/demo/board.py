@@ -1,0 +1,64 @@
+"""What a chaos demo says of itself while it runs: run/chaos.json, which the dashboard shows.
+
+A file and no table: it has to be told while ClickHouse is dead, too.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+from tidegate_infra.demo.chaos import Chaos
+from tidegate_infra.demo.witness import Witness
+from tidegate_infra.home import write_fact
+from tidegate_infra.settings import Settings
+
+__all__ = ["FACT", "board"]
+
+FACT = "chaos"
+_LOOK_SECONDS = 0.5
+_TELL_SECONDS = 0.5
+
+
+@asynccontextmanager
+async def board(settings: Settings, chaos: Chaos, witness: Witness) -> AsyncIterator[None]:
+    """Look and tell for as long as the block; the file is gone after it."""
+
+    async def look() -> None:
+        await asyncio.to_thread(witness.look)
+
+    async def tell() -> None:
+        write_fact(settings, FACT, fact(chaos, witness))
+
+    tasks = [asyncio.create_task(_again(look, _LOOK_SECONDS)), asyncio.create_task(_again(tell, _TELL_SECONDS))]
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)  # a look in its thread ends by itself
+        with contextlib.suppress(FileNotFoundError):
+            (settings.run_dir / f"{FACT}.json").unlink()
+
+
+def fact(chaos: Chaos, witness: Witness) -> dict[str, object]:
+    """What run/chaos.json holds; `at` in seconds since 1970."""
+    return {
+        "at": time.time(),
+        "seed": chaos.seed,
+        "killed": dict(chaos.killed),
+        "down": chaos.down,
+        "acknowledged": witness.promises.acknowledged,
+        "checked": witness.promises.checked,
+        "lost": witness.promises.lost,
+        "doubled": witness.doubled,
+    }
+
+
+async def _again(act: Callable[[], Awaitable[None]], pause_seconds: float) -> None:
+    while True:
+        await act()
+        await asyncio.sleep(pause_seconds)
