@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 from importlib.resources import files
 from pathlib import Path
 
@@ -27,6 +28,7 @@ from tidegate_dashboards.poller import Poller
 from tidegate_dashboards.ranges import time_range
 from tidegate_dashboards.reader import Reader
 from tidegate_dashboards.settings import DashboardSettings
+from tidegate_dashboards.web.chaos import chaos
 from tidegate_dashboards.web.layout import THEME_COOKIE, head
 from tidegate_dashboards.web.marks import FAVICON
 from tidegate_dashboards.web.overview import overview
@@ -81,7 +83,7 @@ def create_app(settings: DashboardSettings, clock: Clock | None = None) -> FastA
     if settings.host in LOOPBACK:
         # A page on the internet may point its own name here, and would then be of one origin with ours (DNS rebinding).
         app.add_middleware(TrustedHostMiddleware, allowed_hosts=list(LOOPBACK))
-    _pages(settings, poller, reader.address, _version(assets))
+    _pages(settings, poller, clock, reader.address, _version(assets))
     ui.run_with(
         app,
         title="Tidegate",
@@ -101,13 +103,14 @@ def run(settings: DashboardSettings) -> None:
     uvicorn.run(create_app(settings), host=settings.host, port=settings.port, log_level="warning", access_log=False)
 
 
-def _pages(settings: DashboardSettings, poller: Poller, clickhouse: str, version: str) -> None:
+def _pages(settings: DashboardSettings, poller: Poller, clock: Clock, clickhouse: str, version: str) -> None:
     @ui.page("/", title="Tidegate")
     def overview_page(request: Request) -> None:
         head(version)
         project = request.query_params.get("project", settings.project)
         chosen = time_range(request.query_params.get("range"))
-        overview(poller, clickhouse, project, chosen, palette(request.cookies.get(THEME_COOKIE)))
+        strip = partial(chaos, settings.chaos_path, clock)
+        overview(poller, clickhouse, project, chosen, palette(request.cookies.get(THEME_COOKIE)), strip)
 
     @ui.page("/start", title="Get started · Tidegate")
     def start_page(request: Request) -> None:

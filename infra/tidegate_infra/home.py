@@ -11,7 +11,10 @@ from pathlib import Path
 from tidegate_infra.errors import HomeInUseError
 from tidegate_infra.settings import Settings
 
-__all__ = ["hold", "holder", "prepare_home", "write_fact"]
+__all__ = ["CHAOS_FACT", "fact_path", "hold", "holder", "prepare_home", "write_fact"]
+
+CHAOS_FACT = "chaos"
+"""What a demo that kills processes says of itself while it runs."""
 
 
 def prepare_home(settings: Settings) -> None:
@@ -54,9 +57,14 @@ def holder(settings: Settings) -> str | None:
     return None
 
 
+def fact_path(settings: Settings, name: str) -> Path:
+    """Where a fact is written."""
+    return settings.run_dir / f"{name}.json"
+
+
 def write_fact(settings: Settings, name: str, fact: Mapping[str, object]) -> None:
     """Replace run/NAME.json whole, so that a reader never sees half of it."""
-    path = settings.run_dir / f"{name}.json"
+    path = fact_path(settings, name)
     scratch = path.with_suffix(f".{os.getpid()}")
     scratch.write_text(json.dumps(fact, indent=1, sort_keys=True), encoding="utf-8")
     scratch.replace(path)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from tidegate_infra import ports
 from tidegate_infra.broker.prepare import prepare
 from tidegate_infra.broker.properties import BrokerAddress, Cluster
-from tidegate_infra.home import prepare_home
+from tidegate_infra.home import CHAOS_FACT, fact_path, prepare_home
 from tidegate_infra.keys import PROJECTS, Keys, ensure_keys
 from tidegate_infra.provision import provide_registry, provide_tables, provide_topics, provide_topics_meanwhile
 from tidegate_infra.runtime import Addresses, addresses
@@ -109,6 +109,7 @@ def _dashboard(settings: Settings, where: Addresses, keys: Keys) -> None:
             gateway_url=where.gateway_url,
             brokers=where.brokers,
             write_key=keys.write_key,
+            chaos_path=fact_path(settings, CHAOS_FACT),
         )
     )
 

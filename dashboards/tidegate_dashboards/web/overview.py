@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from functools import partial
 from html import escape
 from typing import Any
@@ -124,12 +125,20 @@ class HealthCard:
         self._table.set_content(table(snapshot))
 
 
-def overview(poller: Poller, clickhouse: str, project: str, chosen: TimeRange, colours: Palette) -> None:
-    """Builds the page in the current NiceGUI context, and watches while the browser does."""
+def overview(
+    poller: Poller,
+    clickhouse: str,
+    project: str,
+    chosen: TimeRange,
+    colours: Palette,
+    strip: Callable[[], None] = lambda: None,
+) -> None:
+    """Builds the page in the current NiceGUI context, and watches while the browser does. `strip` goes on top."""
     view = View(project, chosen, OVERVIEW_QUERIES)
     top_bar("/", project, chosen, ranges=True)
     with ui.element("main").props("id=content") as main:
         html(f"Tidegate: overview of {escape(project)}", tag="h1", classes="sr-only")
+        strip()
         banner = Banner(clickhouse)
         with ui.element("div").classes("tiles"):
             places = [html(render(tile), tag="article", classes="tile") for tile in tiles(poller.blank(view))]

@@ -6,19 +6,17 @@ A file and no table: it has to be told while ClickHouse is dead, too.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 from tidegate_infra.demo.chaos import Chaos
 from tidegate_infra.demo.witness import Witness
-from tidegate_infra.home import write_fact
+from tidegate_infra.home import CHAOS_FACT, fact_path, write_fact
 from tidegate_infra.settings import Settings
 
-__all__ = ["FACT", "board"]
+__all__ = ["board", "fact"]
 
-FACT = "chaos"
 _LOOK_SECONDS = 0.5
 _TELL_SECONDS = 0.5
 
@@ -31,7 +29,7 @@ async def board(settings: Settings, chaos: Chaos, witness: Witness) -> AsyncIter
         await asyncio.to_thread(witness.look)
 
     async def tell() -> None:
-        write_fact(settings, FACT, fact(chaos, witness))
+        write_fact(settings, CHAOS_FACT, fact(chaos, witness))
 
     tasks = [asyncio.create_task(_again(look, _LOOK_SECONDS)), asyncio.create_task(_again(tell, _TELL_SECONDS))]
     try:
@@ -40,8 +38,7 @@ async def board(settings: Settings, chaos: Chaos, witness: Witness) -> AsyncIter
         for task in tasks:
             task.cancel()
         await asyncio.wait(tasks)  # a look in its thread ends by itself
-        with contextlib.suppress(FileNotFoundError):
-            (settings.run_dir / f"{FACT}.json").unlink()
+        fact_path(settings, CHAOS_FACT).unlink(missing_ok=True)
 
 
 def fact(chaos: Chaos, witness: Witness) -> dict[str, object]:

@@ -117,10 +117,11 @@ class Witness:
             self.promises.mark()
             self._marked = _now_micros()
             self._raw = ends(self._brokers, [raw_topic(kind) for kind in KINDS])
-        elif self._clean is None:
-            if not behind(self._brokers, self._raw):
-                self._clean = ends(self._brokers, [clean_topic(kind) for kind in KINDS])
-        elif not behind(self._brokers, self._clean):
+        if self._clean is None:
+            if behind(self._brokers, self._raw):
+                return
+            self._clean = ends(self._brokers, [clean_topic(kind) for kind in KINDS])
+        if not behind(self._brokers, self._clean):
             self._settle()
             self._raw = self._clean = None
 

@@ -4,56 +4,92 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner
 
 import tidegate_infra.demo
 from tidegate_infra.cli import app
-from tidegate_infra.demo.summary import Account, Summary
+from tidegate_infra.demo.summary import Account, Aggregate, Summary
 
 
-def summary(sent: int, account: Account, in_flight: int = 0) -> Summary:
-    return Summary(sent, account, in_flight, 1.25, 1_000_000)
+def summary(sent: int, account: Account, in_flight: int = 0, **more: Any) -> Summary:
+    return Summary(sent, account, in_flight, 1.25, 1_000_000, **more)
 
 
 def test_what_is_stored_dropped_and_dead_lettered_is_what_was_sent() -> None:
-    whole = summary(10, Account(6, {"duplicate": 1, "sampled": 1}, 2))
-    assert (whole.missing, whole.balances) == (0, True)
+    whole = summary(10, Account(6, {"sampled": 2}, 2))
+    assert (whole.missing, whole.lost, whole.doubled, whole.balances) == (0, 0, 0, True)
     assert "the ledger balances" in "\n".join(whole.lines())
 
 
 @pytest.mark.parametrize(
-    ("unbalanced", "missing"),
+    ("unbalanced", "missing", "lost", "doubled"),
     [
-        (summary(10, Account(9, {}, 0)), 1),  # lost
-        (summary(10, Account(11, {}, 0)), -1),  # doubled
-        (summary(10, Account(9, {}, 0), in_flight=1), 0),  # never arrived
-        (summary(0, Account(0, {}, 0)), 0),  # nothing happened, so nothing is shown
+        (summary(10, Account(9, {}, 0)), 1, 1, 0),  # a planted loss
+        (summary(10, Account(10, {}, 0, doubled=1)), 0, 0, 1),  # a planted double
+        (summary(10, Account(9, {}, 0, doubled=1)), 1, 1, 1),  # one of each does not cancel out
+        (summary(10, Account(11, {}, 0)), -1, 0, 0),  # a stranger
+        (summary(10, Account(9, {}, 0), in_flight=1), 0, 0, 0),  # never arrived
+        (summary(10, Account(10, {}, 0), not_found=2), 0, 2, 0),  # the number is right, but others are there
+        (summary(10, Account(10, {}, 0), aggregates=[Aggregate("usage", 11, 10)]), 0, 0, 1),  # folded twice
+        (summary(10, Account(10, {}, 0), aggregates=[Aggregate("usage", 9, 10)]), 0, 0, 0),  # not folded
+        (summary(0, Account(0, {}, 0)), 0, 0, 0),  # nothing happened, so nothing is shown
     ],
 )
-def test_anything_else_does_not_balance(unbalanced: Summary, missing: int) -> None:
-    assert (unbalanced.missing, unbalanced.balances) == (missing, False)
+def test_anything_else_does_not_balance(unbalanced: Summary, missing: int, lost: int, doubled: int) -> None:
+    found = (unbalanced.missing, unbalanced.lost, unbalanced.doubled, unbalanced.balances)
+    assert found == (missing, lost, doubled, False)
     assert "DOES NOT BALANCE" in "\n".join(unbalanced.lines())
 
 
+def test_a_copy_that_the_gate_dropped_is_no_event() -> None:
+    counts = {("stored", ""): 8, ("doubled", ""): 0, ("dropped", "duplicate"): 5, ("dropped", "sampled"): 1}
+    account = Account.of(counts | {("dead_lettered", "oversize"): 1})
+    assert account == Account(8, {"sampled": 1}, 1, 0, 5)
+    assert summary(10, account).balances
+
+
+def test_an_aggregate_that_is_off_is_named() -> None:
+    text = "\n".join(summary(1, Account(1, {}, 0), aggregates=[Aggregate("usage", 3, 5)]).lines())
+    assert "OFF: usage by -2" in text
+
+
+def test_sums_of_weights_may_differ_by_rounding_only() -> None:
+    assert Aggregate("usage", 0.1 + 0.2, 0.3).excess == 0
+
+
+def test_who_was_killed_is_said_where_somebody_was() -> None:
+    assert "killed" not in "\n".join(summary(1, Account(1, {}, 0)).lines())
+    text = "\n".join(summary(1, Account(1, {}, 0), killed={"worker": 2, "broker": 1}).lines())
+    assert "broker 1, worker 2" in text
+
+
 def test_scripts_can_rely_on_its_shape() -> None:
-    shape = summary(3, Account(1, {"duplicate": 1}, 1)).as_json()
+    killed, sums = {"worker": 2, "broker": 1}, [Aggregate("usage", 3, 3)]
+    shape = summary(3, Account(1, {"sampled": 1}, 1, 0, 4), killed=killed, aggregates=sums).as_json()
     assert json.loads(json.dumps(shape)) == {
         "sent": 3,
         "stored": 1,
-        "dropped": {"duplicate": 1},
+        "dropped": {"sampled": 1},
         "dead_lettered": 1,
         "in_flight": 0,
         "missing": 0,
+        "resent": 4,
+        "killed": 3,
+        "killed_by_process": {"worker": 2, "broker": 1},
+        "lost": 0,
+        "doubled": 0,
+        "aggregates": {"usage": [3, 3]},
         "freshness_p95_seconds": 1.25,
         "resident_bytes": 1_000_000,
     }
 
 
 def test_an_account_counts_from_where_the_demo_began() -> None:
-    before, after = Account(5, {"duplicate": 2}, 1), Account(9, {"duplicate": 2, "sampled": 3}, 1)
-    assert after.since(before) == Account(4, {"sampled": 3}, 0)
+    before, after = Account(5, {"oversize": 2}, 1, 1, 3), Account(9, {"oversize": 2, "sampled": 3}, 1, 1, 5)
+    assert after.since(before) == Account(4, {"sampled": 3}, 0, 0, 2)
 
 
 @pytest.mark.parametrize(("balances", "status"), [(True, 0), (False, 1)])
@@ -63,3 +99,29 @@ def test_the_command_fails_where_the_summary_does_not_balance(
     monkeypatch.setenv("TIDEGATE_HOME", str(tmp_path))
     monkeypatch.setattr(tidegate_infra.demo, "demo", lambda *_: balances)
     assert CliRunner().invoke(app, ["demo", "--seconds", "1"]).exit_code == status
+
+
+@pytest.mark.parametrize(
+    ("environment", "seed"),
+    [
+        ({}, None),
+        ({"CHAOS_SEED": "5"}, None),
+        ({"CHAOS": "0", "CHAOS_SEED": "5"}, None),
+        ({"CHAOS": "1", "CHAOS_SEED": "5"}, 5),
+    ],
+)
+def test_chaos_is_asked_for_by_name_and_replayed_by_its_seed(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, environment: dict[str, str], seed: int | None
+) -> None:
+    given: list[int | None] = []
+    monkeypatch.setenv("TIDEGATE_HOME", str(tmp_path))
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+
+    def run(*arguments: Any) -> bool:
+        given.append(arguments[-1])
+        return True
+
+    monkeypatch.setattr(tidegate_infra.demo, "demo", run)
+    assert CliRunner().invoke(app, ["demo", "--seconds", "1"]).exit_code == 0
+    assert given == [seed]
