@@ -2,7 +2,11 @@
 
 import csv
 import io
+import json
 import re
+import subprocess
+import sys
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -14,8 +18,8 @@ import orjson
 import polars as pl
 import psutil
 import pytest
-from playwright.sync_api import Page, expect
-from tests.e2e.dashboard.conftest import Dashboard
+from playwright.sync_api import Browser, Page, expect
+from tests.e2e.dashboard.conftest import Dashboard, free_port, wait_for
 
 from tidegate_dashboards.catalogue import load
 from tidegate_dashboards.ranges import RANGES
@@ -28,6 +32,13 @@ from tidegate_sinks.clickhouse import Address, connect
 pytestmark = [pytest.mark.clickhouse, pytest.mark.browser]
 
 FRESH_MILLISECONDS = 5_000
+RECONNECT_MILLISECONDS = 30_000
+CHAOS_RUN = """
+import sys
+from pathlib import Path
+from tidegate_dashboards.app import DashboardSettings, run
+run(DashboardSettings(port=int(sys.argv[1]), clickhouse_url=sys.argv[2], chaos_path=Path(sys.argv[3])))
+"""
 Screenshot = Callable[[Page, str], None]
 
 
@@ -174,6 +185,48 @@ def test_the_page_waits_for_clickhouse_and_recovers_by_itself(
     finally:
         running.process.terminate()
         running.process.wait(20)
+
+
+def test_a_chaos_demo_is_told_live_and_a_killed_dashboard_comes_back_to_the_page_by_itself(
+    tables: ClickHouseAddress, browser: Browser, screenshot: Screenshot, tmp_path: Path
+) -> None:
+    fact, port = tmp_path / "chaos.json", free_port()
+    told = {"down": ["worker"], "acknowledged": 12, "checked": 12, "lost": 0, "doubled": 0}
+
+    def tell(**changes: Any) -> None:  # whole, as the demo does; for as long as the test runs
+        scratch = fact.with_suffix(".new")
+        scratch.write_text(json.dumps(told | {"at": time.time() + 120} | changes), encoding="utf-8")
+        scratch.replace(fact)
+
+    arguments = [sys.executable, "-c", CHAOS_RUN, str(port), tables.url, str(fact)]
+    first = subprocess.Popen(arguments)
+    # A context of its own: while the dashboard is dead, the browser rightly logs that it can't be reached.
+    page = browser.new_context(viewport={"width": 1440, "height": 900}).new_page()
+    try:
+        with httpx.Client() as client:
+            wait_for(client, f"http://127.0.0.1:{port}/healthz", first)
+        page.goto(f"http://127.0.0.1:{port}/")
+        expect(page.get_by_test_id("live")).to_have_text("Live")
+        expect(page.get_by_test_id("chaos")).to_have_count(0)
+        tell(killed={"worker": 1})
+        expect(page.get_by_test_id("chaos")).to_contain_text("killed 1 time", timeout=FRESH_MILLISECONDS)
+        expect(page.get_by_test_id("chaos")).to_contain_text("lost 0")
+        first.kill()
+        first.wait(20)
+
+        tell(killed={"worker": 1, "dashboard": 1}, down=[], lost=3)
+        second = subprocess.Popen(arguments)
+        try:
+            expect(page.get_by_test_id("chaos")).to_contain_text("killed 2 times", timeout=RECONNECT_MILLISECONDS)
+            expect(page.get_by_test_id("chaos").locator(".bad")).to_have_text("lost 3")
+            expect(page.get_by_test_id("live")).to_have_text("Live")
+            screenshot(page, "overview-chaos")
+        finally:
+            second.terminate()
+            second.wait(20)
+    finally:
+        first.kill()
+        page.context.close()
 
 
 def test_the_process_stays_small(dashboard: Dashboard, tables: ClickHouseAddress, page: Page) -> None:
