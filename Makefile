@@ -27,8 +27,8 @@ test: setup ## Every test, on a real broker, a real ClickHouse engine and a real
 	@scripts/install-chromium.sh
 	$(RUN) pytest $(ARGS)
 
-faults: setup ## kill -9 at every failpoint of the worker, twice; every view must be that of an undisturbed run
-	$(RUN) pytest -m faults tests/faults $(ARGS)
+faults: setup ## kill -9 at every failpoint of the worker, twice, and of everything at random: every view must be right
+	$(RUN) pytest -m faults tests/faults tests/e2e $(ARGS)
 
 check: setup ## Lint, format, types, import rules, schema evolution, generated tables
 	$(RUN) ruff check
