@@ -7,6 +7,8 @@ until those are committed too, and only then asks the tables: whatever is missin
 
 from __future__ import annotations
 
+import contextlib
+import threading
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -76,13 +78,13 @@ class Promises:
 
 
 class Witness:
-    """Looks on behalf of one project. `look` blocks; call it in a thread, by one at a time."""
+    """Looks on behalf of one project. Everything blocks; it may be called from any thread, and they take turns."""
 
     def __init__(self, brokers: str, client: Client, project: str, marketplace: str, before: Account) -> None:
         self.promises, self.doubled = Promises(), 0
         self._brokers, self._client, self._project, self._before = brokers, client, project, before
         self._http = httpx.Client(base_url=marketplace, timeout=10)
-        self._next = 0
+        self._next, self._turn = 0, threading.Lock()
         self._began = self._marked = self._settled = _now_micros()
         self._raw: Marks | None = None
         self._clean: Marks | None = None
@@ -90,19 +92,23 @@ class Witness:
 
     def look(self) -> None:
         """One step further, as far as the dead allow it."""
-        try:
+        with self._turn, contextlib.suppress(*AWAY):  # killed just now: the next look asks again
             self._step()
-        except AWAY:  # killed just now: the next look asks again
-            return
 
     def finish(self) -> None:
-        """Once everything is committed: check all that was acknowledged. Raises what a dead service raises."""
-        self.promises.mark()
-        self._settled = self._began
-        self._settle()
+        """Once everything is committed: check all that was acknowledged, for good. Raises AWAY."""
+        with self._turn:
+            self.promises.mark()
+            self._settled = self._began
+            self._settle()
+            self._http.close()
 
     def collect(self) -> None:
         """Take over what the marketplace's clients have an acknowledgement for."""
+        with self._turn:
+            self._collect()
+
+    def _collect(self) -> None:
         while True:
             answer = self._http.get("/_acknowledged", params={"since": self._next}).raise_for_status().json()
             self.promises.add(key_of(self._project, kind, key) for kind, key in answer["keys"])
@@ -111,7 +117,7 @@ class Witness:
                 return
 
     def _step(self) -> None:
-        self.collect()
+        self._collect()
         if self._raw is None:
             self._counted = aggregates(self._client, self._project, self._began)
             self.promises.mark()

@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
-import pytest
+import contextlib
+import json
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import cast
+from urllib.parse import parse_qs, urlsplit
 
-from tidegate_infra.demo.witness import Promises, key_of
+import pytest
+from clickhouse_connect.driver.client import Client
+
+from tidegate_infra.demo.summary import Account
+from tidegate_infra.demo.witness import Promises, Witness, key_of
 from tidegate_schemas.identity import derived_event_id
 
 
@@ -58,3 +68,44 @@ def test_points_of_one_time_are_counted() -> None:
 )
 def test_each_kind_is_known_by_its_own_key(kind: str, key: str, known: str) -> None:
     assert key_of("default", kind, key) == known
+
+
+KEYS = [("track", f"m-{number}") for number in range(100)]
+
+
+@pytest.fixture
+def marketplace() -> Iterator[str]:
+    """Serves what was acknowledged; whoever asks waits a little for another to ask at the same time."""
+    together = threading.Barrier(2)
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            with contextlib.suppress(threading.BrokenBarrierError):
+                together.wait(0.3)
+            since = int(parse_qs(urlsplit(self.path).query)["since"][0])
+            body = json.dumps({"next": len(KEYS), "keys": KEYS[since:]}).encode()
+            self.send_response(200)
+            self.send_header("content-length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            return
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+
+
+def test_what_two_threads_collect_at_once_counts_once(marketplace: str) -> None:
+    """A look that goes on in its thread when the demo ends once made losses of what it had collected twice."""
+    nobody = cast(Client, None)  # collecting asks the marketplace only
+    witness = Witness("127.0.0.1:1", nobody, "default", marketplace, Account(0, {}, 0))
+    threads = [threading.Thread(target=witness.collect) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert witness.promises.acknowledged == len(KEYS)
