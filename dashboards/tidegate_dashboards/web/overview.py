@@ -126,12 +126,7 @@ class HealthCard:
 
 
 def overview(
-    poller: Poller,
-    clickhouse: str,
-    project: str,
-    chosen: TimeRange,
-    colours: Palette,
-    strip: Callable[[], None] = lambda: None,
+    poller: Poller, clickhouse: str, project: str, chosen: TimeRange, colours: Palette, strip: Callable[[], None]
 ) -> None:
     """Builds the page in the current NiceGUI context, and watches while the browser does. `strip` goes on top."""
     view = View(project, chosen, OVERVIEW_QUERIES)

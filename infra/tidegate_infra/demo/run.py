@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import signal
 import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
@@ -14,26 +13,19 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import httpx
-
 from tidegate_infra.demo.board import board
 from tidegate_infra.demo.chaos import BACKOFF, Chaos
 from tidegate_infra.demo.measure import account
 from tidegate_infra.demo.reckoning import PROJECT, Run
+from tidegate_infra.demo.shop import answering, close, environment, stop_traffic
 from tidegate_infra.demo.summary import Summary
 from tidegate_infra.demo.witness import Witness
-from tidegate_infra.errors import UnavailableError
 from tidegate_infra.processes import free_ports, pss_bytes, spawn_async
 from tidegate_infra.settings import Settings
 from tidegate_infra.up import RunningStack, running_stack, stop_on_signals
 from tidegate_sinks.clickhouse import Address, connect
 
-PROJECT_NUMBER = 1
 START_SECONDS = 60.0
-#: Visits under way end within 15 s; then the clients flush.
-TRAFFIC_SECONDS = 30.0
-#: Four clients, one after the other, each as patient as the marketplace makes them.
-CLOSE_SECONDS = 300.0
 
 Say = Callable[[str], None]
 Inspect = Callable[[RunningStack, "Outcome"], Awaitable[None]]
@@ -81,17 +73,17 @@ class Demo:
         (port,) = free_ports(1)
         url, record_file = f"http://127.0.0.1:{port}", folder / "record.json"
         with (self.settings.logs_dir / "demo.log").open("ab") as log:
-            environment = os.environ | _environment(stack, folder, port, keep=self.chaos_seed is not None)
-            marketplace = await spawn_async([sys.executable, "-m", "tidegate_demo.marketplace"], log, environment)
-            await _answering(f"{url}/_counts", marketplace)
+            told = os.environ | environment(stack, folder, port, keep=self.chaos_seed is not None)
+            marketplace = await spawn_async([sys.executable, "-m", "tidegate_demo.marketplace"], log, told)
+            await answering(f"{url}/_counts", marketplace)
             traffic = await spawn_async(self._traffic(url, record_file), log)
             self._tell(stack, url)
             async with self._unrest(run, url):
                 await self._let_run(traffic)
                 resident = pss_bytes(os.getpid())
-                record = await _stop_traffic(traffic, record_file)
+                record = await stop_traffic(traffic, record_file)
                 await run.calm()
-                sites = await _close(url)
+                sites = await close(url)
                 if run.witness:
                     await asyncio.to_thread(run.witness.collect)
                 marketplace.terminate()
@@ -136,54 +128,6 @@ class Demo:
         await asyncio.wait(waits, timeout=self.seconds, return_when=asyncio.FIRST_COMPLETED)
         for wait in waits:
             wait.cancel()
-
-
-def _environment(stack: RunningStack, folder: Path, port: int, *, keep: bool) -> dict[str, str]:
-    key = stack.keys.write_key
-    return {
-        "OTEL_SEMCONV_STABILITY_OPT_IN": "http",
-        "MARKETPLACE_PORT": str(port),
-        "MARKETPLACE_DATABASE": str(folder / "marketplace.sqlite"),
-        "MARKETPLACE_GATEWAY_URL": stack.where.gateway_url,
-        "MARKETPLACE_WRITE_KEY": key,
-        "MARKETPLACE_KEEP_ACKNOWLEDGED": str(keep),
-        "MARKETPLACE_SENTRY_DSN": stack.where.dsn(key, PROJECT_NUMBER),
-    }
-
-
-async def _answering(url: str, process: asyncio.subprocess.Process) -> None:
-    deadline = time.monotonic() + START_SECONDS
-    async with httpx.AsyncClient() as client:
-        while time.monotonic() < deadline and process.returncode is None:
-            try:
-                if (await client.get(url)).is_success:
-                    return
-            except httpx.TransportError:
-                await asyncio.sleep(0.1)
-    raise UnavailableError(f"the marketplace did not answer at {url}; logs/demo.log says why")
-
-
-async def _stop_traffic(traffic: asyncio.subprocess.Process, record_file: Path) -> Mapping[str, Any]:
-    """Let the visits under way end; returns what the visitors did."""
-    if traffic.returncode is None:
-        traffic.send_signal(signal.SIGTERM)
-    code = await asyncio.wait_for(traffic.wait(), TRAFFIC_SECONDS)
-    return _read_record(record_file, code)
-
-
-def _read_record(record_file: Path, code: int) -> Mapping[str, Any]:
-    if code or not record_file.exists():
-        raise UnavailableError(f"the visitors ended with code {code}; logs/demo.log says why")
-    record: Mapping[str, Any] = json.loads(record_file.read_text(encoding="utf-8"))
-    return record
-
-
-async def _close(url: str) -> Mapping[str, Any]:
-    """Flush and end the marketplace's clients; returns the final counts of its call sites."""
-    async with httpx.AsyncClient(timeout=CLOSE_SECONDS) as client:
-        answer = await client.post(f"{url}/_close")
-    counts: Mapping[str, Any] = answer.raise_for_status().json()
-    return counts
 
 
 def demo(settings: Settings, say: Say, seconds: float | None, json_file: Path | None, chaos_seed: int | None) -> bool:

