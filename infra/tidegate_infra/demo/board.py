@@ -6,19 +6,19 @@ A file and no table: it has to be told while ClickHouse is dead, too.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 from tidegate_infra.demo.chaos import Chaos
-from tidegate_infra.demo.witness import Witness
+from tidegate_infra.demo.witness import AWAY, Witness
 from tidegate_infra.home import CHAOS_FACT, fact_path, write_fact
 from tidegate_infra.settings import Settings
 
 __all__ = ["board", "fact"]
 
-_LOOK_SECONDS = 0.5
-_TELL_SECONDS = 0.5
+_PAUSE_SECONDS = 0.5
 
 
 @asynccontextmanager
@@ -28,10 +28,14 @@ async def board(settings: Settings, chaos: Chaos, witness: Witness) -> AsyncIter
     async def look() -> None:
         await asyncio.to_thread(witness.look)
 
+    async def collect() -> None:
+        with contextlib.suppress(*AWAY):  # busy; the next one takes it over
+            await asyncio.to_thread(witness.collect)
+
     async def tell() -> None:
         write_fact(settings, CHAOS_FACT, fact(chaos, witness))
 
-    tasks = [asyncio.create_task(_again(look, _LOOK_SECONDS)), asyncio.create_task(_again(tell, _TELL_SECONDS))]
+    tasks = [asyncio.create_task(_again(act)) for act in (look, collect, tell)]
     try:
         yield
     finally:
@@ -55,7 +59,7 @@ def fact(chaos: Chaos, witness: Witness) -> dict[str, object]:
     }
 
 
-async def _again(act: Callable[[], Awaitable[None]], pause_seconds: float) -> None:
+async def _again(act: Callable[[], Awaitable[None]]) -> None:
     while True:
         await act()
-        await asyncio.sleep(pause_seconds)
+        await asyncio.sleep(_PAUSE_SECONDS)

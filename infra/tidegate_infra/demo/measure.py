@@ -80,7 +80,7 @@ def behind(brokers: str, marks: Marks) -> int:
     """Records below the marks that the worker has not committed. Raises KafkaException without a broker."""
     with _consumer(brokers) as consumer:
         places = [TopicPartition(topic, number) for topic, number in marks]
-        return _records_above(consumer, _committed(consumer, places, _LIVE_SECONDS), marks)
+        return _records_above(consumer, _committed(consumer, places, _LIVE_SECONDS), marks, _LIVE_SECONDS)
 
 
 @contextmanager
@@ -122,18 +122,23 @@ def _committed(consumer: Consumer, places: list[TopicPartition], timeout_seconds
         time.sleep(_PAUSE_SECONDS)
 
 
-def _records_above(consumer: Consumer, committed: list[TopicPartition], marks: Marks | None = None) -> int:
+def _records_above(
+    consumer: Consumer,
+    committed: list[TopicPartition],
+    marks: Marks | None = None,
+    timeout_seconds: float = _TIMEOUT_SECONDS,
+) -> int:
     """Counts records (offsets also count transaction markers), where there are marks, only those below them."""
     behind = []
     for place in committed:
-        low, high = consumer.get_watermark_offsets(place, timeout=_TIMEOUT_SECONDS)
+        low, high = consumer.get_watermark_offsets(place, timeout=timeout_seconds)
         begin = max(low, place.offset)
         if begin < (high if marks is None else marks[place.topic, place.partition]):
             behind.append(TopicPartition(place.topic, place.partition, begin))
     if not behind:
         return 0
     consumer.assign(behind)
-    found, open_ends, deadline = 0, len(behind), time.monotonic() + _TIMEOUT_SECONDS
+    found, open_ends, deadline = 0, len(behind), time.monotonic() + timeout_seconds
     while open_ends and time.monotonic() < deadline:
         for message in consumer.consume(10_000, timeout=0.1):
             if message.error() is None:

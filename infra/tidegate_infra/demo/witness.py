@@ -84,7 +84,8 @@ class Witness:
         self.promises, self.doubled = Promises(), 0
         self._brokers, self._client, self._project, self._before = brokers, client, project, before
         self._http = httpx.Client(base_url=marketplace, timeout=10)
-        self._next, self._turn = 0, threading.Lock()
+        self._next = 0
+        self._turn, self._book = threading.Lock(), threading.Lock()
         self._began = self._marked = self._settled = _now_micros()
         self._raw: Marks | None = None
         self._clean: Marks | None = None
@@ -98,29 +99,27 @@ class Witness:
     def finish(self) -> None:
         """Once everything is committed: check all that was acknowledged, for good. Raises AWAY."""
         with self._turn:
-            self.promises.mark()
+            with self._book:
+                self.promises.mark()
             self._settled = self._began
             self._settle()
             self._http.close()
 
     def collect(self) -> None:
-        """Take over what the marketplace's clients have an acknowledgement for."""
-        with self._turn:
-            self._collect()
-
-    def _collect(self) -> None:
-        while True:
-            answer = self._http.get("/_acknowledged", params={"since": self._next}).raise_for_status().json()
-            self.promises.add(key_of(self._project, kind, key) for kind, key in answer["keys"])
-            self._next = answer["next"]
-            if not answer["keys"]:
-                return
+        """Take over what the marketplace's clients have an acknowledgement for. Raises AWAY."""
+        with self._book:
+            while True:
+                answer = self._http.get("/_acknowledged", params={"since": self._next}).raise_for_status().json()
+                self.promises.add(key_of(self._project, kind, key) for kind, key in answer["keys"])
+                self._next = answer["next"]
+                if not answer["keys"]:
+                    return
 
     def _step(self) -> None:
-        self._collect()
         if self._raw is None:
             self._counted = aggregates(self._client, self._project, self._began)
-            self.promises.mark()
+            with self._book:
+                self.promises.mark()
             self._marked = _now_micros()
             self._raw = ends(self._brokers, [raw_topic(kind) for kind in KINDS])
         if self._clean is None:
@@ -137,7 +136,8 @@ class Witness:
         now = {each.name: each.archived for each in aggregates(self._client, self._project, self._began)}
         sums = [Aggregate(each.name, each.counted, now[each.name]) for each in self._counted]
         self.doubled = doubled(account(self._client, self._project).since(self._before), sums)
-        self.promises.settle(found)
+        with self._book:
+            self.promises.settle(found)
         if not self.promises.lost:  # nothing from before the mark is ever asked for again
             self._settled = self._marked
 
