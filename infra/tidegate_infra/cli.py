@@ -4,6 +4,7 @@ import asyncio
 import sys
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -115,6 +116,18 @@ def trace(event_id: Annotated[str, typer.Argument(help="Id of the event, a UUID.
     address = clickhouse.Address(where.clickhouse_url, "writer", ensure_keys(current).clickhouse_password)
     for line in hops(where, clickhouse.connect(address), event_id, provide_registry(current)):
         typer.echo(line)
+
+
+@app.command()
+def rebuild(
+    begin: Annotated[str, typer.Option("--from", help="Begin, UTC: a date or a time such as 2026-11-23T10:00.")],
+    end: Annotated[str, typer.Option("--to", help="End, exclusive; at the latest now less the lateness.")],
+    agent: Annotated[list[str] | None, typer.Option(help="Aggregate to rebuild, such as sessions; unset: all.")] = None,
+) -> None:
+    """Compute closed windows anew from the archive, beside live traffic; removes rows that no event made."""
+    from tidegate_infra.rebuild.command import run  # noqa: PLC0415 - loads polars
+
+    run(load(), begin, end, agent or [], datetime.now(UTC))
 
 
 @app.command()

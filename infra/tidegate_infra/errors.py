@@ -11,6 +11,7 @@ __all__ = [
     "JarsUnavailableError",
     "JavaNotFoundError",
     "PortInUseError",
+    "RebuildError",
     "SettingsError",
     "UnavailableError",
 ]
@@ -46,6 +47,10 @@ class HomeGoneError(InfraError):
 
 class HomeInUseError(InfraError):
     """Another running stack holds the same TIDEGATE_HOME."""
+
+
+class RebuildError(InfraError):
+    """A range of windows can't be rebuilt: it isn't over, or what it needs isn't in the archive."""
 
 
 class SettingsError(InfraError):
