@@ -131,6 +131,18 @@ def rebuild(
 
 
 @app.command()
+def reconcile(
+    begin: Annotated[str | None, typer.Option("--from", help="Begin, UTC; unset: a day ago.")] = None,
+    end: Annotated[str | None, typer.Option("--to", help="End, exclusive; unset: now. Open windows stay out.")] = None,
+) -> None:
+    """Hold closed windows against the archive; exit code 1 if they differ, with the command that repairs them."""
+    from tidegate_infra.reconcile import run  # noqa: PLC0415 - loads the client
+
+    if not run(load(), begin, end, datetime.now(UTC)):
+        raise typer.Exit(1)
+
+
+@app.command()
 def grafana(folder: Annotated[Path, typer.Argument(help="Folder for the provisioning files; made if absent.")]) -> None:
     """Write Grafana's data source and dashboard as provisioning files."""
     from tidegate_dashboards.grafana import write  # noqa: PLC0415 - only this command needs it

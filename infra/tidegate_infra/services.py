@@ -92,6 +92,7 @@ def _worker(settings: Settings, where: Addresses, keys: Keys) -> None:
             lateness_seconds=settings.lateness_seconds,
             session_gap_seconds=settings.session_gap_seconds,
             metrics_port=where.ports["worker"],
+            reconcile_seconds=settings.reconcile_interval_seconds,
         ),
         provide_registry(settings),
     )

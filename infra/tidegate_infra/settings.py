@@ -106,6 +106,9 @@ class Settings(BaseSettings):
     flush_seconds: float = Field(default=1.0, gt=0, description="Pause between two flushes of an agent to ClickHouse.")
     lateness_seconds: int = Field(default=3600, ge=0, description="How long after its end a window takes late events.")
     session_gap_seconds: int = Field(default=1800, gt=0, description="Quiet time that ends a session.")
+    reconcile_interval_seconds: float = Field(
+        default=300.0, ge=0, description="Pause between two comparisons of the aggregates with the archive; 0: none."
+    )
 
     alert_webhook_url: str | None = Field(
         default=None, repr=False, description="Where alerts are posted; unset: they are only logged."

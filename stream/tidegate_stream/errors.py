@@ -29,6 +29,13 @@ class StateLostError(StreamError):
         )
 
 
+class CommitsUnknownError(StreamError):
+    """The broker doesn't say what is committed. Alone among these it ends nothing: the reconciler tries again."""
+
+    def __init__(self, brokers: str, cause: str) -> None:
+        super().__init__(f"{brokers} doesn't say what the worker has committed: {cause}")
+
+
 class PoisonedCleanTopicError(StreamError):
     """A clean topic holds a record that is no clean event: something but the gate wrote to it."""
 

@@ -39,6 +39,15 @@ HORIZON = Gauge(
     ["kind", "partition"],
 )
 
+RECONCILIATION = Gauge(
+    "tidegate_reconciliation_differences",
+    "Hours, projects, measures and partitions in which an aggregate holds something else than the archive.",
+    ["aggregate"],
+)
+RECONCILED_AT = Gauge(
+    "tidegate_reconciliation_last_run_timestamp_seconds", "When aggregates were last held against the archive."
+)
+
 
 class AgentMetrics:
     """One agent's metrics."""

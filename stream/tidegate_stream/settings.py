@@ -31,3 +31,5 @@ class WorkerSettings:
     snapshot_every: int = 60
     session_timeout_seconds: float = 6.0
     standby_replicas: int = 0
+    reconcile_seconds: float = 300.0
+    """Pause between two comparisons of the aggregates with the archive; 0: none."""

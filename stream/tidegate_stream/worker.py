@@ -1,10 +1,15 @@
-"""The worker's process: waits for ClickHouse, builds the app, and runs Faust until SIGTERM or the first error."""
+"""The worker's process: waits for ClickHouse, builds the app, and runs Faust until SIGTERM or the first error.
+
+Beside Faust runs the reconciler, in a thread.
+"""
 
 from __future__ import annotations
 
 import logging
+import threading
 
 import faust
+from clickhouse_connect.driver.client import Client
 
 from tidegate_schemas.registry import SchemaRegistry
 from tidegate_sinks.clickhouse import Address, wait_for
@@ -12,6 +17,7 @@ from tidegate_sinks.writer import ClickHouseWriter
 from tidegate_stream import probe
 from tidegate_stream.app import build
 from tidegate_stream.gate.keys import DirectoryKeys
+from tidegate_stream.reconcile import Reconciler, Scope, committed_offsets
 from tidegate_stream.settings import WorkerSettings
 
 __all__ = ["WorkerSettings", "run"]
@@ -33,6 +39,8 @@ def run(settings: WorkerSettings, registry: SchemaRegistry | None = None) -> Non
     client = wait_for(Address(settings.clickhouse_url, "writer", settings.clickhouse_password))
     wiring = build(settings, ClickHouseWriter(client), DirectoryKeys(settings.keys_dir), registry)
     probe.serve(settings.metrics_port, lambda: _health(wiring.app))
+    if settings.reconcile_seconds > 0:
+        _reconcile(settings, client, wiring.app)
     for name in _CHATTY:
         logging.getLogger(name).setLevel(logging.WARNING)
     log.info("worker reads from %s and writes to %s", settings.brokers, settings.clickhouse_url)
@@ -47,3 +55,19 @@ def _health(app: faust.App) -> dict[str, str]:
     if app.rebalancing or app.in_recovery:
         return {"status": "recovering"}
     return {"status": "ok"}
+
+
+def _reconcile(settings: WorkerSettings, client: Client, app: faust.App) -> None:
+    """Compare what this worker owns with the archive, for as long as the process lives."""
+
+    def own() -> set[tuple[str, int]]:
+        return {(tp.topic, tp.partition) for tp in app.consumer.assignment()} if app.started else set()
+
+    reconciler = Reconciler(
+        client,
+        lambda places: committed_offsets(settings.brokers, settings.app_id, places),
+        own,
+        Scope(0, 0, settings.generation, settings.lateness_seconds, settings.session_gap_seconds),
+    )
+    arguments = (threading.Event(), settings.reconcile_seconds)
+    threading.Thread(target=reconciler.run, args=arguments, name="reconciler", daemon=True).start()

@@ -1,0 +1,16 @@
+"""Aggregates held against the archive, in SQL that shares nothing with the folds."""
+
+from tidegate_stream.reconcile.committed import committed_offsets
+from tidegate_stream.reconcile.compare import Difference, Judged, Scope, confirmed, differences, judge
+from tidegate_stream.reconcile.service import Reconciler
+
+__all__ = [
+    "Difference",
+    "Judged",
+    "Reconciler",
+    "Scope",
+    "committed_offsets",
+    "confirmed",
+    "differences",
+    "judge",
+]
