@@ -136,6 +136,7 @@ if __name__ == "__main__":
             flush_seconds=0.3,
             snapshot_every=2,
             session_timeout_seconds=3.0,
+            reconcile_seconds=float(os.environ.get("RECONCILE_SECONDS", "0")),
             app_id=os.environ.get("APP_ID", "tidegate"),
         ),
         RegistryClient(url) if (url := os.environ["REGISTRY_URL"]) else None,

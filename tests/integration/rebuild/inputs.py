@@ -17,7 +17,7 @@ from tidegate_schemas.topics import Kind
 BEGIN = datetime.now(UTC).replace(minute=0, second=0, microsecond=0) - timedelta(days=2)
 HOURS = 8
 #: Once something has come so much after that, all of those hours are closed: the longest window is a day.
-AFTER = BEGIN + timedelta(hours=36)
+AFTER = BEGIN + timedelta(hours=32)
 VISITORS = 12
 
 

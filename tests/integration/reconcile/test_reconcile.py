@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import re
+import subprocess
+import sys
 import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import timedelta
 from pathlib import Path
 
@@ -14,6 +18,7 @@ from confluent_kafka.admin import AdminClient
 from tests.faults.stack import PARTITIONS, Stack, running
 from tests.integration.rebuild.inputs import AFTER, BEGIN, COUNTED, HOURS, events
 
+from tidegate_infra.demo.measure import in_flight
 from tidegate_infra.rebuild import Range, Store, rebuild
 from tidegate_infra.reconcile import Found, compare, report
 from tidegate_schemas.topics import KINDS, clean_topic
@@ -114,13 +119,44 @@ def test_a_difference_is_on_record_from_the_second_round_until_it_is_repaired(st
     _change(stack, "usage", "count", "final = 1")
     assert reconciler.round().reported == []
     (reported,) = reconciler.round().reported
-    assert (reported.aggregate, reported.found - reported.expected) == ("usage", pytest.approx(1))
+    assert reported.aggregate == "usage"
+    assert reported.found - reported.expected == pytest.approx(1)
     assert gauge._value.get() == 1
     assert stack.ask("SELECT count() FROM analytics.reconciliation WHERE resolved = 0 AND aggregate = 'usage'") == 1
     repair(stack)
     assert [each.identity for each in reconciler.round().resolved] == [reported.identity]
     assert gauge._value.get() == 0
     assert stack.ask("SELECT min(resolved) FROM analytics.reconciliation") == 1
+
+
+def test_a_worker_puts_a_difference_on_record_by_itself_and_the_end_of_it(stack: Stack) -> None:
+    worker = stack.worker(RECONCILE_SECONDS="0.3")
+    try:
+        # It looks at what closed lately. That it writes rows again after its recovery is over once it folds.
+        stack.publish(events(AFTER + timedelta(minutes=10), 2.5, 200, "live"))
+        _until(stack, worker, lambda: not in_flight(stack.brokers))
+        _change(stack, "usage", "count", f"final = 1 AND window_start >= toDateTime({int(AFTER.timestamp())})")
+        _until(stack, worker, lambda: _open_differences(stack) == 1)
+        repair(stack)
+        _until(stack, worker, lambda: _open_differences(stack) == 0)
+    finally:
+        worker.terminate()
+        worker.wait(30)
+
+
+def test_the_command_fails_on_a_difference_and_the_command_that_it_names_repairs_it(
+    stack: Stack, tmp_path: Path
+) -> None:
+    _change(stack, "usage", "count", "final = 1")
+    begin = f"{BEGIN:%Y-%m-%dT%H:%M}"
+    status, said = _tidegate(stack, tmp_path, "reconcile", "--from", begin)
+    assert status == 1, said
+    (named,) = [line.split() for line in said.splitlines() if line.startswith("  tidegate rebuild")]
+    status, said = _tidegate(stack, tmp_path, *named[1:])
+    assert status == 0, said
+    assert re.search(r"^usage +clean\.track/\d +topic +\d+ +0 +0$", said, re.M), said
+    status, said = _tidegate(stack, tmp_path, "reconcile", "--from", begin)
+    assert (status, said) == (0, f"no difference in {PARTITIONS * len(KINDS)} partitions\n")
 
 
 def test_what_lost_state_leaves_is_found_and_repaired(stack: Stack) -> None:
@@ -133,11 +169,7 @@ def test_what_lost_state_leaves_is_found_and_repaired(stack: Stack) -> None:
         future.result(30)
     worker = stack.worker(APP_ID="anew")
     try:
-        deadline = time.monotonic() + 60
-        while committed_offsets(stack.brokers, "anew", _clean_places()) != ends:
-            assert worker.poll() is None
-            assert time.monotonic() < deadline
-            threading.Event().wait(0.2)
+        _until(stack, worker, lambda: committed_offsets(stack.brokers, "anew", _clean_places()) == ends)
     finally:
         worker.terminate()
         worker.wait(30)
@@ -151,6 +183,31 @@ def test_what_lost_state_leaves_is_found_and_repaired(stack: Stack) -> None:
 
 def _clean_places() -> list[tuple[str, int]]:
     return [(clean_topic(kind), partition) for kind in KINDS for partition in range(PARTITIONS)]
+
+
+def _open_differences(stack: Stack) -> int:
+    return stack.ask("SELECT count() FROM analytics.reconciliation WHERE resolved = 0")
+
+
+def _until(stack: Stack, worker: subprocess.Popen[bytes], reached: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 60
+    while not reached():
+        assert worker.poll() is None
+        assert time.monotonic() < deadline, (stack.home / "worker.log").read_text()[-3000:]
+        threading.Event().wait(0.2)
+
+
+def _tidegate(stack: Stack, home: Path, *arguments: str) -> tuple[int, str]:
+    """Exit code and output of the command line, on this stack."""
+    own = {
+        "TIDEGATE_HOME": str(home),
+        "TIDEGATE_BROKERS": stack.brokers,
+        "TIDEGATE_CLICKHOUSE_URL": stack.engine.url,
+        "TIDEGATE_CLICKHOUSE_PASSWORD": stack.engine.writer_password,
+    }
+    argv = [sys.executable, "-m", "tidegate_infra", *arguments]
+    done = subprocess.run(argv, env=os.environ | own, capture_output=True, text=True, timeout=60, check=False)
+    return done.returncode, done.stdout + done.stderr
 
 
 def _change(stack: Stack, table: str, measure: str, which: str) -> None:
