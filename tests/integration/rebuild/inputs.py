@@ -47,6 +47,15 @@ def events(
         yield kind, {field: value for field, value in event.items() if value is not None}
 
 
+def robot(begin: datetime, hours: int) -> Iterator[tuple[Kind, dict[str, Any]]]:
+    """A visitor who never pauses: its sessions are cut by their cap, from where it began."""
+    for index in range(hours * 3):
+        at = begin + timedelta(minutes=20 * index)
+        known = {"event_id": derived_event_id("robot", str(index)), "producer_id": "robot", "sequence": index + 1}
+        common = {"project": "default", "occurred_at": at, "received_at": at, "anonymous_id": "robot"}
+        yield "track", {**known, **common, "name": "poll"}
+
+
 def _track(common: dict[str, Any], rng: random.Random) -> tuple[Kind, dict[str, Any]]:
     own = {
         "name": f"event_{rng.randrange(5)}",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable, Iterator
 from datetime import timedelta
+from heapq import merge
 from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar
@@ -12,10 +13,12 @@ from typing import Any, TypeVar
 import pytest
 from tests.faults.stack import Stack, running
 from tests.faults.test_sweep import Views, differences
-from tests.integration.rebuild.inputs import AFTER, BEGIN, COUNTED, HOURS, events, spoil
+from tests.integration.rebuild.inputs import AFTER, BEGIN, COUNTED, HOURS, events, robot, spoil
 
 from tidegate_infra.demo.measure import in_flight
+from tidegate_infra.errors import RebuildError
 from tidegate_infra.rebuild import Range, Rebuilt, Store, rebuild
+from tidegate_infra.rebuild.plan import plan
 from tidegate_schemas.topics import Kind
 from tidegate_stream.folds import all_folds
 from tidegate_stream.rebuild import Stretch
@@ -25,7 +28,9 @@ pytestmark = [pytest.mark.broker, pytest.mark.clickhouse, pytest.mark.timeout(18
 
 
 def past() -> Iterator[tuple[Kind, dict[str, Any]]]:
-    yield from events(BEGIN, HOURS, 2000, "first")
+    """The robot begins before a session's cap, before the others."""
+    begun = robot(BEGIN - timedelta(hours=30), 30 + HOURS)
+    yield from merge(begun, events(BEGIN, HOURS, 2000, "first"), key=lambda event: event[1]["received_at"])
     yield from events(AFTER, 0.1, 200, "after")
 
 
@@ -33,7 +38,7 @@ def live() -> Iterator[tuple[Kind, dict[str, Any]]]:
     yield from events(AFTER + timedelta(hours=1), 3, 800, "live")
 
 
-def rebuilt(stack: Stack, read_from: str, hours: tuple[float, float] = (0, 37)) -> list[Rebuilt]:
+def rebuilt(stack: Stack, read_from: str, hours: tuple[float, float] = (-48, 37)) -> list[Rebuilt]:
     begin, end = (int((BEGIN + timedelta(hours=hour)).timestamp() * 1e6) for hour in hours)
     brokers = stack.brokers if read_from == "topic" else None
     return list(rebuild(Store(stack.client), Range(Stretch(begin, end), all_folds(), brokers, 1)))
@@ -65,6 +70,25 @@ def test_a_rebuild_of_all_changes_nothing(stack: Stack, source: str) -> None:
     assert {each.read_from for each in done} == {source}
     assert sum(each.removed for each in done) == 0
     assert {each.aggregate for each in done if each.written} == {fold.name for fold in all_folds()}
+
+
+def test_a_rebuild_of_some_hours_changes_nothing_though_visits_began_long_before(stack: Stack) -> None:
+    before = stack.views()
+    done = rebuilt(stack, "archive", (3, 5))
+    assert differences(before, stack.views()) == {}
+    assert sum(each.removed for each in done) == 0
+    assert [row for row in before["sessions"] if row[6] > 23 * 3600]
+
+
+def test_what_the_archive_has_forgotten_is_refused(stack: Stack) -> None:
+    store = Store(stack.client)
+    (source, *_) = store.sources("track")
+    fold = all_folds()[0]
+    began = source.oldest_received
+    with pytest.raises(RebuildError, match=r"can't be rebuilt\. Choose a later --from"):
+        plan(store, source, fold, Stretch(began, began + 1), whole=False)
+    later = began + 48 * 3_600_000_000
+    assert plan(store, source, fold, Stretch(later, later + 1), whole=False).first > source.oldest
 
 
 @pytest.mark.parametrize("source", ["topic", "archive"])
