@@ -1,7 +1,8 @@
 """Aggregates held against the archive, in SQL that shares nothing with the folds."""
 
 from tidegate_stream.reconcile.committed import committed_offsets
-from tidegate_stream.reconcile.compare import Difference, Judged, Scope, confirmed, differences, judge
+from tidegate_stream.reconcile.compare import differences, judge
+from tidegate_stream.reconcile.findings import Difference, Judged, Scope, confirmed
 from tidegate_stream.reconcile.service import Reconciler
 
 __all__ = [

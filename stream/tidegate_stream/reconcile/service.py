@@ -20,18 +20,8 @@ from clickhouse_connect.driver.exceptions import ClickHouseError
 from tidegate_schemas.topics import Kind, clean_topic
 from tidegate_stream.errors import CommitsUnknownError
 from tidegate_stream.observability import RECONCILED_AT, RECONCILIATION
-from tidegate_stream.reconcile.compare import (
-    CHECKS,
-    DAY_MICROS,
-    Committed,
-    Difference,
-    Judged,
-    Scope,
-    confirmed,
-    differences,
-    judge,
-    sql,
-)
+from tidegate_stream.reconcile.compare import Committed, differences, judge, sql
+from tidegate_stream.reconcile.findings import CHECKS, DAY_MICROS, Difference, Judged, Scope, confirmed
 
 log = logging.getLogger(__name__)
 
