@@ -67,15 +67,15 @@ def _text(name: str) -> str:
 
 
 def migrations() -> list[Migration]:
-    """All of them, in order. Raises MigrationError on a double number; a gap is a number that wasn't used."""
+    """All of them, in order. Raises MigrationError on a gap or a double number."""
     found = []
     for file in resources.files("tidegate_sinks").joinpath("migrations").iterdir():
         if match := _NAME.fullmatch(file.name):
             found.append(Migration(int(match["number"]), match["name"], file.read_text(encoding="utf-8")))
     found.sort(key=lambda migration: migration.number)
     numbers = [migration.number for migration in found]
-    if len(set(numbers)) != len(numbers):
-        raise MigrationError(f"no two migrations may have one number; found {numbers}")
+    if numbers != list(range(1, len(found) + 1)):
+        raise MigrationError(f"migrations must be numbered from 1 without gaps; found {numbers}")
     return found
 
 

@@ -117,7 +117,7 @@ def clickhouse_disk_full(run: Run) -> None:
     run.feed_and_catch()
     ballast = fill_disk(run.engine.home)
     run.feed()
-    wait_until(lambda: "No space left" in run.stack.log(), SEEN_SECONDS, "the disk was not full")
+    wait_until(lambda: "NOT_ENOUGH_SPACE" in run.stack.log(), SEEN_SECONDS, "the disk was not full")
     ballast.unlink()
 
 
