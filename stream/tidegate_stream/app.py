@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -16,13 +17,16 @@ from tidegate_stream.folds import Fold, all_folds
 from tidegate_stream.gate.keys import Keys
 from tidegate_stream.gate.passage import KindGate
 from tidegate_stream.gate_agent import GateAgent
+from tidegate_stream.observability import COMMIT_AGE, LAG
 from tidegate_stream.settings import WorkerSettings
 from tidegate_stream.state.agent import FoldAgent, Source
 from tidegate_stream.state.table import DeltaTable
 from tidegate_stream.transport.app import ChunkApp, ChunkTopic
 from tidegate_stream.transport.chunk import Chunk
+from tidegate_stream.transport.watch import CommitWatch
 
 FETCH_BYTES = 4 << 20
+WATCH_SECONDS = 2.0
 CHANGELOG_MESSAGE_BYTES = 16 << 20
 
 
@@ -64,6 +68,7 @@ def build(settings: WorkerSettings, sink: Writer, keys: Keys, registry: SchemaRe
         _archive(wiring, settings, f"archive.{topic}", source, table, record_rows, sink)
     for agent in wiring.flushing:
         _flush_regularly(wiring.app, agent, settings.flush_seconds)
+    _watch_commits(wiring.app, CommitWatch(settings.stuck_seconds))
     return wiring
 
 
@@ -148,6 +153,22 @@ def _archive(
     agent = ArchiveAgent(wiring.app, name, source, table, shape, sink, flush_deadline_seconds=deadline)
     _read(wiring.app, source.topic, settings, agent)
     wiring.flushing.append(agent)
+
+
+def _watch_commits(app: ChunkApp, watch: CommitWatch) -> None:
+    """Tell lag and age of commits; a stuck one ends the worker."""
+
+    async def look() -> None:
+        try:
+            extents = await app.extents()
+            for tp, age in watch.observe(extents, time.monotonic()).items():
+                COMMIT_AGE.labels(tp.topic, tp.partition).set(age)
+                LAG.labels(tp.topic, tp.partition).set(extents[tp].lag)
+        except Exception as error:  # noqa: BLE001 - reported, and the process ends
+            app.fail(error)
+
+    start: Callable[[Callable[[], Awaitable[None]]], object] = app.timer(WATCH_SECONDS, name="watch.commits")
+    start(look)
 
 
 def _flush_regularly(app: ChunkApp, agent: FoldAgent | ArchiveAgent, seconds: float) -> None:

@@ -36,6 +36,17 @@ class CommitsUnknownError(StreamError):
         super().__init__(f"{brokers} doesn't say what the worker has committed: {cause}")
 
 
+class StuckCommitError(StreamError):
+    """Records wait, and the commit doesn't move."""
+
+    def __init__(self, topic: str, partition: int, committed: int, lag: int, seconds: float) -> None:
+        super().__init__(
+            f"{topic}/{partition} stays committed at offset {committed} for {seconds:.0f} s, with a lag of {lag}. "
+            f"The worker ends and reads again from there; if it happens again, look at tidegate_stream_flush_seconds "
+            f"and at what the log says of ClickHouse and Kafka"
+        )
+
+
 class PoisonedCleanTopicError(StreamError):
     """A clean topic holds a record that is no clean event: something but the gate wrote to it."""
 

@@ -25,6 +25,16 @@ WATERMARK = Gauge(
     ["agent", "partition"],
 )
 POSITION = Gauge("tidegate_stream_position", "One past the last offset that an agent has seen.", ["agent", "partition"])
+LAG = Gauge(
+    "tidegate_stream_lag_offsets",
+    "Offsets of a topic's partition that this worker has still to fetch or to commit.",
+    ["topic", "partition"],
+)
+COMMIT_AGE = Gauge(
+    "tidegate_stream_commit_age_seconds",
+    "Seconds since the commit last moved while there was lag; 0 without lag.",
+    ["topic", "partition"],
+)
 FLUSH_SECONDS = Histogram(
     "tidegate_stream_flush_seconds",
     "Seconds from waiting rows to durable in changelog and sink.",

@@ -23,6 +23,7 @@ class WorkerSettings:
     replication_factor: int = 1
     flush_seconds: float = 1.0
     flush_deadline_seconds: float = 120.0
+    stuck_seconds: float = 300.0
     lateness_seconds: float = 3600.0
     session_gap_seconds: float = 1800.0
     metrics_port: int = 0

@@ -12,6 +12,7 @@ from faust.types import TP
 from mode.utils.queues import ThrowableQueue
 
 from tidegate_stream.transport.consumer import ChunkConsumer, ChunkTransport
+from tidegate_stream.transport.watch import Extent
 
 log = logging.getLogger(__name__)
 
@@ -60,6 +61,14 @@ class ChunkApp(faust.App):
     def read_from(self, agent: str, tp: TP, offset: int) -> None:
         """What an agent needs after recovery: all records of `tp` from `offset` on, committed ones included."""
         self._chunks.read_from(agent, tp, offset)
+
+    def committed(self, tp: TP) -> int | None:
+        """The offset that this worker knows as committed."""
+        return self._chunks.committed(tp)
+
+    async def extents(self) -> Mapping[TP, Extent]:
+        """Where each owned partition of a chunked topic stands; none before the first assignment."""
+        return await self._chunks.extents()
 
     def sought(self, tp: TP) -> int:
         """Where this generation began to read a partition."""

@@ -12,6 +12,7 @@ from faust.types import TP
 from tidegate_stream.failpoint import crossing
 from tidegate_stream.transport.chunk import Chunk
 from tidegate_stream.transport.thread import ChunkConsumerThread
+from tidegate_stream.transport.watch import Extent
 
 if TYPE_CHECKING:
     from tidegate_stream.transport.app import ChunkApp
@@ -99,6 +100,15 @@ class ChunkConsumer(driver.Consumer):
     def read_from(self, agent: str, tp: TP, offset: int) -> None:
         """`agent` needs `tp` from `offset` on, in this generation; said after recovery, before the seek."""
         self._thread.needed[tp][agent] = offset
+
+    def committed(self, tp: TP) -> int | None:
+        """The offset that this consumer knows as committed."""
+        offset: int | None = self._committed_offset[tp]
+        return offset
+
+    async def extents(self) -> Mapping[TP, Extent]:
+        """Where each owned partition of a chunked topic stands."""
+        return await self._thread.extents()
 
     def sought(self, tp: TP) -> int:
         """Where this generation began to read `tp`."""

@@ -12,6 +12,7 @@ from faust.types import TP
 
 from tidegate_stream.failpoint import crossing
 from tidegate_stream.transport.chunk import Chunk, ChunkRecord
+from tidegate_stream.transport.watch import Extent
 
 if TYPE_CHECKING:
     from tidegate_stream.transport.app import ChunkApp
@@ -75,6 +76,21 @@ class ChunkConsumerThread(driver.AIOKafkaConsumerThread):
         self._reached = dict(self.sought)
         self.epoch += 1
         return committed
+
+    async def extents(self) -> Mapping[TP, Extent]:
+        """Where each chunked partition stands that was sought in this generation."""
+        found: Mapping[TP, Extent] = await crossing("extents", self.call_thread(self._extents))
+        return found
+
+    async def _extents(self) -> Mapping[TP, Extent]:
+        consumer, found = self._ensure_consumer(), {}
+        for tp in consumer.assignment() & self.sought.keys():
+            end, state = consumer.highwater(tp), consumer._subscription.subscription.assignment.state_value(tp)
+            if end is not None and state.has_valid_position:
+                reached = self._reached.get(tp, self.sought[tp])
+                committed = self.app.committed(tp) or self.sought[tp]
+                found[tp] = Extent(committed, reached, state.position, end)
+        return found
 
     def _create_worker_consumer(self, transport: driver.Transport) -> AIOKafkaConsumer:
         consumer = super()._create_worker_consumer(transport)

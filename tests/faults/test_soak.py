@@ -1,0 +1,66 @@
+"""Kills at random moments, by a seed that is printed and replays them: `SOAK_SEED=n make faults ARGS='-k soak'`.
+
+The sweep kills where somebody thought of a failpoint; this kills anywhere. `SOAK_SECONDS` sets how long.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import threading
+import time
+from pathlib import Path
+
+import pytest
+from tests.faults.matrix.run import Run, Views, base_events, finish, run_of
+from tests.faults.matrix.tidegate import Tidegate
+
+pytestmark = [pytest.mark.faults, pytest.mark.broker, pytest.mark.clickhouse, pytest.mark.timeout(1200)]
+SECONDS = float(os.environ.get("SOAK_SECONDS", "60"))
+SEED = int(os.environ.get("SOAK_SEED") or random.SystemRandom().randrange(1_000_000))
+LONGEST_PAUSE_SECONDS = 6.0
+
+
+def strike(run: Run, rng: random.Random) -> None:
+    """Kill something; workers most often."""
+    victim = rng.choices(("worker", "broker", "engine"), weights=(6, 1, 1))[0]
+    if victim == "worker":
+        run.workers.kill(rng.randrange(2))
+    elif victim == "broker":
+        run.broker.kill()
+        run.broker.start_again()
+    else:
+        run.engine.kill()
+        run.engine.start_again()
+
+
+@pytest.fixture(scope="module")
+def keys_of(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Home of the keys of both runs."""
+    return tmp_path_factory.mktemp("keys")
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory, keys_of: Path) -> Views:
+    """Views of a run to which nothing happens."""
+    with run_of(Tidegate({}), tmp_path_factory.mktemp("undisturbed"), keys_of) as run:
+        finish(run)
+        return run.stack.views()
+
+
+def test_soak_of_random_kills_ends_as_an_undisturbed_run(tmp_path: Path, keys_of: Path, undisturbed: Views) -> None:
+    print(f"soak of {SECONDS:g} s, seed {SEED}")  # shown when it fails
+    rng, system = random.Random(SEED), Tidegate(undisturbed)
+    with run_of(system, tmp_path, keys_of, workers=2) as run:
+        deadline, kills = time.monotonic() + SECONDS, 0
+        while time.monotonic() < deadline:
+            if run.fed < 4:
+                run.feed()
+            threading.Event().wait(rng.uniform(0.2, LONGEST_PAUSE_SECONDS))
+            strike(run, rng)
+            kills += 1
+        finish(run)
+        row = system.row(run, "random kills")
+    assert row.right, (f"seed {SEED}, {kills} kills", row, system.found)
+    assert kills >= SECONDS / (LONGEST_PAUSE_SECONDS + 10)
+    assert sum(1 for _ in base_events()) > 4_000
