@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import shutil
 import tempfile
 from pathlib import Path
@@ -20,7 +21,8 @@ def rows_folder() -> Path:
 
 
 def pytest_configure() -> None:
-    """One folder a run."""
+    """One folder and one seed a run."""
+    os.environ.setdefault("SOAK_SEED", str(random.SystemRandom().randrange(1_000_000)))
     os.environ.setdefault(VARIABLE, tempfile.mkdtemp(prefix="tidegate-faults-"))
 
 

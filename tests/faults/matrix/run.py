@@ -101,9 +101,9 @@ def wait_until(holds: Callable[[], bool], seconds: float, otherwise: str) -> Non
         threading.Event().wait(0.1)
 
 
-def base_events() -> Iterator[tuple[Kind, dict[str, Any]]]:
+def base_events(batches: int = BATCHES) -> Iterator[tuple[Kind, dict[str, Any]]]:
     """Everything that a run is fed."""
-    for number in range(BATCHES):
+    for number in range(batches):
         yield from batch(number, BATCH_EVENTS)
 
 

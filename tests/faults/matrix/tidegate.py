@@ -45,7 +45,7 @@ class Tidegate:
 
     def row(self, run: Run, fault: str) -> Row:
         """See `System.row`. A commit that isn't at the end counts as lost: it would be, or doubled, one day."""
-        sent = {event["event_id"] for _, event in base_events()}
+        sent = {event["event_id"] for _, event in base_events(run.fed)}
         archived = Counter(str(row[0]) for row in run.stack.client.query(ARCHIVED).result_rows)
         clean = Counter(each for each in run.stack.clean_ids() if each in sent)
         lost = sum(each not in archived or each not in clean for each in sent) + abs(self.left(run))
