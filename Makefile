@@ -11,7 +11,7 @@ UV := $(UV_HOME)/bin/uv
 RUN := $(UV) run --frozen --no-sync
 
 # make's own variables, handed to the demo and the benchmarks as environment.
-export DEMO_SECONDS DEMO_JSON CHAOS CHAOS_SEED BENCH_JSON BENCH_ONLY
+export DEMO_SECONDS DEMO_JSON CHAOS CHAOS_SEED FAULTS_JSON SOAK_SEED SOAK_SECONDS BENCH_JSON BENCH_ONLY
 
 .PHONY: help setup demo test faults check bench format clean
 
@@ -25,10 +25,10 @@ demo: setup ## The stack with a demo marketplace and live traffic; DEMO_SECONDS,
 
 test: setup ## Every test, on a real broker, a real ClickHouse engine and a real browser; ARGS goes to pytest
 	@scripts/install-chromium.sh
-	$(RUN) pytest $(ARGS)
+	$(RUN) pytest -n 2 --dist loadfile $(ARGS)
 
-faults: setup ## kill -9 at every failpoint of the worker, twice, and of everything at random: every view must be right
-	$(RUN) pytest -m faults tests/faults tests/e2e $(ARGS)
+faults: setup ## Kills at every failpoint and at random, and the fault matrix; FAULTS_JSON=path, SOAK_SEED, SOAK_SECONDS
+	$(RUN) pytest -n 2 --dist loadfile -m faults tests/faults tests/e2e $(ARGS)
 
 check: setup ## Lint, format, types, import rules, schema evolution, generated tables
 	$(RUN) ruff check
