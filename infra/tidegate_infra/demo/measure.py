@@ -138,14 +138,15 @@ def _records_above(
     if not behind:
         return 0
     consumer.assign(behind)
-    found, open_ends, deadline = 0, len(behind), time.monotonic() + timeout_seconds
-    while open_ends and time.monotonic() < deadline:
+    found, deadline = 0, time.monotonic() + timeout_seconds
+    unfinished: set[tuple[str | None, int | None]] = {(place.topic, place.partition) for place in behind}
+    while unfinished and time.monotonic() < deadline:
         for message in consumer.consume(10_000, timeout=0.1):
             if message.error() is None:
                 found += marks is None or _below(message, marks)
-            else:  # the end of a partition
-                open_ends -= 1
-    if open_ends:
+            else:  # the end of a partition: for now, and so more than once under traffic
+                unfinished.discard((message.topic(), message.partition()))
+    if unfinished:
         raise KafkaException(KafkaError(KafkaError._TIMED_OUT))
     return found
 

@@ -28,7 +28,7 @@ def stack(tmp_path: Path, schema_registry: str) -> Iterator[Stack]:
 
 def records(stack: Stack, topic: str) -> list[bytes]:
     places = [TopicPartition(topic, number) for number in range(PARTITIONS)]
-    return [message.value() or b"" for place in places for message in read_partition(stack.brokers, place, 0)]
+    return [message.value() or b"" for place in places for message in read_partition(stack.brokers, place)]
 
 
 def test_records_framed_with_a_registrys_ids_are_read_back(stack: Stack, schema_registry: str) -> None:
