@@ -48,7 +48,8 @@ class Writer:
     def __init__(self, brokers: str) -> None:
         self.acknowledged: set[int] = set()
         self.failures: list[KafkaError] = []
-        self._producer = Producer({"bootstrap.servers": brokers, "acks": "all", "linger.ms": 5, "log_level": 0})
+        own = {"acks": "all", "enable.idempotence": True, "linger.ms": 5, "log_level": 0}
+        self._producer = Producer({"bootstrap.servers": brokers, **own})
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._write, daemon=True)
 

@@ -25,10 +25,12 @@ def test_joining_refusing_and_dying_in_one_run_lose_and_double_nothing(tmp_path:
 
 
 def counts_agree(run: Run) -> bool:
-    """Whether the aggregates count what the archive holds."""
-    archived = run.stack.ask("SELECT count() FROM tidegate.events_track FINAL")
-    return {
-        run.stack.ask("SELECT sum(count) FROM analytics.usage"),
-        run.stack.ask("SELECT sum(events) FROM analytics.activity"),
-        run.stack.ask("SELECT sum(events) FROM analytics.sessions"),
-    } == {archived}
+    """Whether the aggregates count what the archive holds; signing in is no use of a feature."""
+    ask = run.stack.ask
+    archived = ask("SELECT count() FROM tidegate.events_track FINAL")
+    used = ask("SELECT count() FROM tidegate.events_track FINAL WHERE type != 'identify'")
+    return (
+        ask("SELECT sum(count) FROM analytics.usage") == used
+        and ask("SELECT sum(events) FROM analytics.activity") == archived
+        and ask("SELECT sum(events) FROM analytics.sessions") == archived
+    )
