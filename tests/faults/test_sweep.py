@@ -13,7 +13,8 @@ from typing import Any
 
 import pytest
 from tests.benchmarks.events import some_events
-from tests.faults.stack import Stack, running
+from tests.faults.outsider import Outsider
+from tests.faults.stack import PARTITIONS, Stack, running
 
 from tidegate_infra.demo.measure import in_flight
 from tidegate_schemas.identity import derived_event_id
@@ -89,7 +90,10 @@ def test_each_failpoint_has_a_name_of_its_own() -> None:
 @pytest.mark.timeout(1800)
 def test_killed_at_each_point_twice_every_view_is_that_of_an_undisturbed_run(tmp_path: Path) -> None:
     views, clean_ids = undisturbed(tmp_path / "undisturbed")
-    with running(tmp_path / "swept", tmp_path / "undisturbed") as stack:
+    with (
+        running(tmp_path / "swept", tmp_path / "undisturbed") as stack,
+        Outsider(stack.brokers, PARTITIONS) as outsider,
+    ):
         for number, point in enumerate(point for point in POINTS for _ in range(2)):
             feed(stack, number)
             stack.killed_at(f"{point}:{HITS.get(point, 1)}")
@@ -97,6 +101,7 @@ def test_killed_at_each_point_twice_every_view_is_that_of_an_undisturbed_run(tmp
         stack.drain()
         assert in_flight(stack.brokers) == 0
         assert stack.clean_ids() == clean_ids
+        assert outsider.ids(len(clean_ids)) == clean_ids
         assert len(set(clean_ids)) == len(clean_ids) == BATCH * (2 * len(POINTS) + 1)
         found = stack.views()
     assert differences(views, found) == {}

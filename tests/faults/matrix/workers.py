@@ -56,6 +56,12 @@ class Workers:
         with self._lock:
             self._places.append(_Place())
 
+    def pid(self, number: int = 0) -> int:
+        """Of the process that fills a place now; 0 if none does."""
+        with self._lock:
+            process = self._places[number].process
+        return process.pid if process is not None else 0
+
     def kill(self, number: int = 0) -> None:
         """SIGKILL; it is started again."""
         self._signal(number, signal.SIGKILL)

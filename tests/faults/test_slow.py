@@ -1,0 +1,48 @@
+"""A slow ClickHouse means lag, not memory. `SLOW_SECONDS=600` for ten minutes of it."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+import pytest
+from tests.faults.matrix.run import Run, run_of
+from tests.faults.matrix.tidegate import Tidegate
+from tests.faults.test_sweep import batch
+
+from tidegate_infra.processes import pss_bytes
+
+pytestmark = [pytest.mark.faults, pytest.mark.broker, pytest.mark.clickhouse, pytest.mark.timeout(1500)]
+SECONDS = float(os.environ.get("SLOW_SECONDS", "60"))
+WARM_SECONDS = 20.0
+DELAY_SECONDS = 2.0
+EVENTS = 300
+GROWTH_BYTES = 120 << 20
+
+
+def traffic(run: Run, seconds: float) -> None:
+    """A batch a second, at most."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        began = time.monotonic()
+        run.stack.publish(batch(run.fed, EVENTS))
+        run.fed += 1
+        time.sleep(max(0.0, 1 - (time.monotonic() - began)))  # the pace of the traffic
+
+
+def test_a_slow_clickhouse_costs_lag_and_no_memory(tmp_path: Path) -> None:
+    with run_of(Tidegate({}), tmp_path, tmp_path) as run:
+        traffic(run, WARM_SECONDS)
+        run.engine.link.delay_seconds = DELAY_SECONDS
+        traffic(run, WARM_SECONDS)
+        before = pss_bytes(run.workers.pid())
+        traffic(run, SECONDS)
+        lag, after = run.system.left(run), pss_bytes(run.workers.pid())
+        run.engine.link.delay_seconds = 0.0
+        run.drain()
+        assert lag > EVENTS
+        assert run.system.left(run) == 0
+        assert run.stack.ask("SELECT count() FROM tidegate.events_span FINAL") > 0
+    assert before > 0
+    assert after - before < GROWTH_BYTES, f"{before >> 20} MB, after {SECONDS:g} s {after >> 20} MB"
