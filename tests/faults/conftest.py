@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 from tests.faults.matrix.report import as_json, noted, table
+from tests.faults.matrix.run import Views, finish, run_of
+from tests.faults.matrix.tidegate import Tidegate
 
 #: Where the rows of this run are; processes of pytest-xdist inherit it.
 VARIABLE = "TIDEGATE_TEST_FAULT_ROWS"
@@ -24,6 +26,20 @@ def pytest_configure() -> None:
     """One folder and one seed a run."""
     os.environ.setdefault("SOAK_SEED", str(random.SystemRandom().randrange(1_000_000)))
     os.environ.setdefault(VARIABLE, tempfile.mkdtemp(prefix="tidegate-faults-"))
+
+
+@pytest.fixture(scope="session")
+def keys_of(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Home of the keys that all runs share, so that pseudonyms are the same."""
+    return tmp_path_factory.mktemp("keys")
+
+
+@pytest.fixture(scope="session")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory, keys_of: Path) -> Views:
+    """Views of a run to which nothing happens."""
+    with run_of(Tidegate({}), tmp_path_factory.mktemp("undisturbed"), keys_of) as run:
+        finish(run)
+        return run.stack.views()
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -34,20 +34,6 @@ def strike(run: Run, rng: random.Random) -> None:
         run.engine.start_again()
 
 
-@pytest.fixture(scope="module")
-def keys_of(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Home of the keys of both runs."""
-    return tmp_path_factory.mktemp("keys")
-
-
-@pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory: pytest.TempPathFactory, keys_of: Path) -> Views:
-    """Views of a run to which nothing happens."""
-    with run_of(Tidegate({}), tmp_path_factory.mktemp("undisturbed"), keys_of) as run:
-        finish(run)
-        return run.stack.views()
-
-
 @pytest.mark.parametrize("seed", [SEED])
 def test_soak_of_random_kills_ends_as_an_undisturbed_run(
     seed: int, tmp_path: Path, keys_of: Path, undisturbed: Views

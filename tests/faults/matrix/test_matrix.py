@@ -19,20 +19,6 @@ FAULTS = {**PROCESS_FAULTS, **INPUT_FAULTS}
 pytestmark = [pytest.mark.faults, pytest.mark.broker, pytest.mark.clickhouse, pytest.mark.timeout(600)]
 
 
-@pytest.fixture(scope="module")
-def keys_of(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Home of the keys that all runs share, so that pseudonyms are the same."""
-    return tmp_path_factory.mktemp("keys")
-
-
-@pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory: pytest.TempPathFactory, keys_of: Path) -> Views:
-    """Views of a run to which nothing happens."""
-    with run_of(Tidegate({}), tmp_path_factory.mktemp("undisturbed"), keys_of) as run:
-        finish(run)
-        return run.stack.views()
-
-
 def strike(system: System, name: str, home: Path, keys_of: Path) -> Row:
     """Run a system under a fault."""
     fault = FAULTS[name]
