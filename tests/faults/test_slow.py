@@ -7,9 +7,9 @@ import time
 from pathlib import Path
 
 import pytest
+from tests.faults.events import batch
 from tests.faults.matrix.run import Run, run_of
 from tests.faults.matrix.tidegate import Tidegate
-from tests.faults.test_sweep import batch
 
 from tidegate_infra.processes import pss_bytes
 

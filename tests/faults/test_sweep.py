@@ -6,24 +6,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.benchmarks.events import some_events
+from tests.faults.events import BATCH, batch
 from tests.faults.outsider import Outsider
 from tests.faults.stack import PARTITIONS, Stack, running
 
 from tidegate_infra.demo.measure import in_flight
-from tidegate_schemas.identity import derived_event_id
-from tidegate_schemas.topics import Kind
 
-BATCH = 300
 Views = dict[str, list[tuple[Any, ...]]]
-#: Recent, as ClickHouse drops rows past their table's TTL as they come; one time for both runs.
-BEGIN = datetime.now(UTC).replace(minute=0, second=0, microsecond=0) - timedelta(days=2)
 SOURCES = Path("stream/tidegate_stream")
 
 
@@ -38,18 +31,6 @@ def points() -> list[str]:
 POINTS = points()
 #: The first fetches find nothing yet.
 HITS = {"fetch.before": 30, "fetch.after": 30}
-
-
-def batch(number: int, events: int = BATCH) -> Iterator[tuple[Kind, dict[str, Any]]]:
-    """Events of every kind; some visitors sign in, and one event in fifty is sent twice."""
-    begin = BEGIN + timedelta(seconds=number * 20)
-    for index, (kind, event) in enumerate(some_events(events, begin, seed=number)):
-        known = {**event, "event_id": derived_event_id("sweep", str(number), str(index)), "sequence": 0}
-        if kind == "track" and index % 10 == 0:
-            known |= {"type": "identify", "name": "identify", "user_id": f"user-{index % 7}"}
-        yield kind, known
-        if index % 50 == 0:
-            yield kind, known
 
 
 def feed(stack: Stack, number: int) -> None:

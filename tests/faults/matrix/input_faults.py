@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from tests.faults.events import BEGIN, batch
 from tests.faults.matrix.process_faults import Fault
 from tests.faults.matrix.run import ACCOUNTS, ASIDE, BATCH_EVENTS, Run
-from tests.faults.test_sweep import BEGIN, batch
 
 from tidegate_schemas.framing import single_object_header
 from tidegate_schemas.history import known_versions

@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from confluent_kafka import Producer
+from tests.faults.events import batch
 from tests.faults.matrix.engine import Engine
 from tests.faults.matrix.report import Row
 from tests.faults.matrix.workers import Workers
 from tests.faults.stack import PARTITIONS, Stack
-from tests.faults.test_sweep import batch
 
 from tidegate_infra.addresses import ClickHouseAddress
 from tidegate_infra.broker import fixture as broker_fixture
