@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from tests.faults.matrix.report import as_json, noted, table
 from tests.faults.matrix.run import Views, finish, run_of
-from tests.faults.matrix.tidegate import Tidegate
+from tests.faults.matrix.tidegate import RAW_OFFSETS, Tidegate
 
 #: Where the rows of this run are; processes of pytest-xdist inherit it.
 VARIABLE = "TIDEGATE_TEST_FAULT_ROWS"
@@ -39,7 +39,7 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory, keys_of: Path) -> View
     """Views of a run to which nothing happens."""
     with run_of(Tidegate({}), tmp_path_factory.mktemp("undisturbed"), keys_of) as run:
         finish(run)
-        return run.stack.views()
+        return run.stack.views(RAW_OFFSETS)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -124,19 +124,19 @@ class Stack:
         """One number."""
         return int(self.client.query(sql).result_rows[0][0])
 
-    def views(self) -> dict[str, list[tuple[Any, ...]]]:
-        """Every row of every view, without what belongs to the run; floats to nine digits."""
+    def views(self, without: frozenset[str] = frozenset()) -> dict[str, list[tuple[Any, ...]]]:
+        """Every row of every view, without what belongs to the run and some columns; floats to nine digits."""
         names = self.client.query("SELECT name FROM system.tables WHERE database = 'analytics' ORDER BY name")
-        return {str(name): self._rows(str(name)) for (name,) in names.result_rows}
+        return {str(name): self._rows(str(name), without) for (name,) in names.result_rows}
 
-    def _rows(self, view: str) -> list[tuple[Any, ...]]:
+    def _rows(self, view: str, without: frozenset[str]) -> list[tuple[Any, ...]]:
         if view in ADDED_UP:
             return sorted((tuple(map(_plain, row)) for row in self.client.query(ADDED_UP[view]).result_rows), key=repr)
         columns = self.client.query(
             "SELECT name FROM system.columns WHERE database = 'analytics' AND table = {view:String} ORDER BY position",
             parameters={"view": view},
         )
-        names = [str(name) for (name,) in columns.result_rows if name not in OF_THE_RUN]
+        names = [str(name) for (name,) in columns.result_rows if name not in {*OF_THE_RUN, *without}]
         answer = self.client.query(f"SELECT {', '.join(f'`{name}`' for name in names)} FROM analytics.{view}")
         return sorted((tuple(map(_plain, row)) for row in answer.result_rows), key=repr)
 

@@ -16,6 +16,7 @@ _SHORT_PAUSE_SECONDS = 0.02
 _NOT_YET = frozenset(
     {
         KafkaError.NOT_LEADER_FOR_PARTITION,
+        KafkaError.UNKNOWN_LEADER_EPOCH,
         KafkaError.LEADER_NOT_AVAILABLE,
         KafkaError.UNKNOWN_TOPIC_OR_PART,
         KafkaError._TIMED_OUT,
@@ -69,7 +70,7 @@ def _all_lead(admin: AdminClient, places: list[TopicPartition], timeout_seconds:
         for answer in asked.values():
             answer.result(timeout_seconds)
     except KafkaException as error:
-        if error.args[0].code() not in _NOT_YET:
+        if error.args[0].code() not in _NOT_YET and not error.args[0].retriable():
             raise BrokerError(f"topics were made, but can't be read: {error.args[0].str()}") from error
         return False
     return True

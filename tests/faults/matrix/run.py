@@ -25,8 +25,8 @@ from tidegate_schemas.topics import Kind
 
 BATCHES = 4
 BATCH_EVENTS = 1_000
-#: Project and producer of what a fault sends besides: its rows stay out of the comparison.
-ASIDE = "aside"
+#: Project (one that has keys) and producer of what a fault sends besides: its rows stay out of the comparison.
+ASIDE = "tidegate"
 #: What bad records add to.
 ACCOUNTS = frozenset({"dead_letters", "outcomes", "ledger", "producers"})
 SEEN_SECONDS = 60.0
