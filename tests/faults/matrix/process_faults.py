@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from confluent_kafka.admin import AdminClient
 from tests.faults.matrix.engine import fill_disk
-from tests.faults.matrix.run import SEEN_SECONDS, Run, wait_until
+from tests.faults.matrix.run import SEEN_SECONDS, Run, comes_true, wait_until
 
 from tidegate_sinks.tables import tables
 
@@ -55,7 +55,7 @@ def worker_paused(run: Run) -> None:
     run.feed_and_catch()
     run.workers.pause(0)
     run.feed()
-    wait_until(lambda: run.system.left(run) == 0, PAUSED_SECONDS, "nobody took the partitions over")
+    run.object(comes_true(lambda: run.system.left(run) == 0, PAUSED_SECONDS), True, "taking the partitions over")
     run.feed()
     run.workers.wake(0)
 

@@ -93,12 +93,19 @@ class Run:
             self.objections.append(f"{what}: {found!r}, not {expected!r}")
 
 
-def wait_until(holds: Callable[[], bool], seconds: float, otherwise: str) -> None:
-    """Come back when it holds; AssertionError after so long."""
+def comes_true(holds: Callable[[], bool], seconds: float) -> bool:
+    """Wait until it holds; False if it doesn't in so long."""
     deadline = time.monotonic() + seconds
     while not holds():
-        assert time.monotonic() < deadline, otherwise
+        if time.monotonic() > deadline:
+            return False
         threading.Event().wait(0.1)
+    return True
+
+
+def wait_until(holds: Callable[[], bool], seconds: float, otherwise: str) -> None:
+    """Come back when it holds; AssertionError after so long."""
+    assert comes_true(holds, seconds), otherwise
 
 
 def base_events(batches: int = BATCHES) -> Iterator[tuple[Kind, dict[str, Any]]]:
