@@ -39,6 +39,9 @@ class System(Protocol):
 
     name: str
 
+    def prepare(self, stack: Stack) -> None:
+        """Make what its workers need before the first one starts."""
+
     def worker(self, run: Run, number: int) -> subprocess.Popen[bytes]:
         """Start one."""
 
@@ -61,6 +64,7 @@ class Run:
         self.compared_without: frozenset[str] = frozenset()
         #: What a fault found wrong by itself, beside the comparison.
         self.objections: list[str] = []
+        system.prepare(stack)
         self.workers = Workers(lambda number: system.worker(self, number), workers)
 
     def feed(self) -> None:

@@ -8,6 +8,7 @@ from collections import Counter
 from confluent_kafka import KafkaException
 from tests.faults.matrix.report import Row
 from tests.faults.matrix.run import Run, Views, base_events, differing
+from tests.faults.stack import Stack
 
 from tidegate_infra.demo.measure import in_flight
 from tidegate_schemas.topics import KINDS
@@ -28,6 +29,9 @@ class Tidegate:
     def __init__(self, undisturbed: Views) -> None:
         self._undisturbed = undisturbed
         self.found: dict[str, int] = {}
+
+    def prepare(self, stack: Stack) -> None:
+        """See `System.prepare`: the stack has the tables already."""
 
     def worker(self, run: Run, number: int) -> subprocess.Popen[bytes]:
         """See `System.worker`."""

@@ -13,7 +13,7 @@ from pathlib import Path
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 from tests.faults.matrix.report import Row
 from tests.faults.matrix.run import Run, base_events
-from tests.faults.stack import PARTITIONS
+from tests.faults.stack import PARTITIONS, Stack
 
 from tidegate_infra.processes import spawn
 from tidegate_stream.gate.transaction import read_partition
@@ -27,6 +27,10 @@ class Vanilla:
     """Faust without Tidegate."""
 
     name = "vanilla faust"
+
+    def prepare(self, stack: Stack) -> None:
+        """See `System.prepare`."""
+        stack.client.command(CREATE)
 
     def worker(self, run: Run, number: int) -> subprocess.Popen[bytes]:
         """See `System.worker`."""
@@ -42,7 +46,6 @@ class Vanilla:
 
     def stored(self, run: Run) -> int:
         """See `System.stored`."""
-        run.stack.client.command(CREATE)
         return run.stack.ask("SELECT count() FROM vanilla")
 
     def left(self, run: Run) -> int:
@@ -63,7 +66,6 @@ class Vanilla:
     def row(self, run: Run, fault: str) -> Row:
         """See `System.row`. Its commits run ahead of its work, so it is given some time more."""
         time.sleep(SETTLE_SECONDS)  # nothing tells when it is done: that is what the table is about
-        run.stack.client.command(CREATE)
         sent = {event["event_id"]: event["name"] for kind, event in base_events() if kind == "track"}
         stored = Counter(str(row[0]) for row in run.stack.client.query("SELECT event_id FROM vanilla").result_rows)
         lost = sum(each not in stored for each in sent)
