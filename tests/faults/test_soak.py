@@ -16,7 +16,7 @@ from tests.faults.matrix.run import BATCHES, Run, Views, finish, run_of
 from tests.faults.matrix.tidegate import Tidegate
 
 pytestmark = [pytest.mark.faults, pytest.mark.broker, pytest.mark.clickhouse, pytest.mark.timeout(1200)]
-SECONDS = float(os.environ.get("SOAK_SECONDS", "60"))
+SECONDS = float(os.environ.get("SOAK_SECONDS") or "60")  # make exports what is unset as empty
 SEED = int(os.environ["SOAK_SEED"])  # chosen by conftest.py where nobody did
 LONGEST_PAUSE_SECONDS = 6.0
 
