@@ -44,6 +44,8 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory, keys_of: Path) -> View
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Print the table, and write it where FAULTS_JSON says."""
+    if hasattr(terminalreporter.config, "workerinput"):
+        return  # one of several processes: the one that they report to has all rows
     rows = noted(rows_folder())
     if rows:
         terminalreporter.section("fault matrix")
