@@ -53,7 +53,7 @@ def differences(client: Client, judged: Judged, scope: Scope) -> list[Difference
         if not partitions:
             continue
         parameters = _parameters(check, scope, [judged.watermarks[check.kind, number] for number in partitions])
-        rows = client.query(sql(check.query), parameters={**parameters, "partitions": partitions}).named_results()
+        rows = client.query(_statement(check), parameters={**parameters, "partitions": partitions}).named_results()
         found.extend(_difference(check, row) for row in rows)
     return found
 
@@ -61,6 +61,11 @@ def differences(client: Client, judged: Judged, scope: Scope) -> list[Difference
 def sql(name: str) -> str:
     """One of this package's queries."""
     return files("tidegate_stream.reconcile").joinpath("queries", f"{name}.sql").read_text(encoding="utf-8")
+
+
+def _statement(check: Check) -> str:
+    """A visit is no window; all else that is compared differs in its rows only."""
+    return sql("windows").replace("{rows}", sql(check.query)) if check.size_seconds else sql(check.query)
 
 
 def _parameters(check: Check, scope: Scope, watermarks: Sequence[int]) -> dict[str, Any]:
