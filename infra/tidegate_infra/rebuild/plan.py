@@ -22,6 +22,8 @@ class Part:
     first: int
     last: int
     watermark: int
+    closed: int
+    """Rows before this time (µs since the epoch) are closed at the source's head."""
 
 
 def plan(store: Store, source: Source, fold: Fold, asked: Stretch, *, whole: bool) -> Part:
@@ -33,14 +35,14 @@ def plan(store: Store, source: Source, fold: Fold, asked: Stretch, *, whole: boo
     need = _widened(store, source, fold, asked.begin, reach(fold, asked.begin, asked.end))
     if not whole:
         _refuse_what_is_gone(source, fold, need)
-    found = store.stretch(source, need.records)
+    found, closed = store.stretch(source, need.records), need.closed_before(source.watermark)
     if found is None:
-        return Part(fold, need.rows, source.head + 1, source.head, source.watermark)
+        return Part(fold, need.rows, source.head + 1, source.head, source.watermark, closed)
     first, last = found
     if need.memory:
         mark = store.watermark(source, first + 1) - need.memory
         first = min(first, store.passed(source, max(mark, 0), first))
-    return Part(fold, need.rows, first, last, store.watermark(source, first))
+    return Part(fold, need.rows, first, last, store.watermark(source, first), closed)
 
 
 def _widened(store: Store, source: Source, fold: Fold, begin: int, need: Reach) -> Reach:

@@ -22,8 +22,7 @@ from tidegate_schemas.subjects import clean_schema
 from tidegate_schemas.topics import KINDS
 from tidegate_sinks.tables import tables
 from tidegate_stream.decoding import decoder
-from tidegate_stream.folds import Fold, Metrics, Sessions
-from tidegate_stream.folds.tumbling import TumblingFold
+from tidegate_stream.folds import Fold
 from tidegate_stream.rebuild import Replay, Stretch
 from tidegate_stream.rebuild.replay import in_range
 
@@ -124,18 +123,9 @@ def _settle(store: Store, source: Source, part: Part, rows: pl.DataFrame, read_f
     of_range = in_range(rows, part.rows)
     closed = of_range.filter(pl.col("final") == 1)
     store.write(source, table, closed)
-    found = store.keys_of(source, table, part.rows, closed_before(part.fold, source.watermark))
+    found = store.keys_of(source, table, part.rows, part.closed)
     key = [name for name in rows.columns if name in found.columns]
     known = rows.select(pl.col(name).cast(found.schema[name]) for name in key)
     wrong = found.join(known, on=key, how="anti")["row_key"].to_list()
     store.remove(source, table, wrong)
     return Rebuilt(part.fold.name, source, read_from, closed.height, len(wrong), of_range.height - closed.height)
-
-
-def closed_before(fold: Fold, watermark: int) -> int:
-    """Rows that begin (sessions: end) before this time can't be changed by records in time; µs since the epoch."""
-    if isinstance(fold, Sessions):
-        return watermark - fold.lateness - fold.gap
-    if isinstance(fold, Metrics | TumblingFold):
-        return (watermark - fold.lateness) // fold.size * fold.size
-    raise TypeError(f"nobody has said when the rows of {fold.name} are closed")

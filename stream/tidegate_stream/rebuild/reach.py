@@ -27,6 +27,14 @@ class Reach:
     """Records of this time matter, wherever they are in the log. Its begin holds for visitors who paused since."""
     memory: int
     """So much watermark before the first of those records must be read too, in µs."""
+    lateness: int
+    """How far the watermark must be past a row's window (past a pause after a session) for it to be closed, in µs."""
+    size: int
+    """Of a window, in µs; 1 for sessions, which have none."""
+
+    def closed_before(self, watermark: int) -> int:
+        """Rows that begin (sessions: end) before this time can't be changed by records in time; µs since the epoch."""
+        return (watermark - self.lateness) // self.size * self.size
 
 
 def reach(fold: Fold, begin: int, end: int) -> Reach:
@@ -34,15 +42,16 @@ def reach(fold: Fold, begin: int, end: int) -> Reach:
     if isinstance(fold, Sessions):
         # Nothing of a session is further than its cap from any of its events; the cell after it says whether it's over.
         around = fold.cap_micros + 2 * fold.gap
-        return Reach(Stretch(begin, end), Stretch(begin - around, end + around), 0)
+        records = Stretch(begin - around, end + around)
+        return Reach(Stretch(begin, end), records, memory=0, lateness=fold.lateness + fold.gap, size=1)
     if isinstance(fold, Metrics):
         # A total counts by its growth since the stream's last one, which is remembered for this long.
-        return _windows(begin, end, fold.size, FORGET_MICROS)
+        return _windows(fold, begin, end, FORGET_MICROS)
     if isinstance(fold, TumblingFold):
-        return _windows(begin, end, fold.size, 0)
+        return _windows(fold, begin, end, 0)
     raise TypeError(f"nobody has said which records the rows of {fold.name} depend on")
 
 
-def _windows(begin: int, end: int, size: int, memory: int) -> Reach:
-    whole = Stretch(begin // size * size, -(-end // size) * size)
-    return Reach(whole, whole, memory)
+def _windows(fold: Metrics | TumblingFold, begin: int, end: int, memory: int) -> Reach:
+    whole = Stretch(begin // fold.size * fold.size, -(-end // fold.size) * fold.size)
+    return Reach(whole, whole, memory, fold.lateness, fold.size)
