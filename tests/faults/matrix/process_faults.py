@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 from confluent_kafka.admin import AdminClient
 from tests.faults.matrix.engine import fill_disk
-from tests.faults.matrix.run import SEEN_SECONDS, Run, comes_true, wait_until
+from tests.faults.matrix.run import SEEN_SECONDS, Run
+from tests.waiting import comes_true, wait_until
 
 from tidegate_sinks.tables import tables
 

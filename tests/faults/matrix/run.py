@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import subprocess
-import threading
-import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
@@ -17,6 +15,7 @@ from tests.faults.matrix.engine import Engine
 from tests.faults.matrix.report import Row
 from tests.faults.matrix.workers import Workers
 from tests.faults.stack import PARTITIONS, Stack
+from tests.waiting import comes_true, wait_until
 
 from tidegate_infra.addresses import ClickHouseAddress
 from tidegate_infra.broker import fixture as broker_fixture
@@ -87,29 +86,12 @@ class Run:
 
     def drain(self) -> None:
         """Wait until the workers are done with everything; what isn't done when time is up counts as lost."""
-        deadline = time.monotonic() + DRAIN_SECONDS
-        while time.monotonic() < deadline and self.system.left(self):
-            threading.Event().wait(0.3)
+        comes_true(lambda: not self.system.left(self), DRAIN_SECONDS)
 
     def object(self, found: object, expected: object, what: str) -> None:
         """Note what isn't as it must be."""
         if found != expected:
             self.objections.append(f"{what}: {found!r}, not {expected!r}")
-
-
-def comes_true(holds: Callable[[], bool], seconds: float) -> bool:
-    """Wait until it holds; False if it doesn't in so long."""
-    deadline = time.monotonic() + seconds
-    while not holds():
-        if time.monotonic() > deadline:
-            return False
-        threading.Event().wait(0.1)
-    return True
-
-
-def wait_until(holds: Callable[[], bool], seconds: float, otherwise: str) -> None:
-    """Come back when it holds; AssertionError after so long."""
-    assert comes_true(holds, seconds), otherwise
 
 
 def base_events(batches: int = BATCHES) -> Iterator[tuple[Kind, dict[str, Any]]]:

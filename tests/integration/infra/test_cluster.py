@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from confluent_kafka import KafkaError, Message, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
-from tests.integration.infra.waiting import wait_until
+from tests.waiting import wait_until
 
 from tidegate_infra.broker.fixture import RunningBroker, start
 from tidegate_infra.broker.replicas import replicas_behind

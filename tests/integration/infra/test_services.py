@@ -15,7 +15,7 @@ import httpx
 import pytest
 from confluent_kafka import Consumer
 from tests.contract.registry.server import Server
-from tests.integration.infra.waiting import wait_until
+from tests.waiting import wait_until
 
 from tidegate_infra.processes import free_ports, spawn, stop_group
 

@@ -16,7 +16,7 @@ from urllib.request import Request, urlopen
 
 import psutil
 import pytest
-from tests.integration.infra.waiting import wait_until
+from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.broker, pytest.mark.clickhouse, pytest.mark.timeout(240)]
 
