@@ -1,12 +1,11 @@
 """Faust as its documentation shows it, for contrast: a table that counts, and batches that are inserted.
 
-Events of raw.track are counted by name in a table (at least once, the default), and inserted into ClickHouse in batches
-by `take`. Started as a process, with addresses in the environment.
+Events of raw.track are grouped by name and counted in a table (at least once, the default), and inserted into
+ClickHouse in batches by `take`. Started as a process, with addresses in the environment.
 """
 
 import asyncio
 import os
-from collections.abc import AsyncIterator
 from typing import Any
 
 import faust
@@ -16,6 +15,11 @@ from tidegate_schemas.subjects import raw_schema
 from tidegate_sinks.clickhouse import Address, connect
 
 CODEC = RowCodec(raw_schema("track"))
+
+
+def name_of(value: bytes) -> str:
+    """The event's name."""
+    return str(CODEC.decode(value)["name"])
 
 
 def main() -> None:
@@ -41,16 +45,17 @@ def main() -> None:
     topic = app.topic("raw.track", value_serializer="raw", partitions=2)
     table = app.Table("counts", default=int, partitions=2)
 
-    async def count(stream: AsyncIterator[bytes]) -> None:
-        async for value in stream:
-            table[CODEC.decode(value)["name"]] += 1
+    async def count(stream: Any) -> None:
+        # A table is kept by partition: what it counts by has to be the key of the records that it counts.
+        async for value in stream.group_by(name_of, name="by_name"):
+            table[name_of(value)] += 1
 
     async def store(stream: Any) -> None:
         async for values in stream.take(500, within=0.3):
             rows = [[str(CODEC.decode(value)["event_id"])] for value in values]
             await asyncio.to_thread(client.insert, "vanilla", rows, column_names=["event_id"])
 
-    app.agent(topic, name="count")(count)  # type: ignore[arg-type]
+    app.agent(topic, name="count")(count)
     app.agent(topic, name="store")(store)
     faust.Worker(app, loglevel="WARNING", quiet=True, redirect_stdouts=False).execute_from_commandline()
 
