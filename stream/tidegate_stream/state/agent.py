@@ -138,25 +138,27 @@ class FoldAgent:
         taken = await crossing("take", asyncio.to_thread(self._take, states))
         if not taken:
             return
-        await crossing("changelog", asyncio.gather(*(self._append(delta) for _, delta in taken)))
+        written = await crossing("changelog", asyncio.gather(*(self._append(delta) for _, delta in taken)))
         rows, stays = await crossing("shape", asyncio.to_thread(self._shape, taken))
         await crossing("insert", self._sink.upsert(self._fold.table, rows))
         for (state, delta), rest in zip(taken, stays, strict=True):
             state.rows = rest
             state.durable = delta.fence
             self._mark(state)
-        for _, delta in taken:
+        for (_, delta), keys in zip(taken, written, strict=True):
             if delta.snapshot:
-                await self._forget(delta)
+                await self._forget(delta, keys)
 
     def _take(self, states: Sequence[PartitionState]) -> list[tuple[PartitionState, Delta]]:
         found = [(state, state.take_delta(self._snapshot_every)) for state in states]
         return [(state, delta) for state, delta in found if delta is not None]
 
-    async def _append(self, delta: Delta) -> None:
-        """Pages one after the other: a delta counts when its last page is there."""
-        for key, value in await crossing("pages", asyncio.to_thread(delta.entries)):
+    async def _append(self, delta: Delta) -> frozenset[bytes]:
+        """Pages one after the other: a delta counts when its last page is there. Returns their keys."""
+        entries = await crossing("pages", asyncio.to_thread(delta.entries))
+        for key, value in entries:
             await self._table.append(delta.partition, key, value)
+        return frozenset(key for key, _ in entries)
 
     def _shape(self, taken: Sequence[tuple[PartitionState, Delta]]) -> tuple[pl.DataFrame, list[pl.DataFrame]]:
         """The sink's rows of all partitions, for one insert; and the rows that stay in each state after it.
@@ -174,9 +176,8 @@ class FoldAgent:
     def _mark(self, state: PartitionState) -> None:
         self._app.mark_durable(self.name, TP(self._source.topic, state.partition), state.durable + 1)
 
-    async def _forget(self, snapshot: Delta) -> None:
-        """Delete what the snapshot replaces. Cut short, the next snapshot does the rest."""
-        own = {key for key, _ in snapshot.entries()}
+    async def _forget(self, snapshot: Delta, own: frozenset[bytes]) -> None:
+        """Delete what the snapshot, under its own keys, replaces. Cut short, the next snapshot does the rest."""
         for key in self._table.store.entries_of(snapshot.partition):
             if fence_of(key) <= snapshot.fence and key not in own:
                 await crossing("tombstone", self._table.append(snapshot.partition, key, None))
