@@ -70,7 +70,7 @@ def _all_lead(admin: AdminClient, places: list[TopicPartition], timeout_seconds:
         for answer in asked.values():
             answer.result(timeout_seconds)
     except KafkaException as error:
-        if error.args[0].code() not in _NOT_YET and not error.args[0].retriable():
+        if error.args[0].code() not in _NOT_YET:
             raise BrokerError(f"topics were made, but can't be read: {error.args[0].str()}") from error
         return False
     return True

@@ -144,7 +144,7 @@ def _records_above(
         for message in consumer.consume(10_000, timeout=0.1):
             if message.error() is None:
                 found += marks is None or _below(message, marks)
-            else:  # the end of a partition: for now, and so more than once under traffic
+            else:  # the end of a partition; under traffic it comes more than once
                 unfinished.discard((message.topic(), message.partition()))
     if unfinished:
         raise KafkaException(KafkaError(KafkaError._TIMED_OUT))
