@@ -10,9 +10,6 @@ UV_HOME := .cache/uv-$(UV_VERSION)
 UV := $(UV_HOME)/bin/uv
 RUN := $(UV) run --frozen --no-sync
 
-# make's own variables, handed to the demo and the benchmarks as environment.
-export DEMO_SECONDS DEMO_JSON CHAOS CHAOS_SEED FAULTS_JSON SOAK_SEED SOAK_SECONDS BENCH_JSON BENCH_ONLY
-
 .PHONY: help setup demo test faults check bench format clean
 
 help: ## What there is

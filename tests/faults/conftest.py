@@ -24,7 +24,7 @@ def rows_folder() -> Path:
 
 def pytest_configure() -> None:
     """One folder and one seed a run."""
-    os.environ["SOAK_SEED"] = os.environ.get("SOAK_SEED") or str(random.SystemRandom().randrange(1_000_000))
+    os.environ.setdefault("SOAK_SEED", str(random.SystemRandom().randrange(1_000_000)))
     os.environ.setdefault(VARIABLE, tempfile.mkdtemp(prefix="tidegate-faults-"))
 
 

@@ -14,7 +14,7 @@ from tests.faults.matrix.tidegate import Tidegate
 from tidegate_infra.processes import pss_bytes
 
 pytestmark = [pytest.mark.faults, pytest.mark.broker, pytest.mark.clickhouse, pytest.mark.timeout(1500)]
-SECONDS = float(os.environ.get("SLOW_SECONDS") or "60")
+SECONDS = float(os.environ.get("SLOW_SECONDS", "60"))
 WARM_SECONDS = 20.0
 DELAY_SECONDS = 2.0
 EVENTS = 300

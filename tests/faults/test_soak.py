@@ -1,4 +1,4 @@
-"""Kills at random moments, by a seed that is printed and replays them: `SOAK_SEED=n make faults ARGS='-k soak'`.
+"""Kills at random moments, by the seed in the test's name; `SOAK_SEED=n make faults ARGS='-k soak'` replays them.
 
 The sweep kills where somebody thought of a failpoint; this kills anywhere. `SOAK_SECONDS` sets how long.
 """
@@ -16,7 +16,7 @@ from tests.faults.matrix.run import BATCHES, Run, Views, finish, run_of
 from tests.faults.matrix.tidegate import Tidegate
 
 pytestmark = [pytest.mark.faults, pytest.mark.broker, pytest.mark.clickhouse, pytest.mark.timeout(1200)]
-SECONDS = float(os.environ.get("SOAK_SECONDS") or "60")  # make exports what is unset as empty
+SECONDS = float(os.environ.get("SOAK_SECONDS", "60"))
 SEED = int(os.environ["SOAK_SEED"])  # chosen by conftest.py where nobody did
 LONGEST_PAUSE_SECONDS = 6.0
 
