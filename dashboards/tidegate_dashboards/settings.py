@@ -22,6 +22,8 @@ class DashboardSettings:
     """Public write key of the default project: shown on the onboarding page."""
     brokers: str = "127.0.0.1:9092"
     """Kafka for the Tidegate SDK: shown on the onboarding page, never connected to from here."""
+    generation: int = 1
+    """Generation of the topics that the SDK writes to."""
     project: str = "default"
     """Project id that the pages open with, as in the column `project`."""
     project_number: int = 1
@@ -50,5 +52,7 @@ class AlertSettings:
     """Serves /healthz and /metrics; 0 lets the system pick."""
     dashboard_url: str = ""
     """Link that notifications carry, so that a pager leads somewhere."""
+    generation: int = 1
+    """Generation of the topics that the SDK writes to."""
     project: str = "default"
     query_timeout_seconds: float = 10.0

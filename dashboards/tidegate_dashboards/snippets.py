@@ -33,7 +33,7 @@ def snippets(settings: DashboardSettings) -> list[Snippet]:
     url, key = settings.gateway_url.rstrip("/"), settings.write_key
     return [
         Snippet("curl", "curl", "Nothing to install.", _text(_curl(url, key))),
-        Snippet("tidegate", "Tidegate SDK", "pip install tidegate", _text(_sdk(settings.project, settings.brokers))),
+        Snippet("tidegate", "Tidegate SDK", "pip install tidegate", _text(_sdk(settings))),
         Snippet("segment", "Segment", "pip install segment-analytics-python", _text(_segment(url, key))),
         Snippet("sentry", "Sentry", "pip install sentry-sdk", _text(_sentry(dsn(settings)))),
         Snippet(
@@ -57,11 +57,12 @@ def _curl(url: str, key: str) -> tuple[str, ...]:
     )
 
 
-def _sdk(project: str, brokers: str) -> tuple[str, ...]:
+def _sdk(settings: DashboardSettings) -> tuple[str, ...]:
+    generation = f", generation={settings.generation}" if settings.generation > 1 else ""
     return (
         "import tidegate",
         "",
-        f'tidegate.init(brokers="{brokers}", project="{project}")',
+        f'tidegate.init(brokers="{settings.brokers}", project="{settings.project}"{generation})',
         'tidegate.track("hello_tidegate", anonymous_id="me")',
         "tidegate.flush()",
     )

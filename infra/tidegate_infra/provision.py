@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 from threading import Thread
 
-from tidegate_infra.errors import UnavailableError
+from tidegate_infra.errors import SettingsError, UnavailableError
 from tidegate_infra.keys import Keys
 from tidegate_infra.runtime import Addresses
 from tidegate_infra.settings import Settings
@@ -21,11 +21,18 @@ _PAUSE_SECONDS = 1.0
 
 
 def provide_topics(settings: Settings, where: Addresses) -> None:
-    """Wait for the broker and create the topics that it lacks; safe to repeat. Blocks."""
-    from tidegate_infra.broker import topics  # noqa: PLC0415 - loads librdkafka
+    """Wait for the broker and create the topics that it lacks; safe to repeat. Blocks.
 
-    wanted = topics.tidegate_topics(settings.partitions, settings.raw_retention_hours, settings.clean_retention_days)
+    SettingsError if those that it has are of another partition count.
+    """
+    from tidegate_infra.broker import topics  # noqa: PLC0415 - loads librdkafka
+    from tidegate_infra.broker.generations import misfit  # noqa: PLC0415 - same
+
+    raw_hours, clean_days = settings.raw_retention_hours, settings.clean_retention_days
+    wanted = topics.tidegate_topics(settings.partitions, raw_hours, clean_days, generation=settings.generation)
     _until_available("the broker", where.brokers, lambda: topics.wait_for_broker(where.brokers, _REMIND_SECONDS))
+    if wrong := misfit(settings, topics.partition_counts(where.brokers)):
+        raise SettingsError(": ".join(wrong))
     for name in topics.create_topics(where.brokers, wanted, settings.replication_factor):
         log.info("created topic %s", name)
 

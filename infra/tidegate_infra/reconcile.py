@@ -15,6 +15,7 @@ from tidegate_infra.keys import ensure_keys
 from tidegate_infra.rebuild.command import moment
 from tidegate_infra.runtime import addresses
 from tidegate_infra.settings import Settings
+from tidegate_schemas.topics import of_generation
 from tidegate_sinks import clickhouse
 from tidegate_stream.errors import CommitsUnknownError
 from tidegate_stream.reconcile import Difference, Judged, Scope, committed_offsets, confirmed, differences, judge
@@ -47,9 +48,10 @@ def run(settings: Settings, begin: str | None, end: str | None, now: datetime) -
     )
     where = addresses(settings)
     address = clickhouse.Address(where.clickhouse_url, "writer", ensure_keys(settings).clickhouse_password)
+    group = of_generation(WorkerSettings.app_id, settings.generation)
     found = compare(
         clickhouse.connect(address),
-        lambda places: committed_offsets(where.brokers, WorkerSettings.app_id, places),
+        lambda places: committed_offsets(where.brokers, group, places),
         scope,
     )
     latest = now - timedelta(seconds=settings.lateness_seconds)

@@ -68,6 +68,7 @@ def _gateway(settings: Settings, where: Addresses, keys: Keys) -> None:
             projects=tuple(Project(number, PROJECTS[number], key) for number, key in own.items()),
             dead_letter_public_key=keys.dead_letter_public_key,
             log_level=settings.log_level,
+            generation=settings.generation,
         ),
         provide_registry(settings),
     )
@@ -109,6 +110,7 @@ def _dashboard(settings: Settings, where: Addresses, keys: Keys) -> None:
             clickhouse_url=where.clickhouse_url,
             gateway_url=where.gateway_url,
             brokers=where.brokers,
+            generation=settings.generation,
             write_key=keys.write_key,
             chaos_path=fact_path(settings, CHAOS_FACT),
         )

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 
 from tidegate_infra import metrics, ports
 from tidegate_infra.broker.prepare import is_installed
-from tidegate_infra.errors import BrokerError
+from tidegate_infra.errors import BrokerError, SettingsError
 from tidegate_infra.home import hold, prepare_home, write_fact
 from tidegate_infra.keys import Keys, ensure_keys
 from tidegate_infra.probe_server import ProbeServer
@@ -23,6 +23,7 @@ __all__ = ["RunningStack", "running_stack", "up"]
 Say = Callable[[str], None]
 
 ONE_PRESS_SECONDS = 1.0
+_ASK_SECONDS = 5.0
 _STAGES = {"broker": 0, "clickhouse": 1, "worker": 2, "gateway": 3, "dashboard": 4, "alerts": 4}
 _STOP_SECONDS = {"worker": 20.0}
 _HEALTH_PATHS = {"clickhouse": "/ping"}
@@ -46,10 +47,12 @@ async def running_stack(settings: Settings, say: Say, backoff: Backoff | None = 
     """Run a stack for as long as the block; enter it before everything is ready, leave it when all has ended.
 
     `backoff` None: the supervisor's own pauses before a crashed service starts again.
-    Raises HomeInUseError, PortInUseError, JavaNotFoundError, JarsUnavailableError before anything is started.
+    Raises SettingsError, HomeInUseError, PortInUseError, JavaNotFoundError, JarsUnavailableError before anything is
+    started.
     """
     prepare_home(settings)
     with hold(settings):
+        await asyncio.to_thread(_refuse_misfit, settings)
         services = embedded_services(settings)
         if "broker" in services and not is_installed(settings.cache):
             await asyncio.to_thread(_install, settings, say)
@@ -161,6 +164,22 @@ def _interrupter(task: asyncio.Task[None] | None) -> Callable[[asyncio.Task[None
             task.cancel()
 
     return supervisor_ended
+
+
+def _refuse_misfit(settings: Settings) -> None:
+    """SettingsError if the topics have another partition count; one that can't be told is told by the worker."""
+    from confluent_kafka import KafkaException  # noqa: PLC0415 - loads librdkafka
+
+    from tidegate_infra.broker.generations import kept_partitions, misfit  # noqa: PLC0415 - same
+    from tidegate_infra.broker.topics import partition_counts  # noqa: PLC0415 - same
+
+    try:
+        own = settings.brokers
+        counts = partition_counts(own, _ASK_SECONDS) if own else kept_partitions(settings.data_dir / "broker")
+    except KafkaException:
+        return
+    if wrong := misfit(settings, counts):
+        raise SettingsError(": ".join(wrong))
 
 
 def _install(settings: Settings, say: Say) -> None:

@@ -53,6 +53,7 @@ class Settings(TypedDict, total=False):
     release: str
     service: str
     consent: str
+    generation: int
     publisher: Publisher | None
     clock: Clock
 
@@ -69,7 +70,7 @@ class Client:
     by reason in `dropped`, reported to the ledger with one of the next events, and logged without its content.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - an application names those that it needs
         self,
         *,
         brokers: str = "127.0.0.1:9092",
@@ -78,12 +79,14 @@ class Client:
         release: str = "",
         service: str = "",
         consent: str = "unknown",
+        generation: int = 1,
         publisher: Publisher | None = None,
         clock: Clock = utc_now,
     ) -> None:
         self.producer_id = new_producer_id()
         self.dropped: Counter[Reason] = Counter()
-        self._publisher = publisher or KafkaPublisher(brokers, client_id=f"tidegate-sdk-{self.producer_id[:8]}")
+        client_id = f"tidegate-sdk-{self.producer_id[:8]}"
+        self._publisher = publisher or KafkaPublisher(brokers, client_id=client_id, generation=generation)
         self._clock = clock
         self._lock = threading.Lock()
         self._sequence = itertools.count(1)

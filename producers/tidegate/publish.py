@@ -15,7 +15,7 @@ from tidegate.errors import PublishError, QueueFullError
 from tidegate_schemas.registry import SchemaRegistry
 from tidegate_schemas.rows import RowCodec
 from tidegate_schemas.subjects import MAX_RECORD_BYTES, dead_letter_schema, outcome_schema, raw_schema
-from tidegate_schemas.topics import DEAD_LETTERS, KINDS, OUTCOMES, Kind, partition_key, raw_topic
+from tidegate_schemas.topics import DEAD_LETTERS, KINDS, OUTCOMES, Kind, of_generation, partition_key, raw_topic
 
 log = logging.getLogger(__name__)
 
@@ -55,8 +55,11 @@ class Publisher(Protocol):
 class _Encoding(ABC):
     """Topic, key and bytes of everything that producers write; where they go is `_put`'s business."""
 
-    def __init__(self, registry: SchemaRegistry | None = None) -> None:
-        self._events = {kind: (raw_topic(kind), RowCodec(raw_schema(kind), registry)) for kind in KINDS}
+    def __init__(self, registry: SchemaRegistry | None = None, generation: int = 1) -> None:
+        self._letters_topic, self._outcomes_topic = (
+            of_generation(name, generation) for name in (DEAD_LETTERS, OUTCOMES)
+        )
+        self._events = {kind: (raw_topic(kind, generation), RowCodec(raw_schema(kind), registry)) for kind in KINDS}
         self._dead_letters = RowCodec(dead_letter_schema(), registry)
         self._outcomes = RowCodec(outcome_schema(), registry)
 
@@ -72,11 +75,13 @@ class _Encoding(ABC):
 
     def publish_dead_letter(self, letter: Mapping[str, Any], on_delivery: OnDelivery | None = None) -> None:
         """See `Publisher.publish_dead_letter`."""
-        self._put(DEAD_LETTERS, letter["dead_letter_id"].encode(), self._dead_letters.encode(letter), on_delivery)
+        key = letter["dead_letter_id"].encode()
+        self._put(self._letters_topic, key, self._dead_letters.encode(letter), on_delivery)
 
     def publish_outcome(self, outcome: Mapping[str, Any], on_delivery: OnDelivery | None = None) -> None:
         """See `Publisher.publish_outcome`."""
-        self._put(OUTCOMES, outcome["outcome_id"].encode(), self._outcomes.encode(outcome), on_delivery)
+        key = outcome["outcome_id"].encode()
+        self._put(self._outcomes_topic, key, self._outcomes.encode(outcome), on_delivery)
 
 
 class KafkaPublisher(_Encoding):
@@ -88,11 +93,12 @@ class KafkaPublisher(_Encoding):
         *,
         client_id: str = "tidegate",
         registry: SchemaRegistry | None = None,
+        generation: int = 1,
         linger_ms: int = 20,
         queue_messages: int = 100_000,
         delivery_timeout_seconds: float = 30.0,
     ) -> None:
-        super().__init__(registry)
+        super().__init__(registry, generation)
         self._producer = Producer(
             {
                 "bootstrap.servers": brokers,

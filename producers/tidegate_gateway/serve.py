@@ -19,7 +19,13 @@ _REMIND_SECONDS = 10.0
 
 def run(settings: GatewaySettings, registry: SchemaRegistry | None = None) -> None:
     """Serve until SIGTERM. Without a broker it answers 503, says what it waits for, and goes on when there is one."""
-    publisher = KafkaPublisher(settings.brokers, client_id="tidegate-gateway", linger_ms=5, registry=registry)
+    publisher = KafkaPublisher(
+        settings.brokers,
+        client_id="tidegate-gateway",
+        linger_ms=5,
+        registry=registry,
+        generation=settings.generation,
+    )
     stop = threading.Event()
     threading.Thread(target=_tell_readiness, args=(publisher, settings.brokers, stop), daemon=True).start()
     config = uvicorn.Config(

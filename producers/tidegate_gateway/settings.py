@@ -28,6 +28,7 @@ class GatewaySettings:
     brokers: str
     projects: tuple[Project, ...]
     dead_letter_public_key: bytes  # X25519: dead letters are sealed with it, and opened elsewhere
+    generation: int = 1
     max_wire_bytes: int = 4 << 20
     max_inflated_bytes: int = 16 << 20
     max_item_bytes: int = 256 << 10

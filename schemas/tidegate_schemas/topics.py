@@ -1,5 +1,10 @@
-"""Names of Kafka topics, and the key that decides a record's partition."""
+"""Names of Kafka topics, and the key that decides a record's partition.
 
+Another partition count is another generation of topics, as keys would go to other partitions: `raw.track.g2`. Names
+of the first generation have no suffix.
+"""
+
+import re
 from collections.abc import Mapping
 from typing import Any, Literal, get_args
 
@@ -14,9 +19,11 @@ __all__ = [
     "SERIES",
     "Kind",
     "clean_topic",
+    "generation_of",
     "ids_topic",
     "is_kind",
     "kind_of",
+    "of_generation",
     "partition_key",
     "raw_topic",
 ]
@@ -27,21 +34,33 @@ KINDS: tuple[Kind, ...] = get_args(Kind)
 DEAD_LETTERS = "dead-letters"
 OUTCOMES = "outcomes"
 GATE_PROGRESS = "gate-progress"
+_SUFFIX = re.compile(r"\.g([2-9]|[1-9]\d+)$")
 
 
-def raw_topic(kind: Kind) -> str:
+def of_generation(name: str, generation: int) -> str:
+    """What a topic or a consumer group of the first generation is called in another one."""
+    return name if generation == 1 else f"{name}.g{generation}"
+
+
+def generation_of(topic: str) -> int:
+    """The generation that a topic's name tells."""
+    suffix = _SUFFIX.search(topic)
+    return int(suffix[1]) if suffix else 1
+
+
+def raw_topic(kind: Kind, generation: int = 1) -> str:
     """Name the topic that producers write events of a kind to; only the gate reads it."""
-    return f"raw.{kind}"
+    return of_generation(f"raw.{kind}", generation)
 
 
-def clean_topic(kind: Kind) -> str:
+def clean_topic(kind: Kind, generation: int = 1) -> str:
     """Name the topic that holds a kind's events free of personal data."""
-    return f"clean.{kind}"
+    return of_generation(f"clean.{kind}", generation)
 
 
-def ids_topic(kind: Kind) -> str:
+def ids_topic(kind: Kind, generation: int = 1) -> str:
     """Name the topic that holds the ids of a kind's events that passed the gate, for its de-duplication."""
-    return f"gate-ids.{kind}"
+    return of_generation(f"gate-ids.{kind}", generation)
 
 
 def is_kind(text: str) -> bool:
@@ -50,10 +69,10 @@ def is_kind(text: str) -> bool:
 
 
 def kind_of(topic: str) -> Kind:
-    """Read the kind from a raw or clean topic's name; SchemaError for any other topic."""
-    stage, _, name = topic.partition(".")
+    """Read the kind from the name of a raw, clean or ids topic; SchemaError for any other topic."""
+    stage, _, name = _SUFFIX.sub("", topic).partition(".")
     for kind in KINDS:
-        if stage in {"raw", "clean"} and name == kind:
+        if stage in {"raw", "clean", "gate-ids"} and name == kind:
             return kind
     allowed = ", ".join([raw_topic(kind) for kind in KINDS] + [clean_topic(kind) for kind in KINDS])
     raise SchemaError(f"topic {topic!r} holds no event kind; topics that do: {allowed}")

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from tidegate_schemas.registry import SchemaRegistry
 from tidegate_schemas.subjects import clean_schema, dead_letter_schema, outcome_schema
-from tidegate_schemas.topics import DEAD_LETTERS, KINDS, OUTCOMES, clean_topic, raw_topic
+from tidegate_schemas.topics import DEAD_LETTERS, KINDS, OUTCOMES, clean_topic, of_generation, raw_topic
 from tidegate_sinks.writer import Writer
 from tidegate_stream.archive import ArchiveAgent, event_rows, record_rows
 from tidegate_stream.decoding import decoder
@@ -53,9 +53,11 @@ def build(settings: WorkerSettings, sink: Writer, keys: Keys, registry: SchemaRe
     wiring = Wiring(_app(settings, folds))
     for kind in KINDS:
         gate = GateAgent(wiring.app, kind, KindGate(kind, keys, registry), settings.brokers, settings.generation)
-        _read(wiring.app, raw_topic(kind), settings, gate)
+        _read(wiring.app, raw_topic(kind, settings.generation), settings, gate)
     for kind in KINDS:
-        source = Source(clean_topic(kind), settings.generation, decoder(clean_schema(kind), registry))
+        source = Source(
+            clean_topic(kind, settings.generation), settings.generation, decoder(clean_schema(kind), registry)
+        )
         for fold in folds:
             if fold.kind == kind:
                 _fold(wiring, settings, source, fold, sink)
@@ -64,7 +66,7 @@ def build(settings: WorkerSettings, sink: Writer, keys: Keys, registry: SchemaRe
         (DEAD_LETTERS, "dead_letters", dead_letter_schema()),
         (OUTCOMES, "outcomes", outcome_schema()),
     ):
-        source = Source(topic, settings.generation, decoder(schema, registry))
+        source = Source(of_generation(topic, settings.generation), settings.generation, decoder(schema, registry))
         _archive(wiring, settings, f"archive.{topic}", source, table, record_rows, sink)
     for agent in wiring.flushing:
         _flush_regularly(wiring.app, agent, settings.flush_seconds)
@@ -72,20 +74,21 @@ def build(settings: WorkerSettings, sink: Writer, keys: Keys, registry: SchemaRe
     return wiring
 
 
-def chunk_agents(folds: Sequence[Fold]) -> dict[str, frozenset[str]]:
+def chunk_agents(folds: Sequence[Fold], generation: int = 1) -> dict[str, frozenset[str]]:
     """Who must hold an offset of each topic before it may be committed."""
-    agents = {raw_topic(kind): frozenset({f"gate.{kind}"}) for kind in KINDS}
+    agents = {raw_topic(kind, generation): frozenset({f"gate.{kind}"}) for kind in KINDS}
     for kind in KINDS:
         names = {f"{fold.name}.{kind}" for fold in folds if fold.kind == kind}
-        agents[clean_topic(kind)] = frozenset(names | {f"archive.{kind}"})
-    return agents | {topic: frozenset({f"archive.{topic}"}) for topic in (DEAD_LETTERS, OUTCOMES)}
+        agents[clean_topic(kind, generation)] = frozenset(names | {f"archive.{kind}"})
+    ledger = {of_generation(name, generation): frozenset({f"archive.{name}"}) for name in (DEAD_LETTERS, OUTCOMES)}
+    return agents | ledger
 
 
 def _app(settings: WorkerSettings, folds: Sequence[Fold]) -> ChunkApp:
     session = settings.session_timeout_seconds
     return ChunkApp(
-        settings.app_id,
-        chunk_agents=chunk_agents(folds),
+        settings.group,
+        chunk_agents=chunk_agents(folds, settings.generation),
         broker=[f"kafka://{address}" for address in settings.brokers.split(",")],
         datadir=str(settings.data_dir),
         store="memory://",

@@ -19,6 +19,7 @@ from tidegate_stream.app import build
 from tidegate_stream.gate.keys import DirectoryKeys
 from tidegate_stream.reconcile import Reconciler, Scope, committed_offsets
 from tidegate_stream.settings import WorkerSettings
+from tidegate_stream.switch import Switch
 
 __all__ = ["WorkerSettings", "run"]
 
@@ -37,15 +38,26 @@ def run(settings: WorkerSettings, registry: SchemaRegistry | None = None) -> Non
     """Run until SIGTERM. Ends the process with exit code 70 at the first error, to be restarted and replay."""
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     client = wait_for(Address(settings.clickhouse_url, "writer", settings.clickhouse_password))
+    switch = Switch(settings)
+    settings = switch.running
     wiring = build(settings, ClickHouseWriter(client), DirectoryKeys(settings.keys_dir), registry)
     probe.serve(settings.metrics_port, lambda: _health(wiring.app))
     if settings.reconcile_seconds > 0:
         _reconcile(settings, client, wiring.app)
     for name in _CHATTY:
         logging.getLogger(name).setLevel(logging.WARNING)
-    log.info("worker reads from %s and writes to %s", settings.brokers, settings.clickhouse_url)
+    log.info(
+        "worker reads generation %d from %s and writes to %s",
+        settings.generation,
+        settings.brokers,
+        settings.clickhouse_url,
+    )
     worker = faust.Worker(wiring.app, loglevel="WARNING", quiet=True, override_logging=False, redirect_stdouts=False)
-    worker.execute_from_commandline()
+    switch.watch()
+    try:
+        worker.execute_from_commandline()
+    finally:  # it ends by SystemExit
+        switch.go_on()
 
 
 def _health(app: faust.App) -> dict[str, str]:
@@ -65,7 +77,7 @@ def _reconcile(settings: WorkerSettings, client: Client, app: faust.App) -> None
 
     reconciler = Reconciler(
         client,
-        lambda places: committed_offsets(settings.brokers, settings.app_id, places),
+        lambda places: committed_offsets(settings.brokers, settings.group, places),
         own,
         Scope(0, 0, settings.generation, settings.lateness_seconds, settings.session_gap_seconds),
     )

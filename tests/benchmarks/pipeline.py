@@ -16,11 +16,11 @@ from tidegate.errors import QueueFullError
 from tidegate.publish import KafkaPublisher
 from tidegate_infra.broker import fixture as broker_fixture
 from tidegate_infra.broker.topics import create_topics, tidegate_topics
-from tidegate_infra.demo.measure import in_flight
 from tidegate_infra.settings import Settings
 from tidegate_infra.up import RunningStack, running_stack
 from tidegate_schemas.topics import Kind
 from tidegate_sinks.clickhouse import Address, connect
+from tidegate_stream.flight import in_flight
 
 T = TypeVar("T")
 EVENTS = 300_000

@@ -14,10 +14,12 @@ from tidegate_schemas.registry import RegistryClient
 from tidegate_stream.archive import ArchiveAgent
 from tidegate_stream.failpoint import FailpointError, failpoint
 from tidegate_stream.folds import all_folds
+from tidegate_stream.gate import passage
 from tidegate_stream.gate.seen import Seen
 from tidegate_stream.gate.transaction import Batch, PartitionTransactions
 from tidegate_stream.settings import WorkerSettings
 from tidegate_stream.state.partition import PartitionState
+from tidegate_stream.switch import Switch
 from tidegate_stream.transport.chunk import Chunk
 from tidegate_stream.transport.consumer import ChunkConsumer
 from tidegate_stream.worker import run
@@ -73,6 +75,17 @@ def forget_ids_on_restart() -> None:
     Seen.restore = classmethod(lambda cls, *_, **__: cls())  # type: ignore[method-assign, assignment]
 
 
+def forget_earlier_generations() -> None:
+    """Begin a generation with an empty memory of events."""
+    passage.inherited_ids = lambda *_: ([], True)  # type: ignore[attr-defined]
+
+
+def leave_the_rest_behind() -> None:
+    """Begin with the new generation, whatever the one before still holds."""
+    Switch._drained_first = lambda _: None  # type: ignore[method-assign, assignment]
+    Switch.watch = lambda _: None  # type: ignore[method-assign, assignment]
+
+
 class AckingArchive(ArchiveAgent):
     """Broken: what an error hit counts as done, as in a framework that acknowledges in a `finally`."""
 
@@ -116,6 +129,8 @@ BROKEN: Mapping[str, Callable[[], None]] = {
     "no emission after recovery": emit_nothing_after_recovery,
     "no fence": fold_without_a_fence,
     "forgets ids on restart": forget_ids_on_restart,
+    "forgets earlier generations": forget_earlier_generations,
+    "leaves the rest behind": leave_the_rest_behind,
     "acks on error": ack_on_error,
     "gate without its transaction": write_without_transaction,
 }
@@ -137,8 +152,10 @@ if __name__ == "__main__":
             brokers=os.environ["BROKERS"],
             clickhouse_url=os.environ["CLICKHOUSE_URL"],
             clickhouse_password=os.environ["CLICKHOUSE_PASSWORD"],
-            partitions=2,
-            generation=1,
+            partitions=int(os.environ.get("PARTITIONS", "2")),
+            generation=int(os.environ.get("GENERATION", "1")),
+            quiet_seconds=2.0,
+            straggler_seconds=2.0,
             replication_factor=int(os.environ["REPLICATION_FACTOR"]),
             data_dir=Path(os.environ["DATA_DIR"]),
             keys_dir=Path(os.environ["KEYS_DIR"]),

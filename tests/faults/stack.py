@@ -18,7 +18,6 @@ from tests import backing
 
 from tidegate.publish import KafkaPublisher
 from tidegate_infra.addresses import ClickHouseAddress
-from tidegate_infra.demo.measure import in_flight
 from tidegate_infra.keys import ensure_keys
 from tidegate_infra.processes import spawn
 from tidegate_infra.settings import Settings
@@ -28,6 +27,7 @@ from tidegate_schemas.subjects import clean_schema
 from tidegate_schemas.topics import KINDS, Kind, clean_topic
 from tidegate_sinks import migrate
 from tidegate_sinks.clickhouse import Address, connect
+from tidegate_stream.flight import in_flight
 from tidegate_stream.gate.transaction import read_partition
 from tidegate_stream.transport.app import EXIT_FAILED
 

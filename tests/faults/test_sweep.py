@@ -14,7 +14,7 @@ from tests.faults.events import BATCH, batch
 from tests.faults.outsider import Outsider
 from tests.faults.stack import PARTITIONS, Stack, running
 
-from tidegate_infra.demo.measure import in_flight
+from tidegate_stream.flight import in_flight
 
 Views = dict[str, list[tuple[Any, ...]]]
 SOURCES = Path("stream/tidegate_stream")

@@ -8,9 +8,9 @@ from typing import Any
 
 from tests.faults.stack import Stack
 
-from tidegate_infra.demo.measure import in_flight
 from tidegate_schemas.identity import derived_event_id
 from tidegate_schemas.topics import Kind
+from tidegate_stream.flight import in_flight
 
 BATCH = 400
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -36,5 +36,5 @@ def problems(stack: Stack, sent: int) -> list[str]:
     }
     found = {name: stack.ask(sql) for name, sql in facts.items()}
     wrong = [f"{name}: {number} of {sent}" for name, number in found.items() if number != sent]
-    left = in_flight(stack.brokers)
+    left = sum(in_flight(stack.brokers, generation) for generation in (1, 2))
     return wrong + ([f"uncommitted: {left}"] if left else [])

@@ -11,7 +11,16 @@ from confluent_kafka.cimpl import NewTopic
 from tidegate_infra.broker.properties import MESSAGE_MAX_BYTES
 from tidegate_infra.broker.replicas import admin_client, wait_for_leaders
 from tidegate_infra.errors import BrokerError, UnavailableError
-from tidegate_schemas.topics import DEAD_LETTERS, GATE_PROGRESS, KINDS, OUTCOMES, clean_topic, ids_topic, raw_topic
+from tidegate_schemas.topics import (
+    DEAD_LETTERS,
+    GATE_PROGRESS,
+    KINDS,
+    OUTCOMES,
+    clean_topic,
+    ids_topic,
+    of_generation,
+    raw_topic,
+)
 
 __all__ = [
     "Topic",
@@ -44,18 +53,18 @@ class Topic:
     config: Mapping[str, str] = field(default_factory=dict)
 
 
-def tidegate_topics(partitions: int, raw_hours: int = 24, clean_days: int = 7) -> list[Topic]:
+def tidegate_topics(partitions: int, raw_hours: int = 24, clean_days: int = 7, *, generation: int = 1) -> list[Topic]:
     """Every topic of the event's way; all have the same partition count, so that p stays p."""
     raw = _expiring(raw_hours * _HOUR_MS)
     clean = _expiring(clean_days * _DAY_MS)
     compacted = {"cleanup.policy": "compact", "segment.ms": str(_HOUR_MS), "segment.bytes": "8388608"}
     return [
-        *(Topic(raw_topic(kind), partitions, raw) for kind in KINDS),
-        *(Topic(clean_topic(kind), partitions, clean) for kind in KINDS),
-        Topic(DEAD_LETTERS, partitions, clean),
-        Topic(OUTCOMES, partitions, clean),
-        Topic(GATE_PROGRESS, partitions, compacted),
-        *(Topic(ids_topic(kind), partitions, _IDS) for kind in KINDS),
+        *(Topic(raw_topic(kind, generation), partitions, raw) for kind in KINDS),
+        *(Topic(clean_topic(kind, generation), partitions, clean) for kind in KINDS),
+        Topic(of_generation(DEAD_LETTERS, generation), partitions, clean),
+        Topic(of_generation(OUTCOMES, generation), partitions, clean),
+        Topic(of_generation(GATE_PROGRESS, generation), partitions, compacted),
+        *(Topic(ids_topic(kind, generation), partitions, _IDS) for kind in KINDS),
     ]
 
 

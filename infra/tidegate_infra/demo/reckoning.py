@@ -9,12 +9,13 @@ from dataclasses import dataclass
 from clickhouse_connect.driver.client import Client
 
 from tidegate_infra.demo.chaos import Chaos
-from tidegate_infra.demo.measure import account, aggregates, freshness_p95_seconds, in_flight
+from tidegate_infra.demo.measure import account, aggregates, freshness_p95_seconds
 from tidegate_infra.demo.summary import Account, Summary
 from tidegate_infra.demo.witness import AWAY, Witness
 from tidegate_infra.errors import UnavailableError
 from tidegate_infra.keys import PROJECTS
 from tidegate_infra.up import RunningStack
+from tidegate_stream.flight import in_flight
 
 __all__ = ["PROJECT", "Run"]
 
@@ -54,7 +55,7 @@ class Run:
         deadline = time.monotonic() + (CHAOS_DRAIN_SECONDS if self.chaos else DRAIN_SECONDS)
         while True:
             try:
-                left = await asyncio.to_thread(in_flight, self.stack.where.brokers)
+                left = await asyncio.to_thread(in_flight, self.stack.where.brokers, self.stack.settings.generation)
                 missing = sent - (await asyncio.to_thread(self._account)).total
             except AWAY:  # a service that fell with a killed one may still be coming back
                 if time.monotonic() > deadline:

@@ -101,7 +101,7 @@ class Demo:
             return
         self.say(f"killing a process every few seconds; CHAOS_SEED={self.chaos_seed} replays the order of victims")
         run.chaos = Chaos(run.stack.supervisor, self.chaos_seed, self.say)
-        run.witness = Witness(run.stack.where.brokers, run.client, PROJECT, url, run.before)
+        run.witness = Witness(run.stack.where.brokers, run.client, PROJECT, url, run.before, self.settings.generation)
         run.killing = asyncio.create_task(run.chaos.run())
         try:
             async with board(self.settings, run.chaos, run.witness):

@@ -18,10 +18,11 @@ from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError
 from confluent_kafka import KafkaException
 
-from tidegate_infra.demo.measure import Marks, account, aggregates, arrived, behind, ends
+from tidegate_infra.demo.measure import account, aggregates, arrived
 from tidegate_infra.demo.summary import Account, Aggregate, doubled
 from tidegate_schemas.identity import derived_event_id
 from tidegate_schemas.topics import KINDS, clean_topic, raw_topic
+from tidegate_stream.flight import Marks, behind, ends
 
 __all__ = ["Promises", "Witness", "key_of"]
 
@@ -80,11 +81,13 @@ class Promises:
 class Witness:
     """Looks on behalf of one project. Everything blocks; it may be called from any thread, and they take turns."""
 
-    def __init__(self, brokers: str, client: Client, project: str, marketplace: str, before: Account) -> None:
+    def __init__(
+        self, brokers: str, client: Client, project: str, marketplace: str, before: Account, generation: int = 1
+    ) -> None:
         self.promises, self.doubled = Promises(), 0
         self._brokers, self._client, self._project, self._before = brokers, client, project, before
         self._http = httpx.Client(base_url=marketplace, timeout=10)
-        self._next = 0
+        self._next, self._generation = 0, generation
         self._turn, self._book = threading.Lock(), threading.Lock()
         self._began = self._marked = self._settled = _now_micros()
         self._raw: Marks | None = None
@@ -121,11 +124,11 @@ class Witness:
             with self._book:
                 self.promises.mark()
             self._marked = _now_micros()
-            self._raw = ends(self._brokers, [raw_topic(kind) for kind in KINDS])
+            self._raw = ends(self._brokers, [raw_topic(kind, self._generation) for kind in KINDS])
         if self._clean is None:
             if behind(self._brokers, self._raw):
                 return
-            self._clean = ends(self._brokers, [clean_topic(kind) for kind in KINDS])
+            self._clean = ends(self._brokers, [clean_topic(kind, self._generation) for kind in KINDS])
         if not behind(self._brokers, self._clean):
             self._settle()
             self._raw = self._clean = None

@@ -7,13 +7,14 @@ from urllib.request import urlopen
 
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 
+from tidegate_infra.broker.generations import misfit
 from tidegate_infra.broker.topics import partition_counts, tidegate_topics
 from tidegate_infra.doctor.finding import Finding, good, note, wrong
 from tidegate_infra.keys import Keys
 from tidegate_infra.runtime import Addresses
 from tidegate_infra.settings import Settings
 from tidegate_schemas.errors import TidegateError
-from tidegate_schemas.topics import KINDS, clean_topic, raw_topic
+from tidegate_schemas.topics import KINDS, clean_topic, of_generation, raw_topic
 from tidegate_stream.settings import WorkerSettings
 
 __all__ = ["committed_lag", "examine_services"]
@@ -35,7 +36,7 @@ def examine_services(settings: Settings, where: Addresses, keys: Keys) -> Iterat
     ):
         yield _http(settings, name, url)
     if not any(finding.fix for finding in broker):
-        yield _lag(where)
+        yield _lag(where, settings.generation)
 
 
 def _broker(settings: Settings, where: Addresses) -> Iterator[Finding]:
@@ -46,18 +47,12 @@ def _broker(settings: Settings, where: Addresses) -> Iterator[Finding]:
         yield wrong("broker", f"no answer at {where.brokers} ({error.args[0].str()})", fix)
         return
     yield good("broker", f"answers at {where.brokers}")
-    wanted = {topic.name: topic.partitions for topic in tidegate_topics(settings.partitions)}
-    missing = sorted(set(wanted) - set(counts))
-    differing = sorted(name for name, count in wanted.items() if counts.get(name, count) != count)
-    if missing:
+    wanted = {topic.name for topic in tidegate_topics(settings.partitions, generation=settings.generation)}
+    missing = sorted(wanted - set(counts))
+    if unfit := misfit(settings, counts):
+        yield wrong("topics", *unfit)
+    elif missing:
         yield wrong("topics", f"missing: {', '.join(missing)}", "run `tidegate migrate`")
-    elif differing:
-        found = ", ".join(f"{name} has {counts[name]}" for name in differing)
-        yield wrong(
-            "topics",
-            f"{found} partitions, not {settings.partitions} as TIDEGATE_PARTITIONS says",
-            f"set TIDEGATE_PARTITIONS to {counts[differing[0]]} again: another count needs new topics",
-        )
     else:
         yield good("topics", f"all {len(wanted)} there, with {settings.partitions} partitions each")
 
@@ -105,12 +100,13 @@ def _http(settings: Settings, name: str, url: str) -> Finding:
         return wrong(name, f"no answer at {url} ({reason})", f"see {settings.logs_dir}/{name}.log")
 
 
-def committed_lag(brokers: str, timeout_seconds: float = _ANSWER_SECONDS) -> dict[str, int]:
+def committed_lag(brokers: str, generation: int = 1, timeout_seconds: float = _ANSWER_SECONDS) -> dict[str, int]:
     """Count the records of each raw and clean topic that the worker's group hasn't committed yet."""
-    topics = [topic(kind) for kind in KINDS for topic in (raw_topic, clean_topic)]
+    topics = [topic(kind, generation) for kind in KINDS for topic in (raw_topic, clean_topic)]
     counts = partition_counts(brokers, timeout_seconds)
     parts = [TopicPartition(name, number) for name in topics for number in range(counts.get(name, 0))]
-    consumer = Consumer({"bootstrap.servers": brokers, "group.id": WorkerSettings.app_id, "log_level": 0})
+    group = of_generation(WorkerSettings.app_id, generation)
+    consumer = Consumer({"bootstrap.servers": brokers, "group.id": group, "log_level": 0})
     lag = dict.fromkeys(topics, 0)
     try:
         for part in consumer.committed(parts, timeout=timeout_seconds):
@@ -121,9 +117,9 @@ def committed_lag(brokers: str, timeout_seconds: float = _ANSWER_SECONDS) -> dic
     return lag
 
 
-def _lag(where: Addresses) -> Finding:
+def _lag(where: Addresses, generation: int) -> Finding:
     try:
-        lag = committed_lag(where.brokers)
+        lag = committed_lag(where.brokers, generation)
     except KafkaException as error:
         return note("worker's lag", f"can't be told ({error.args[0].str()})", "run doctor again")
     total = sum(lag.values())

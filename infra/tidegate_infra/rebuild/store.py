@@ -43,7 +43,7 @@ class Source:
     @property
     def topic(self) -> str:
         """The clean topic."""
-        return clean_topic(self.kind)
+        return clean_topic(self.kind, self.generation)
 
     def version(self, offset: int) -> int:
         """Version of a row that includes all records up to an offset, as the worker's."""

@@ -1,7 +1,7 @@
 """Records of Kafka for the tracer: one at an offset, or the one with an event's id."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -13,7 +13,7 @@ from tidegate_schemas.errors import DecodeError
 from tidegate_schemas.registry import SchemaRegistry
 from tidegate_schemas.rows import Decoder
 from tidegate_schemas.subjects import KINDS, Kind, clean_schema, raw_schema
-from tidegate_schemas.topics import kind_of, raw_topic
+from tidegate_schemas.topics import generation_of, kind_of, raw_topic
 
 __all__ = ["Record", "event_decoder", "find", "read"]
 
@@ -64,7 +64,7 @@ def find(brokers: str, decoder: Decoder, event_id: str) -> list[Record]:
 def _everything(consumer: Consumer) -> Iterator[Message]:
     known = consumer.list_topics(timeout=_READ_SECONDS).topics
     left: dict[tuple[str, int], int] = {}
-    for topic in map(raw_topic, KINDS):
+    for topic in _raw_topics(known):
         for partition in known[topic].partitions if topic in known else ():
             start, end = consumer.get_watermark_offsets(TopicPartition(topic, partition), timeout=_READ_SECONDS)
             if end > start:
@@ -84,6 +84,11 @@ def _everything(consumer: Consumer) -> Iterator[Message]:
                 left.pop((topic, partition), None)
         if time.monotonic() - heard > _READ_SECONDS:
             raise UnavailableError(f"the broker sent nothing for {_READ_SECONDS:.0f} s while reading raw topics")
+
+
+def _raw_topics(known: Iterable[str]) -> list[str]:
+    """Those of every generation."""
+    return sorted(name for name in known if name in {raw_topic(kind, generation_of(name)) for kind in KINDS})
 
 
 @contextmanager

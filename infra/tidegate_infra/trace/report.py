@@ -38,13 +38,13 @@ def trace(where: Addresses, client: Client, event_id: str, registry: SchemaRegis
     event = rows[0]
     yield f"event {event_id}: {event.kind}, project {event.project}"
     yield f"edge    occurred {_time(event.occurred_at)}, received {_time(event.received_at)}"
-    raw = read(where.brokers, decoder, raw_topic(event.kind), event.partition, event.raw_offset)
-    place = f"{raw_topic(event.kind)} partition {event.partition} offset {event.raw_offset}"
+    raw = read(where.brokers, decoder, raw_topic(event.kind, event.generation), event.partition, event.raw_offset)
+    place = f"{raw_topic(event.kind, event.generation)} partition {event.partition} offset {event.raw_offset}"
     yield f"raw     {place}" + ("" if raw else ": no longer there, its retention is over")
-    clean = read(where.brokers, decoder, clean_topic(event.kind), event.partition, event.clean_offset)
+    clean = read(where.brokers, decoder, clean_topic(event.kind, event.generation), event.partition, event.clean_offset)
     if raw and clean:
         yield from _gate(raw, clean)
-    place = f"{clean_topic(event.kind)} partition {event.partition} offset {event.clean_offset}"
+    place = f"{clean_topic(event.kind, event.generation)} partition {event.partition} offset {event.clean_offset}"
     yield f"clean   {place}" + ("" if clean else ": no longer there, its retention is over")
     waited = (event.inserted_at - event.received_at).total_seconds()
     yield f"row     tidegate.events_{event.kind}, written {_time(event.inserted_at)}, {waited:.1f} s after receipt"

@@ -9,6 +9,7 @@ from typing import Any
 from clickhouse_connect.driver.client import Client
 
 from tidegate_schemas.subjects import Kind
+from tidegate_schemas.topics import clean_topic
 
 __all__ = ["Counted", "Stored", "counted_in", "dead_letter_of", "stored"]
 
@@ -26,6 +27,7 @@ class Stored:
 
     kind: Kind
     project: str
+    generation: int
     partition: int
     raw_offset: int
     clean_offset: int
@@ -51,7 +53,8 @@ def counted_in(client: Client, event: Stored, event_id: str) -> list[Counted]:
     """Rows of the windows that the event is counted in, a table at a time."""
     found: list[Counted] = []
     for table in _WINDOWS[event.kind]:
-        rows = _rows(client, f"{event.kind}_{table}", {"event_id": event_id, "kind": event.kind})
+        parameters = {"event_id": event_id, "topic": clean_topic(event.kind, event.generation)}
+        rows = _rows(client, f"{event.kind}_{table}", parameters)
         found.extend(Counted(table, row) for row in rows or [{}])
     return found
 

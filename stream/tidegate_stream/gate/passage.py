@@ -11,6 +11,7 @@ from tidegate_schemas.registry import SchemaRegistry
 from tidegate_schemas.subjects import clean_schema, dead_letter_schema, outcome_schema, raw_schema
 from tidegate_schemas.topics import Kind, ids_topic, kind_of, raw_topic
 from tidegate_stream.gate.gate import Gate, GateResult
+from tidegate_stream.gate.inheritance import inherited_ids
 from tidegate_stream.gate.keys import Keys
 from tidegate_stream.gate.ledger import RawChunk, Records
 from tidegate_stream.gate.seen import SPAN_OFFSETS, Learnt, Seen
@@ -68,8 +69,8 @@ class Passage:
     ) -> None:
         self._gate = gate
         self._kind = gate.gate.kind
-        self._transactions = PartitionTransactions(brokers, raw_topic(self._kind), partition, generation)
-        self.seen = _restored(brokers, TopicPartition(ids_topic(self._kind), partition), span)
+        self._transactions = PartitionTransactions(brokers, raw_topic(self._kind, generation), partition)
+        self.seen = _restored(brokers, TopicPartition(ids_topic(self._kind, generation), partition), span)
 
     @property
     def progress(self) -> int:
@@ -104,5 +105,9 @@ def above(chunk: RawChunk, offset: int) -> RawChunk:
 
 def _restored(brokers: str, place: TopicPartition, span: int) -> Seen:
     messages = read_partition(brokers, place)
-    learnt = (Learnt.decode(value) for message in messages if (value := message.value()) is not None)
-    return Seen.restore(learnt, complete=not messages or messages[0].offset() == 0, span=span)
+    learnt = [Learnt.decode(value) for message in messages if (value := message.value()) is not None]
+    complete = not messages or messages[0].offset() == 0
+    if complete and (not learnt or learnt[-1].ids["offset"][-1] < span):
+        inherited, complete = inherited_ids(brokers, place.topic, span)
+        learnt = inherited + learnt
+    return Seen.restore(learnt, complete=complete, span=span)

@@ -9,14 +9,24 @@ from __future__ import annotations
 
 import contextlib
 import struct
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
 
 from tidegate_schemas.subjects import MAX_RECORD_BYTES
-from tidegate_schemas.topics import DEAD_LETTERS, GATE_PROGRESS, OUTCOMES, clean_topic, ids_topic, kind_of
+from tidegate_schemas.topics import (
+    DEAD_LETTERS,
+    GATE_PROGRESS,
+    OUTCOMES,
+    clean_topic,
+    generation_of,
+    ids_topic,
+    kind_of,
+    of_generation,
+    raw_topic,
+)
 from tidegate_stream.failpoint import failpoint
 from tidegate_stream.gate.errors import FencedError, TransactionError
 
@@ -44,9 +54,10 @@ class Batch:
     last_offset: int
 
 
-def transactional_id(topic: str, partition: int, generation: int) -> str:
+def transactional_id(topic: str, partition: int) -> str:
     """Who writes for a source partition, in one generation of topics."""
-    return f"tidegate-gate-{topic}-{partition}-g{generation}"
+    generation = generation_of(topic)
+    return f"tidegate-gate-{raw_topic(kind_of(topic))}-{partition}-g{generation}"
 
 
 def progress_key(topic: str, partition: int) -> bytes:
@@ -61,10 +72,11 @@ class PartitionTransactions:
     is in committed transactions.
     """
 
-    def __init__(self, brokers: str, topic: str, partition: int, generation: int = 1) -> None:
+    def __init__(self, brokers: str, topic: str, partition: int) -> None:
         self._topic, self._partition = topic, partition
-        self._clean_topic, self._ids_topic = clean_topic(kind_of(topic)), ids_topic(kind_of(topic))
-        self._producer = Producer(_settings(brokers, transactional_id(topic, partition, generation)))
+        kind, self._generation = kind_of(topic), generation_of(topic)
+        self._clean_topic, self._ids_topic = clean_topic(kind, self._generation), ids_topic(kind, self._generation)
+        self._producer = Producer(_settings(brokers, transactional_id(topic, partition)))
         _guarded(lambda: self._producer.init_transactions(TRANSACTION_TIMEOUT_SECONDS))
         self.progress = read_progress(brokers, topic, partition)
 
@@ -95,14 +107,14 @@ class PartitionTransactions:
     def _produce(self, batch: Batch) -> None:
         pairs = zip(batch.keys, batch.clean, strict=True)
         self._send(self._clean_topic, [{"key": key, "value": value} for key, value in pairs])
-        self._send(DEAD_LETTERS, [{"value": value} for value in batch.dead_letters])
-        self._send(OUTCOMES, [{"value": value} for value in batch.outcomes])
+        self._send(of_generation(DEAD_LETTERS, self._generation), [{"value": value} for value in batch.dead_letters])
+        self._send(of_generation(OUTCOMES, self._generation), [{"value": value} for value in batch.outcomes])
         self._send(self._ids_topic, [{"value": batch.learnt}] if batch.learnt else [])
         progress = {
             "key": progress_key(self._topic, self._partition),
             "value": _PROGRESS.pack(batch.last_offset),
         }
-        self._send(GATE_PROGRESS, [progress])
+        self._send(of_generation(GATE_PROGRESS, self._generation), [progress])
 
     def _send(self, topic: str, messages: list[dict[str, Any]]) -> None:
         """Queue messages for the partition; where the queue is full, wait until the broker has taken some."""
@@ -161,7 +173,7 @@ def read_progress(brokers: str, topic: str, partition: int, timeout_seconds: flo
     """The committed progress of a source partition, `NO_PROGRESS` if there is none."""
     progress = NO_PROGRESS
     key = progress_key(topic, partition)
-    place = TopicPartition(GATE_PROGRESS, partition)
+    place = TopicPartition(of_generation(GATE_PROGRESS, generation_of(topic)), partition)
     for message in read_partition(brokers, place, timeout_seconds):
         if message.key() == key and (value := message.value()) is not None:
             progress = _PROGRESS.unpack(value)[0]
@@ -170,6 +182,11 @@ def read_progress(brokers: str, topic: str, partition: int, timeout_seconds: flo
 
 def read_partition(brokers: str, place: TopicPartition, timeout_seconds: float = 30.0) -> list[Any]:
     """Committed messages of a partition, up to its present end."""
+    return list(each_message(brokers, place, timeout_seconds))
+
+
+def each_message(brokers: str, place: TopicPartition, timeout_seconds: float = 30.0) -> Iterator[Any]:
+    """As `read_partition`, without holding them all."""
     consumer = Consumer(
         {
             "bootstrap.servers": brokers,
@@ -180,11 +197,10 @@ def read_partition(brokers: str, place: TopicPartition, timeout_seconds: float =
             "auto.offset.reset": "earliest",
         }
     )
-    found: list[Any] = []
     try:
         low, high = consumer.get_watermark_offsets(place, timeout=timeout_seconds)
         if high <= low:
-            return found
+            return
         consumer.assign([TopicPartition(place.topic, place.partition, low)])
         patience = timeout_seconds
         while True:
@@ -194,11 +210,11 @@ def read_partition(brokers: str, place: TopicPartition, timeout_seconds: float =
             if patience <= 0:
                 raise TransactionError(f"{place.topic}/{place.partition} could not be read in {timeout_seconds:.0f} s")
             errors = [error for message in messages if (error := message.error()) is not None]
-            found.extend(message for message in messages if message.error() is None)
+            yield from (message for message in messages if message.error() is None)
             for error in errors:
                 if error.name() != "_PARTITION_EOF":
                     raise TransactionError(f"{place.topic}/{place.partition} could not be read: {error.str()}")
             if errors:
-                return found
+                return
     finally:
         consumer.close()

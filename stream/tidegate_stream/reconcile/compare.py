@@ -36,13 +36,14 @@ def judge(client: Client, generation: int, committed: Committed) -> Judged:
         parameters = {"table": f"events_{kind}", "generation": generation}
         for partition, head, watermark in client.query(sql("heads"), parameters=parameters).result_rows:
             heads[kind, int(partition)] = int(head), int(watermark)
-    reached = committed([(clean_topic(kind), partition) for kind, partition in heads])
+    reached = committed([(clean_topic(kind, generation), partition) for kind, partition in heads])
     folded = {
         place: watermark
         for place, (head, watermark) in heads.items()
-        if reached.get((clean_topic(place[0]), place[1]), -1) > head
+        if reached.get((clean_topic(place[0], generation), place[1]), -1) > head
     }
-    return Judged(folded, [(clean_topic(kind), number) for kind, number in heads if (kind, number) not in folded])
+    waiting = [(clean_topic(kind, generation), number) for kind, number in heads if (kind, number) not in folded]
+    return Judged(folded, waiting)
 
 
 def differences(client: Client, judged: Judged, scope: Scope) -> list[Difference]:
@@ -54,7 +55,7 @@ def differences(client: Client, judged: Judged, scope: Scope) -> list[Difference
             continue
         parameters = _parameters(check, scope, [judged.watermarks[check.kind, number] for number in partitions])
         rows = client.query(_statement(check), parameters={**parameters, "partitions": partitions}).named_results()
-        found.extend(_difference(check, row) for row in rows)
+        found.extend(_difference(check, scope, row) for row in rows)
     return found
 
 
@@ -77,19 +78,20 @@ def _parameters(check: Check, scope: Scope, watermarks: Sequence[int]) -> dict[s
         "begin": scope.begin // size * size,
         "end": scope.end // size * size,
         "generation": scope.generation,
+        "topic": clean_topic(check.kind, scope.generation),
         "closed": [closed_before(check.size_seconds, mark, scope.lateness_seconds) for mark in watermarks],
         "tolerance": TOLERANCE,
     }
 
 
-def _difference(check: Check, row: Mapping[str, Any]) -> Difference:
+def _difference(check: Check, scope: Scope, row: Mapping[str, Any]) -> Difference:
     return Difference(
         aggregate=check.aggregate,
         measure=str(row["measure"]),
         window_start=row["hour"],
         window_end=row["hour_end"],
         project=str(row["project"]),
-        source_topic=clean_topic(check.kind),
+        source_topic=clean_topic(check.kind, scope.generation),
         source_partition=int(row["partition"]),
         expected=float(row["expected"]),
         found=float(row["found"]),

@@ -72,7 +72,7 @@ class Reconciler:
         judged = self._mine(judge(self._client, self._scope.generation, self._committed))
         if not judged.watermarks:
             return Round(judged, [], [])
-        known = [each for each in open_differences(self._client) if _is_judged(each, judged)]
+        known = [each for each in open_differences(self._client) if self._is_judged(each, judged)]
         scope = self._next_scope(judged, known)
         found = differences(self._client, judged, scope)
         reported = confirmed([*self._found, *known], found)
@@ -86,8 +86,15 @@ class Reconciler:
 
     def _mine(self, judged: Judged) -> Judged:
         own = set(self._own())
-        mine = {place: mark for place, mark in judged.watermarks.items() if (clean_topic(place[0]), place[1]) in own}
+        mine = {place: mark for place, mark in judged.watermarks.items() if self._place(place) in own}
         return Judged(mine, [place for place in judged.waiting if place in own])
+
+    def _place(self, judged: tuple[Kind, int]) -> tuple[str, int]:
+        return clean_topic(judged[0], self._scope.generation), judged[1]
+
+    def _is_judged(self, difference: Difference, judged: Judged) -> bool:
+        place = difference.source_topic, difference.source_partition
+        return place in map(self._place, judged.watermarks)
 
     def _next_scope(self, judged: Judged, known: Iterable[Difference]) -> Scope:
         """Windows closed since the last run and a margin before, and those with a difference that is still open."""
@@ -132,11 +139,6 @@ def write(client: Client, reported: Iterable[Difference], resolved: Iterable[Dif
     names = [field.name for field in fields(Difference)]
     if rows:
         client.insert("tidegate.reconciliation", rows, column_names=[*names, "resolved", "checked_at", "version"])
-
-
-def _is_judged(difference: Difference, judged: Judged) -> bool:
-    place = difference.source_topic, difference.source_partition
-    return place in {(clean_topic(kind), number) for kind, number in judged.watermarks}
 
 
 def _micros(time: datetime) -> int:

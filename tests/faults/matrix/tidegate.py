@@ -10,8 +10,8 @@ from tests.faults.matrix.report import Row
 from tests.faults.matrix.run import Run, Views, base_events, differing
 from tests.faults.stack import Stack
 
-from tidegate_infra.demo.measure import in_flight
 from tidegate_schemas.topics import KINDS
+from tidegate_stream.flight import in_flight
 
 #: They differ where a fault sends records besides.
 RAW_OFFSETS = frozenset({"source_offset"})

@@ -15,11 +15,11 @@ from tests.faults.stack import Stack, running
 from tests.faults.test_sweep import Views, differences
 from tests.integration.rebuild.inputs import AFTER, BEGIN, COUNTED, HOURS, events, robot, spoil
 
-from tidegate_infra.demo.measure import in_flight
 from tidegate_infra.errors import RebuildError
 from tidegate_infra.rebuild import Range, Rebuilt, Store, rebuild
 from tidegate_infra.rebuild.plan import plan
 from tidegate_schemas.topics import Kind
+from tidegate_stream.flight import in_flight
 from tidegate_stream.folds import all_folds
 from tidegate_stream.rebuild import Stretch
 

@@ -18,10 +18,10 @@ from confluent_kafka.admin import AdminClient
 from tests.faults.stack import PARTITIONS, Stack, running
 from tests.integration.rebuild.inputs import AFTER, BEGIN, COUNTED, HOURS, events
 
-from tidegate_infra.demo.measure import in_flight
 from tidegate_infra.rebuild import Range, Store, rebuild
 from tidegate_infra.reconcile import Found, compare, report
 from tidegate_schemas.topics import KINDS, clean_topic
+from tidegate_stream.flight import in_flight
 from tidegate_stream.folds import all_folds
 from tidegate_stream.observability import RECONCILIATION
 from tidegate_stream.rebuild import Stretch

@@ -3,7 +3,7 @@ SELECT w.window_start AS window_start, w.service AS service, w.operation AS oper
 FROM tidegate.events_span AS e FINAL, tidegate.latencies AS w FINAL
 WHERE e.event_id = {event_id:UUID}
     AND w.project = e.project
-    AND w.source_topic = 'clean.span'
+    AND w.source_topic = {topic:String}
     AND w.source_partition = e.source_partition
     AND e.clean_offset BETWEEN w.first_offset AND bitAnd(w.version, 0xFFFFFFFFFFFF)
     AND w.window_start = toStartOfInterval(e.occurred_at, INTERVAL 10 SECOND)

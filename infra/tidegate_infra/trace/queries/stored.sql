@@ -1,20 +1,20 @@
 -- Rows of an event, of whatever kind.
 SELECT
-    'track' AS kind, project, source_partition AS partition, source_offset AS raw_offset, clean_offset, occurred_at, received_at, inserted_at
+    'track' AS kind, project, bitShiftRight(version, 48) AS generation, source_partition AS partition, source_offset AS raw_offset, clean_offset, occurred_at, received_at, inserted_at
 FROM tidegate.events_track FINAL
 WHERE event_id = {event_id:UUID}
 UNION ALL
 SELECT
-    'error' AS kind, project, source_partition AS partition, source_offset AS raw_offset, clean_offset, occurred_at, received_at, inserted_at
+    'error' AS kind, project, bitShiftRight(version, 48) AS generation, source_partition AS partition, source_offset AS raw_offset, clean_offset, occurred_at, received_at, inserted_at
 FROM tidegate.events_error FINAL
 WHERE event_id = {event_id:UUID}
 UNION ALL
 SELECT
-    'span' AS kind, project, source_partition AS partition, source_offset AS raw_offset, clean_offset, occurred_at, received_at, inserted_at
+    'span' AS kind, project, bitShiftRight(version, 48) AS generation, source_partition AS partition, source_offset AS raw_offset, clean_offset, occurred_at, received_at, inserted_at
 FROM tidegate.events_span FINAL
 WHERE event_id = {event_id:UUID}
 UNION ALL
 SELECT
-    'metric' AS kind, project, source_partition AS partition, source_offset AS raw_offset, clean_offset, occurred_at, received_at, inserted_at
+    'metric' AS kind, project, bitShiftRight(version, 48) AS generation, source_partition AS partition, source_offset AS raw_offset, clean_offset, occurred_at, received_at, inserted_at
 FROM tidegate.events_metric FINAL
 WHERE event_id = {event_id:UUID}

@@ -26,7 +26,7 @@ SELECT
         ('events', 0., events)
     ]
 FROM tidegate.activity FINAL
-WHERE source_topic = 'clean.track'
+WHERE source_topic = {topic:String}
     AND has({partitions:Array(UInt16)}, source_partition)
     AND bitShiftRight(version, 48) = {generation:UInt16}
     AND window_start >= fromUnixTimestamp64Micro({begin:Int64}, 'UTC')

@@ -26,7 +26,7 @@ SELECT
         ('exceptions', 0., exceptions)
     ]
 FROM tidegate.error_rates FINAL
-WHERE source_topic = 'clean.error'
+WHERE source_topic = {topic:String}
     AND has({partitions:Array(UInt16)}, source_partition)
     AND bitShiftRight(version, 48) = {generation:UInt16}
     AND window_start >= fromUnixTimestamp64Micro({begin:Int64}, 'UTC')

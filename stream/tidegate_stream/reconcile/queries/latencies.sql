@@ -27,7 +27,7 @@ SELECT
         ('sum_seconds', 0., sum_seconds)
     ]
 FROM tidegate.latencies FINAL
-WHERE source_topic = 'clean.span'
+WHERE source_topic = {topic:String}
     AND has({partitions:Array(UInt16)}, source_partition)
     AND bitShiftRight(version, 48) = {generation:UInt16}
     AND window_start >= fromUnixTimestamp64Micro({begin:Int64}, 'UTC')

@@ -27,7 +27,7 @@ SELECT
         ('count', 0., count)
     ]
 FROM tidegate.metric_windows FINAL
-WHERE source_topic = 'clean.metric'
+WHERE source_topic = {topic:String}
     AND has({partitions:Array(UInt16)}, source_partition)
     AND bitShiftRight(version, 48) = {generation:UInt16}
     AND window_start >= fromUnixTimestamp64Micro({begin:Int64}, 'UTC')

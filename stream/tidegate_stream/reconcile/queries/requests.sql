@@ -30,7 +30,7 @@ SELECT
         ('server_errors', 0., server_errors)
     ]
 FROM tidegate.error_rates FINAL
-WHERE source_topic = 'clean.span'
+WHERE source_topic = {topic:String}
     AND has({partitions:Array(UInt16)}, source_partition)
     AND bitShiftRight(version, 48) = {generation:UInt16}
     AND window_start >= fromUnixTimestamp64Micro({begin:Int64}, 'UTC')

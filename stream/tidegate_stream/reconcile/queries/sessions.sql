@@ -63,7 +63,7 @@ FROM
                     0,
                     events
                 FROM tidegate.sessions FINAL
-                WHERE source_topic = 'clean.track'
+                WHERE source_topic = {topic:String}
                     AND has({partitions:Array(UInt16)}, source_partition)
                     AND bitShiftRight(version, 48) = {generation:UInt16}
                     AND started_at >= fromUnixTimestamp64Micro({begin:Int64} - {gap:Int64}, 'UTC')

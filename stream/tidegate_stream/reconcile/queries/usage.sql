@@ -28,7 +28,7 @@ SELECT
         ('failures', 0., failures)
     ]
 FROM tidegate.usage FINAL
-WHERE source_topic = 'clean.track'
+WHERE source_topic = {topic:String}
     AND has({partitions:Array(UInt16)}, source_partition)
     AND bitShiftRight(version, 48) = {generation:UInt16}
     AND window_start >= fromUnixTimestamp64Micro({begin:Int64}, 'UTC')

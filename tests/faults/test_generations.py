@@ -1,0 +1,114 @@
+"""From two partitions to four while events come: each counts once, and copies of those before the switch don't."""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from tests.faults.stack import Stack, running
+from tests.faults.totals import BATCH, batch, problems
+
+from tidegate.publish import KafkaPublisher
+from tidegate_infra.broker.topics import create_topics, tidegate_topics
+from tidegate_stream.flight import in_flight
+
+pytestmark = [pytest.mark.faults, pytest.mark.broker, pytest.mark.clickhouse, pytest.mark.timeout(300)]
+
+NEW = {"GENERATION": "2", "PARTITIONS": "4"}
+ARCHIVED = "SELECT count() FROM tidegate.events_track FINAL"
+PATIENCE_SECONDS = 90.0
+
+
+class Switching:
+    """A stack, a gateway that was restarted with the new generation, and one that wasn't yet."""
+
+    def __init__(self, stack: Stack) -> None:
+        self.stack = stack
+        self.old = KafkaPublisher(stack.brokers)
+        create_topics(stack.brokers, tidegate_topics(4, generation=2))
+        self.new = KafkaPublisher(stack.brokers, generation=2)
+
+    def until(self, worker: subprocess.Popen[bytes], what: Callable[[], bool]) -> None:
+        """Wait for a state while the worker lives."""
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while not what():
+            assert worker.poll() is None, self.stack.log()
+            assert time.monotonic() < deadline, self.stack.log()
+            time.sleep(0.2)
+
+    def archived(self, batches: int) -> bool:
+        """Whether so many batches are in the archive."""
+        return self.stack.ask(ARCHIVED) >= batches * BATCH
+
+    def settled(self) -> bool:
+        """Whether nothing of either generation is in flight."""
+        return not in_flight(self.stack.brokers, 1) and not in_flight(self.stack.brokers, 2)
+
+
+@pytest.fixture
+def switching(tmp_path: Path) -> Iterator[Switching]:
+    with running(tmp_path) as stack:
+        made = Switching(stack)
+        yield made
+        made.old.close()
+        made.new.close()
+
+
+def send(publisher: KafkaPublisher, numbers: Iterable[int]) -> None:
+    for number in numbers:
+        for kind, event in batch(number):
+            publisher.publish(kind, event)
+        assert publisher.flush(30) == 0
+
+
+def stopped(worker: subprocess.Popen[bytes]) -> None:
+    worker.terminate()
+    worker.wait(30)
+
+
+@pytest.mark.parametrize(("broken", "doubled"), [("", 0), ("forgets earlier generations", 2)])
+def test_each_event_counts_once_across_the_switch(switching: Switching, broken: str, doubled: int) -> None:
+    stack = switching.stack
+    worker = stack.worker()
+    with ThreadPoolExecutor() as pool:
+        early = pool.submit(send, switching.old, range(6))
+        switching.until(worker, lambda: switching.archived(1))
+        stopped(worker)
+        early.result()
+        send(switching.old, [6])
+        assert in_flight(stack.brokers) >= BATCH
+        worker = stack.worker(BROKEN=broken, **NEW)
+        traffic = [pool.submit(send, switching.new, range(7, 12)), pool.submit(send, switching.old, range(12, 16))]
+        for sending in traffic:
+            sending.result()
+        switching.until(worker, lambda: switching.archived(16))
+        send(switching.old, [16])
+        switching.until(worker, lambda: switching.archived(17))
+        send(switching.new, [0, 8, 16])
+        switching.until(worker, switching.settled)
+    stopped(worker)
+    assert (problems(stack, 17 * BATCH) == []) == (not broken)
+    assert stack.ask(ARCHIVED) == (17 + doubled) * BATCH
+    assert stack.ask("SELECT sum(count) FROM analytics.usage") == (17 + doubled) * BATCH
+    rows = "SELECT count(), uniqExact(source_partition) FROM tidegate.events_track FINAL"
+    old, new = (
+        stack.client.query(f"{rows} WHERE bitShiftRight(version, 48) = {generation}").result_rows[0]
+        for generation in (1, 2)
+    )
+    assert old == (12 * BATCH, 2)
+    assert new == ((5 + doubled) * BATCH, 4)
+
+
+def test_without_draining_what_was_in_flight_is_lost(switching: Switching) -> None:
+    stack = switching.stack
+    send(switching.old, [0])
+    send(switching.new, [1])
+    worker = stack.worker(BROKEN="leaves the rest behind", **NEW)
+    switching.until(worker, lambda: switching.archived(1) and not in_flight(stack.brokers, 2))
+    stopped(worker)
+    assert stack.ask(ARCHIVED) == BATCH
+    assert problems(stack, 2 * BATCH) != []
