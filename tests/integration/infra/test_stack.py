@@ -144,7 +144,7 @@ def test_the_doctor_finds_another_partition_count_and_says_how_to_fix_it(stack: 
         del stack.environment["TIDEGATE_PARTITIONS"]
     assert said.returncode == 1
     assert "has 2 partitions, not 3" in said.stdout.replace("\n", " ")
-    assert "Fix: set TIDEGATE_PARTITIONS to 2 again" in said.stdout
+    assert "Fix: set TIDEGATE_PARTITIONS=2 again" in said.stdout.replace("\n", " ")
 
 
 def test_a_second_stack_on_the_same_home_is_told_who_holds_it(stack: Up) -> None:
@@ -193,6 +193,26 @@ def test_a_second_stack_runs_beside_the_first_and_nothing_is_lost_over_stop_kill
     second.process.kill()
     second.process.wait()
     wait_until(lambda: second.gone(pids), 15, "services outlived their supervisor")
+
+
+def test_more_partitions_are_refused_until_the_generation_is_raised_and_then_used(second: Up) -> None:
+    second.track("first")
+    wait_until(lambda: second.event_id("first"), 30, "no row")
+    second.end()
+    second.environment["TIDEGATE_PARTITIONS"] = "4"
+    refused = second.command("up")
+    assert refused.returncode == 1
+    assert "TIDEGATE_GENERATION=2" in refused.stderr
+
+    second.environment["TIDEGATE_GENERATION"] = "2"
+    second.start()
+    second.track("next")
+    event_id = wait_until(lambda: second.event_id("next"), 60, "no row")
+    assert "raw     raw.track.g2 partition" in second.command("trace", event_id).stdout
+    wait_until(lambda: second.command("trace", event_id).stdout.count("(may still change)") == 4, 20, "not counted")
+    assert "raw     raw.track partition" in second.command("trace", second.event_id("first")).stdout
+    wait_until(lambda: second.command("doctor").returncode == 0, 30, second.command("doctor").stdout)
+    assert second.command("reconcile").returncode == 0
 
 
 def test_a_stack_whose_home_is_removed_ends_and_says_so(second: Up) -> None:
