@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from confluent_kafka.admin import AdminClient
 from tests.faults.stack import Stack, running
 from tests.faults.totals import BATCH, batch, problems
 
@@ -103,6 +104,26 @@ def test_each_event_counts_once_across_the_switch(switching: Switching, broken: 
     assert new == ((5 + doubled) * BATCH, 4)
 
 
+def test_workers_may_be_restarted_one_after_the_other(switching: Switching) -> None:
+    stack = switching.stack
+    first, second = stack.worker(), stack.worker()
+    send(switching.old, range(3))
+    switching.until(first, lambda: switching.archived(1))
+    stopped(first)
+    first = stack.worker(**NEW)
+    send(switching.old, [3])
+    send(switching.new, [4])
+    switching.until(first, lambda: switching.archived(5))
+    assert second.poll() is None
+    stopped(second)
+    second = stack.worker(**NEW)
+    send(switching.new, [5, 0, 4])
+    switching.until(second, lambda: switching.archived(6) and switching.settled())
+    stopped(first)
+    stopped(second)
+    assert problems(stack, 6 * BATCH) == []
+
+
 def test_without_draining_what_was_in_flight_is_lost(switching: Switching) -> None:
     stack = switching.stack
     send(switching.old, [0])
@@ -112,3 +133,17 @@ def test_without_draining_what_was_in_flight_is_lost(switching: Switching) -> No
     stopped(worker)
     assert stack.ask(ARCHIVED) == BATCH
     assert problems(stack, 2 * BATCH) != []
+
+
+def test_a_group_that_kafka_forgot_is_read_again_and_doubles_nothing(switching: Switching) -> None:
+    stack = switching.stack
+    send(switching.old, [0])
+    stack.drain()
+    admin = AdminClient({"bootstrap.servers": stack.brokers})
+    admin.delete_consumer_groups(["tidegate"])["tidegate"].result(30)
+    assert in_flight(stack.brokers) >= BATCH
+    send(switching.new, [1, 0])
+    worker = stack.worker(**NEW)
+    switching.until(worker, lambda: switching.archived(2) and switching.settled())
+    stopped(worker)
+    assert problems(stack, 2 * BATCH) == []
