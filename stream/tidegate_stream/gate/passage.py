@@ -11,7 +11,7 @@ from tidegate_schemas.registry import SchemaRegistry
 from tidegate_schemas.subjects import clean_schema, dead_letter_schema, outcome_schema, raw_schema
 from tidegate_schemas.topics import Kind, ids_topic, kind_of, raw_topic
 from tidegate_stream.gate.gate import Gate, GateResult
-from tidegate_stream.gate.inheritance import inherited_ids
+from tidegate_stream.gate.inheritance import among_generations
 from tidegate_stream.gate.keys import Keys
 from tidegate_stream.gate.ledger import RawChunk, Records
 from tidegate_stream.gate.seen import SPAN_OFFSETS, Learnt, Seen
@@ -106,8 +106,5 @@ def above(chunk: RawChunk, offset: int) -> RawChunk:
 def _restored(brokers: str, place: TopicPartition, span: int) -> Seen:
     messages = read_partition(brokers, place)
     learnt = [Learnt.decode(value) for message in messages if (value := message.value()) is not None]
-    complete = not messages or messages[0].offset() == 0
-    if complete and (not learnt or learnt[-1].ids["offset"][-1] < span):
-        inherited, complete = inherited_ids(brokers, place.topic, span)
-        learnt = inherited + learnt
-    return Seen.restore(learnt, complete=complete, span=span)
+    known, whole = among_generations(brokers, place.topic, learnt, span)
+    return Seen.restore(known, complete=whole and (not messages or messages[0].offset() == 0), span=span)

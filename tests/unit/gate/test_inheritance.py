@@ -4,7 +4,7 @@ from uuid import UUID
 
 import polars as pl
 
-from tidegate_stream.gate.inheritance import before_all
+from tidegate_stream.gate.inheritance import numbered
 from tidegate_stream.gate.seen import Learnt, Seen, split_ids
 
 
@@ -18,20 +18,27 @@ def ids(first: int, number: int, begin: int = 0) -> pl.DataFrame:
 
 
 def test_they_are_numbered_up_to_minus_one() -> None:
-    found = list(before_all([learnt(0, 3, 10, begin=700), learnt(3, 2, 20, begin=0)]))
+    found = list(numbered([learnt(0, 3, 10, begin=700), learnt(3, 2, 20, begin=0)], 0))
     assert [each.ids["offset"].to_list() for each in found] == [[-5, -4, -3], [-2, -1]]
     assert [each.since_ms for each in found] == [10, 20]
 
 
 def test_copies_are_found_and_new_events_are_not() -> None:
-    seen = Seen.restore([*before_all([learnt(0, 10, 5, begin=900)]), learnt(50, 5, 9)], complete=True)
+    seen = Seen.restore([*numbered([learnt(0, 10, 5, begin=900)], 0), learnt(50, 5, 9)], complete=True)
     assert seen.duplicates(ids(8, 4, begin=5)).to_list() == [True, True, False, False]
     assert seen.duplicates(ids(50, 1, begin=9)).to_list() == [True]
     assert seen.horizon_ms is None
 
 
+def test_those_of_later_generations_count_as_just_seen() -> None:
+    seen = Seen.restore([learnt(0, 5, 1, begin=95), *numbered([learnt(50, 3, 9)], 100)], complete=True, span=10)
+    assert seen.duplicates(ids(50, 4, begin=101)).to_list() == [True, True, True, False]
+    assert seen.duplicates(ids(4, 1, begin=101)).to_list() == [True]
+    assert seen.duplicates(ids(4, 1, begin=109)).to_list() == [False]
+
+
 def test_the_span_counts_them_and_the_new_partitions_offsets() -> None:
-    seen = Seen.restore(before_all([learnt(0, 10, 5)]), complete=True, span=10)
+    seen = Seen.restore(numbered([learnt(0, 10, 5)], 0), complete=True, span=10)
     assert seen.duplicates(ids(0, 1, begin=0)).to_list() == [False]
     assert seen.duplicates(ids(1, 1, begin=0)).to_list() == [True]
     assert seen.duplicates(ids(1, 1, begin=1)).to_list() == [False]
@@ -39,6 +46,6 @@ def test_the_span_counts_them_and_the_new_partitions_offsets() -> None:
 
 def test_no_more_than_the_span_stays_in_memory() -> None:
     given = [learnt(number * 1_000, 1_000, number) for number in range(200)]
-    seen = Seen.restore(before_all(given), complete=True, span=60_000)
+    seen = Seen.restore(numbered(given, 0), complete=True, span=60_000)
     assert len(seen) <= 60_000 + 50_000
     assert seen.horizon_ms == 140
