@@ -77,7 +77,7 @@ def forget_ids_on_restart() -> None:
 
 def forget_other_generations() -> None:
     """Begin a generation with an empty memory of events."""
-    passage.among_generations = lambda *given: (list(given[2]), True)  # type: ignore[attr-defined, assignment]
+    passage.among_generations = lambda *given: (list(given[2]), True)  # type: ignore[attr-defined]
 
 
 def leave_the_rest_behind() -> None:
