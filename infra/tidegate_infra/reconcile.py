@@ -18,7 +18,8 @@ from tidegate_infra.settings import Settings
 from tidegate_schemas.topics import of_generation
 from tidegate_sinks import clickhouse
 from tidegate_stream.errors import CommitsUnknownError
-from tidegate_stream.reconcile import Difference, Judged, Scope, committed_offsets, confirmed, differences, judge
+from tidegate_stream.flight import committed_offsets
+from tidegate_stream.reconcile import Difference, Judged, Scope, confirmed, differences, judge
 from tidegate_stream.reconcile.compare import Committed
 from tidegate_stream.settings import WorkerSettings
 

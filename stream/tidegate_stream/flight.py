@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from tidegate_schemas.topics import DEAD_LETTERS, KINDS, OUTCOMES, clean_topic, generation_of, of_generation, raw_topic
+from tidegate_stream.errors import CommitsUnknownError
 from tidegate_stream.settings import WorkerSettings
 
 Marks = Mapping[tuple[str, int], int]
@@ -37,6 +38,22 @@ def in_flight(brokers: str, generation: int = 1, app_id: str = WorkerSettings.ap
     with _consumer(brokers, of_generation(app_id, generation)) as consumer:
         places = _places(consumer, topics_read(generation))
         return _records_above(consumer, _committed(consumer, places, _TIMEOUT_SECONDS)) if places else 0
+
+
+def committed_offsets(brokers: str, group: str, places: Iterable[tuple[str, int]]) -> Marks:
+    """Below these, archive and folds hold everything; a partition without one is left out.
+
+    Raises CommitsUnknownError.
+    """
+    wanted = [TopicPartition(topic, partition) for topic, partition in places]
+    if not wanted:
+        return {}
+    with _consumer(brokers, group) as consumer:
+        try:
+            found = _committed(consumer, wanted, _TIMEOUT_SECONDS)
+        except KafkaException as error:
+            raise CommitsUnknownError(brokers, str(error)) from error
+    return {(place.topic, place.partition): place.offset for place in found if place.offset >= 0}
 
 
 def ends(brokers: str, topics: Sequence[str]) -> Marks:

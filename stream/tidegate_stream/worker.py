@@ -16,8 +16,9 @@ from tidegate_sinks.clickhouse import Address, wait_for
 from tidegate_sinks.writer import ClickHouseWriter
 from tidegate_stream import probe
 from tidegate_stream.app import build
+from tidegate_stream.flight import committed_offsets
 from tidegate_stream.gate.keys import DirectoryKeys
-from tidegate_stream.reconcile import Reconciler, Scope, committed_offsets
+from tidegate_stream.reconcile import Reconciler, Scope
 from tidegate_stream.settings import WorkerSettings
 from tidegate_stream.switch import Switch
 

@@ -14,6 +14,12 @@ def misfit(settings: Settings, counts: Mapping[str, int]) -> tuple[str, str] | N
     """What doesn't fit and what to set, given the partition count of every topic; None if all is well."""
     known = [generation_of(name) for name in counts if name == raw_topic("track", generation_of(name))]
     newest, asked = max(known, default=0), settings.generation
+    if asked < newest:
+        return (
+            f"TIDEGATE_GENERATION is {asked}, and there are topics of generation {newest}",
+            f"set TIDEGATE_GENERATION={newest} and their partition count: a lower one doesn't know what a higher one "
+            "passed, and would count copies of it again",
+        )
     wanted = tidegate_topics(settings.partitions, generation=asked)
     differing = [topic.name for topic in wanted if counts.get(topic.name, topic.partitions) != topic.partitions]
     if differing:

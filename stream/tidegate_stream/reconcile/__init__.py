@@ -1,6 +1,5 @@
 """Aggregates held against the archive, in SQL that shares nothing with the folds."""
 
-from tidegate_stream.reconcile.committed import committed_offsets
 from tidegate_stream.reconcile.compare import differences, judge
 from tidegate_stream.reconcile.findings import Difference, Judged, Scope, confirmed
 from tidegate_stream.reconcile.service import Reconciler
@@ -10,7 +9,6 @@ __all__ = [
     "Judged",
     "Reconciler",
     "Scope",
-    "committed_offsets",
     "confirmed",
     "differences",
     "judge",

@@ -21,11 +21,11 @@ from tests.integration.rebuild.inputs import AFTER, BEGIN, COUNTED, HOURS, event
 from tidegate_infra.rebuild import Range, Store, rebuild
 from tidegate_infra.reconcile import Found, compare, report
 from tidegate_schemas.topics import KINDS, clean_topic
-from tidegate_stream.flight import in_flight
+from tidegate_stream.flight import committed_offsets, in_flight
 from tidegate_stream.folds import all_folds
 from tidegate_stream.observability import RECONCILIATION
 from tidegate_stream.rebuild import Stretch
-from tidegate_stream.reconcile import Reconciler, Scope, committed_offsets
+from tidegate_stream.reconcile import Reconciler, Scope
 
 pytestmark = [pytest.mark.broker, pytest.mark.clickhouse, pytest.mark.timeout(180)]
 FIRST, LAST = (int((BEGIN + timedelta(hours=hours)).timestamp() * 1e6) for hours in (-24, 37))

@@ -40,13 +40,19 @@ def test_another_count_in_the_same_generation_is_refused_with_what_to_set() -> N
 
 
 def test_the_generation_that_is_named_is_a_new_one() -> None:
-    _, fix = misfit(asked(4, 1), topics(2, 1, 2, 3)) or ("", "")
+    _, fix = misfit(asked(4, 3), topics(2, 1, 2, 3)) or ("", "")
     assert "TIDEGATE_GENERATION=4" in fix
 
 
 def test_no_generation_may_be_left_out() -> None:
     _, fix = misfit(asked(4, 3), topics(2, 1)) or ("", "")
     assert fix.startswith("set TIDEGATE_GENERATION=2")
+
+
+def test_there_is_no_way_back() -> None:
+    found, fix = misfit(asked(2, 1), topics(2, 1, 2)) or ("", "")
+    assert found == "TIDEGATE_GENERATION is 1, and there are topics of generation 2"
+    assert fix.startswith("set TIDEGATE_GENERATION=2 ")
 
 
 def test_one_before_it_may_have_been_deleted() -> None:
