@@ -154,6 +154,7 @@ if __name__ == "__main__":
             clickhouse_password=os.environ["CLICKHOUSE_PASSWORD"],
             partitions=int(os.environ.get("PARTITIONS", "2")),
             generation=int(os.environ.get("GENERATION", "1")),
+            stuck_seconds=float(os.environ.get("STUCK_SECONDS", "60")),
             quiet_seconds=2.0,
             straggler_seconds=2.0,
             replication_factor=int(os.environ["REPLICATION_FACTOR"]),
