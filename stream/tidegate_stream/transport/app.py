@@ -12,6 +12,7 @@ from faust.types import TP
 from mode.utils.queues import ThrowableQueue
 
 from tidegate_stream.transport.consumer import ChunkConsumer, ChunkTransport
+from tidegate_stream.transport.queue import ChunkQueue, Holders
 from tidegate_stream.transport.watch import Extent
 
 log = logging.getLogger(__name__)
@@ -33,7 +34,7 @@ class ChunkTopic(faust.Topic):
         app = cast("ChunkApp", self.app)
         if self._queue is None and app.chunked_topics.intersection(self.topics):
             size = self.maxsize or app.conf.stream_buffer_maxsize
-            self._queue = app.FlowControlQueue(maxsize=size, clear_on_resume=False)
+            self._queue = ChunkQueue(size, flow_control=app.flow_control, holders=app.holders)
         return super().queue
 
 
@@ -46,6 +47,7 @@ class ChunkApp(faust.App):
         #: topic -> names of the agents that must hold an offset before it may be committed
         self.chunk_agents = chunk_agents
         self.chunked_topics = frozenset(chunk_agents)
+        self.holders: Holders = {}
         super().__init__(*args, **kwargs)
 
     def _new_transport(self) -> ChunkTransport:

@@ -62,6 +62,11 @@ class Chunk:
         return [record.value or b"" for record in self.records]
 
     @cached_property
+    def bytes(self) -> int:
+        """Size of all values."""
+        return sum(map(len, self.values))
+
+    @cached_property
     def timestamps(self) -> list[int]:
         """Record timestamps in milliseconds since the epoch."""
         return [record.timestamp for record in self.records]
