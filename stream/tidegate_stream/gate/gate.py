@@ -11,6 +11,7 @@ import polars as pl
 from tidegate_schemas.subjects import clean_schema
 from tidegate_schemas.topics import Kind
 from tidegate_stream.gate.columns import clean_frame, refusals
+from tidegate_stream.gate.json_columns import ParsedTexts
 from tidegate_stream.gate.keys import Keys, Pseudonymiser, Sealer
 from tidegate_stream.gate.ledger import REFUSED, RawChunk, dead_letters, named_safely, outcomes
 from tidegate_stream.gate.plan import Plan, compile_plan
@@ -67,7 +68,8 @@ class Gate:
         `frame` has the raw schema's columns and `_index` (UInt32), each row's place in `chunk`, ascending; `bad` are
         the records that aren't in it. Changes neither its arguments nor `seen`.
         """
-        judged = pl.concat([frame, refusals(self.plan, self._keys, frame)], how="horizontal")
+        parsed = ParsedTexts()
+        judged = pl.concat([frame, refusals(self.plan, self._keys, frame, parsed)], how="horizontal")
         valid = judged.filter(pl.col("reason").is_null()).drop("reason", "detail")
         ids = split_ids(valid["event_id"], _offsets(chunk, valid))
         repeated = seen.duplicates(ids)
@@ -79,7 +81,7 @@ class Gate:
                 self._undecoded(bad, chunk),
             ]
         )
-        clean = self._clean(passing, chunk)
+        clean = self._clean(passing, chunk, parsed)
         return GateResult(
             clean=clean,
             keys=clean.select(pl.coalesce("visitor", "event_id").cast(pl.Binary)).to_series().to_list(),
@@ -90,8 +92,8 @@ class Gate:
             last_offset=chunk.offsets[-1],
         )
 
-    def _clean(self, passing: pl.DataFrame, chunk: RawChunk) -> pl.DataFrame:
-        cleaned = clean_frame(self.plan, self._names, passing)
+    def _clean(self, passing: pl.DataFrame, chunk: RawChunk, parsed: ParsedTexts) -> pl.DataFrame:
+        cleaned = clean_frame(self.plan, self._names, passing, parsed)
         return cleaned.with_columns(_offsets(chunk, passing).alias("source_offset")).select(self._columns)
 
     def _refused(self, rows: pl.DataFrame, chunk: RawChunk) -> pl.DataFrame:

@@ -50,6 +50,10 @@ TELLING = (
     "иван-4711",
     "",
 )
+#: A card, an id, and those that JSON's writers write in different ways.
+NUMBERS = (4111111111111111, 4711.5, 1e-5, 2.5e-05, 1e-7, 1e16, 1e22, -0.0, 2**63, 2**64 - 1, 2**64, -(2**63) - 1)
+#: As deep as JSON may be, and deeper.
+NESTS = ("[" * 31 + "]" * 31, "[" * 40 + "1" + "]" * 40)
 _words = st.one_of(
     st.sampled_from(TELLING),
     st.sampled_from(["a", "see", " ", "/", "=", ":", "x.y", "é", "\u2028", "\x1f", "0.30000000000000004"]),
@@ -59,7 +63,7 @@ texts = st.lists(_words, max_size=4).map(" ".join) | st.lists(_words, max_size=3
 _encodable = texts.filter(lambda text: text.isascii() or text.encode("utf-8", "ignore").decode() == text)
 _keys = st.sampled_from(["a", "author", "password", "api-key", "authToken", "note", "jane@example.org", "sessionId"])
 _json = st.recursive(
-    st.none() | st.booleans() | st.integers(-(2**40), 2**53) | st.just(4111111111111111) | st.just(4711.5) | _encodable,
+    st.none() | st.booleans() | st.integers(-(2**40), 2**53) | st.sampled_from(NUMBERS) | _encodable,
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(_keys, inner, max_size=3),
     max_leaves=5,
 )
@@ -113,7 +117,8 @@ def _option(name: str) -> st.SearchStrategy[Any]:
         return _OPTIONS.get(name, _encodable)
     spaced = written.map(json.dumps)
     tight = written.map(lambda value: json.dumps(value, ensure_ascii=False, separators=(",", ":"), sort_keys=True))
-    return tight | tight | spaced | st.just("{nonsense")
+    nested = st.sampled_from(NESTS if name in {"stack", "breadcrumbs"} else [f'{{"a":{nest}}}' for nest in NESTS])
+    return tight | tight | spaced | st.just("{nonsense") | nested
 
 
 def records(kind: Kind) -> st.SearchStrategy[dict[str, Any]]:

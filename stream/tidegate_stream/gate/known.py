@@ -1,0 +1,97 @@
+"""The ids that each row carries, and the scrubbing of texts that must not hold them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+
+import polars as pl
+
+from tidegate_stream.gate.json_columns import ParsedTexts, scrubbed
+from tidegate_stream.gate.patterns import SUSPECT
+from tidegate_stream.gate.plan import JSON, Plan
+from tidegate_stream.gate.scrub import (
+    KNOWN_MIN_LENGTH,
+    known_pattern,
+    personal_traits,
+    scrub_json_text,
+    scrub_text,
+)
+from tidegate_stream.gate.triggers import scrub_suspect
+
+ROW = "_row"
+#: No text that comes past the codec's bounds is told apart by it, so it may stand between two.
+BETWEEN = "\x00"
+
+
+class Known:
+    """A frame's rows with their own ids.
+
+    Texts of all columns are looked at together first, as few rows have anything to be taken out.
+    """
+
+    def __init__(self, plan: Plan, frame: pl.DataFrame) -> None:
+        self._frame = frame
+        self._names = plan.known
+        self._lower = frame.select(
+            pl.when(pl.col(name).str.len_chars() >= KNOWN_MIN_LENGTH).then(pl.col(name).str.to_lowercase())
+            for name in self._names
+        ).with_row_index(ROW)
+        foreign = [pl.col(name).str.contains(r"[^\x00-\x7f]").fill_null(value=False) for name in self._names]
+        self._traits = frame["traits"] if "traits" in frame.columns else None
+        told = pl.lit(value=False) if self._traits is None else pl.col("traits") != "{}"
+        #: Rows of which the columns can't tell what to look for: traits, and letters whose case isn't simple.
+        self._whole = frame.select(pl.any_horizontal(told, *foreign).alias("whole"))["whole"]
+        self._patterns: dict[int, re.Pattern[str] | None] = {}
+
+    def pattern(self, row: int) -> re.Pattern[str] | None:
+        """What finds a row's own ids."""
+        if row not in self._patterns:
+            told: Sequence[str] = ()
+            if self._traits is not None and self._traits[row] != "{}":
+                told = personal_traits(self._traits[row])
+            self._patterns[row] = known_pattern([*(self._frame[name][row] for name in self._names), *told])
+        return self._patterns[row]
+
+    def rows_with_own(self, texts: pl.Series, rows: pl.Series | None = None) -> pl.Series:
+        """Rows (UInt32) whose text may hold the row's own ids; of these rows only, if any are given."""
+        frame = self._lower.with_columns(texts.alias("text"), self._whole)
+        if rows is not None:
+            frame = frame[rows]
+        text = pl.col("text")
+        lower = text.str.to_lowercase()
+        own = [lower.str.contains(pl.col(name), literal=True).fill_null(value=False) for name in self._names]
+        # An id may be written in percent-encoding or escapes, and lower case isn't the whole of case beyond ASCII, on
+        # neither side: `ſ` is an s to whoever ignores case.
+        folded = text.str.contains(r"[%\\\u0080-\U0010ffff]").fill_null(value=False) & pl.any_horizontal(
+            [pl.col(name).is_not_null() for name in self._names] or [pl.lit(value=False)]
+        )
+        return frame.filter(text.is_not_null() & pl.any_horizontal(*own, folded, "whole"))[ROW]
+
+    def scrub_texts(self, texts: pl.DataFrame) -> list[pl.Series]:
+        """Each column with what is personal taken out."""
+        joined = texts.select(pl.concat_str(pl.all(), separator=BETWEEN, ignore_nulls=True).alias("text"))["text"]
+        own, suspect = self.rows_with_own(joined), joined.str.contains(SUSPECT).fill_null(value=False).arg_true()
+        return [self._scrub(column, own, suspect) for column in texts]
+
+    def _scrub(self, texts: pl.Series, own: pl.Series, suspect: pl.Series) -> pl.Series:
+        mine = self.rows_with_own(texts, own) if own.len() else own
+        others = texts.gather(suspect).unique().drop_nulls()
+        changed = dict(_changes(others.filter(others.str.contains(SUSPECT))))
+        result = texts.replace(list(changed), list(changed.values())) if changed else texts
+        return _scattered(result, mine, [scrub_text(texts[row], self.pattern(row)) for row in mine])
+
+    def scrub_json(self, name: str, parsed: ParsedTexts) -> pl.Series:
+        """JSON texts scrubbed and canonical."""
+        texts, container = self._frame[name], JSON[name]
+        own = self.rows_with_own(texts)
+        cleaned = [scrub_json_text(texts[row], container, self.pattern(row)) for row in own]
+        return _scattered(scrubbed(texts, container, parsed), own, cleaned)
+
+
+def _changes(texts: Iterable[str]) -> Iterable[tuple[str, str]]:
+    return ((text, clean) for text in texts if (clean := scrub_suspect(text)) != text)
+
+
+def _scattered(texts: pl.Series, rows: pl.Series, cleaned: Sequence[str]) -> pl.Series:
+    return texts.scatter(rows, pl.Series(cleaned, dtype=pl.String)) if cleaned else texts
