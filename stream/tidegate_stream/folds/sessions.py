@@ -123,13 +123,16 @@ class Sessions:
         offset) is proof. Without proof the cell is a suspect; to retract what was never written is harmless.
         In a run that is cut, a late event may move the cuts, so each of its cells is a suspect.
         """
+        # The cells are sorted by group, so a neighbour is the next row, if that is of the same group.
+        numbered = cells.with_columns(pl.struct(self.group).rle_id().alias("_group"))
         proofs = []
         for step in (-2, -1, 1, 2):
+            same = pl.col("_group").shift(-step) == pl.col("_group")
             for offset, at in (("first_offset", "opened_at"), ("last_offset", "touched_at")):
-                earlier = pl.col(offset).shift(-step).over(self.group) < pl.col("first_offset")
-                near = (pl.col(at).shift(-step).over(self.group) - pl.col("opened_at")).abs() <= self.gap
-                proofs.append((earlier & near).fill_null(value=False))
-        return cells.filter(pl.col("long_run") | ~pl.any_horizontal(proofs))
+                earlier = pl.col(offset).shift(-step) < pl.col("first_offset")
+                near = (pl.col(at).shift(-step) - pl.col("opened_at")).abs() <= self.gap
+                proofs.append((same & earlier & near).fill_null(value=False))
+        return numbered.filter(pl.col("long_run") | ~pl.any_horizontal(proofs)).drop("_group")
 
     def _present(self, sessions: pl.DataFrame, is_deleted: int) -> pl.DataFrame:
         instant = pl.Datetime("us", "UTC")
