@@ -14,6 +14,7 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import replace
 
 from confluent_kafka import KafkaException
@@ -36,10 +37,13 @@ class Switch:
         self._over = threading.Event()
         self.running = self._drained_first() or settings
 
-    def watch(self) -> None:
-        """End Faust, in a thread, when the worker is to run as the other generation; then call `go_on`."""
+    def watch(self, fail: Callable[[Exception], None]) -> None:
+        """End Faust, in a thread, when the worker is to run as the other generation; then call `go_on`.
+
+        `fail` takes what the thread can't go on after: a worker that nobody watches would never switch.
+        """
         if self._own.generation > 1:
-            threading.Thread(target=self._watch, name="switch", daemon=True).start()
+            threading.Thread(target=self._watch, args=(fail,), name="switch", daemon=True).start()
 
     def go_on(self) -> None:
         """Once Faust has ended: start the program anew if it ended for that. Doesn't return then."""
@@ -57,11 +61,15 @@ class Switch:
         log.warning("generation %d first: %d of its records are in flight", self._earlier.generation, held)
         return replace(self._earlier, partitions=len(partitions))
 
-    def _watch(self) -> None:
+    def _watch(self, fail: Callable[[Exception], None]) -> None:
         wait_until_over = self._until_stragglers if self.running is self._own else self._until_drained
-        wait_until_over()
-        self._over.set()
-        os.kill(os.getpid(), signal.SIGTERM)
+        try:
+            wait_until_over()
+        except Exception as error:  # noqa: BLE001 - reported, and the process ends
+            fail(error)
+        else:
+            self._over.set()
+            os.kill(os.getpid(), signal.SIGTERM)
 
     def _until_drained(self) -> None:
         """Nothing is in flight, and for so long nothing was written."""

@@ -54,7 +54,7 @@ def run(settings: WorkerSettings, registry: SchemaRegistry | None = None) -> Non
         settings.clickhouse_url,
     )
     worker = faust.Worker(wiring.app, loglevel="WARNING", quiet=True, override_logging=False, redirect_stdouts=False)
-    switch.watch()
+    switch.watch(wiring.app.fail)
     try:
         worker.execute_from_commandline()
     finally:  # it ends by SystemExit

@@ -83,7 +83,7 @@ def forget_other_generations() -> None:
 def leave_the_rest_behind() -> None:
     """Begin with the new generation, whatever the one before still holds."""
     Switch._drained_first = lambda _: None  # type: ignore[method-assign, assignment]
-    Switch.watch = lambda _: None  # type: ignore[method-assign, assignment]
+    Switch.watch = lambda *_: None  # type: ignore[method-assign]
 
 
 class AckingArchive(ArchiveAgent):
