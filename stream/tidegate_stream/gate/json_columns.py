@@ -12,8 +12,10 @@ from tidegate_stream.gate.patterns import SUSPECT, SUSPECT_JSON
 from tidegate_stream.gate.scrub import SECRET, MalformedJsonError, parse_json, sensitive_key
 from tidegate_stream.gate.triggers import scrub_suspect
 
-UNLIKE = r"[0-9]e-[0-9](?:[^0-9]|$)|0\.0000|[0-9]{19}"
-"""Numbers that orjson and the canonical form may write in different ways."""
+UNLIKE = r"[\[:,]-?[0-9]+(?:\.[0-9]+)?e|0\.0000|[0-9]{19}"
+"""Finds what has numbers that orjson and the canonical form may write in different ways."""
+RETOLD = r"[\[:,\s]-?[0-9]+(?:\.[0-9]+)?[eE]|0\.0000|[0-9.]{17}"
+"""Finds JSON with floats that Python may write in other digits than stand there."""
 
 
 class ParsedTexts:
@@ -54,7 +56,7 @@ def scrubbed(texts: pl.Series, container: type, parsed: ParsedTexts) -> pl.Serie
     suspect = marks.filter("suspect")["text"].to_list()
     values = [parsed.value(text, container) for text in suspect]
     clean = _clean_strings(values)
-    changed.update(zip(suspect, _written([_rebuilt(value, clean) for value in values]), strict=True))
+    changed.update(zip(suspect, written([_rebuilt(value, clean) for value in values]), strict=True))
     if not changed:
         return texts
     return texts.replace(list(changed), list(changed.values()))
@@ -68,8 +70,8 @@ def _rewritten(texts: pl.DataFrame, container: type, parsed: ParsedTexts) -> Ite
             yield text, canonical_json(value)
 
 
-def _written(values: Sequence[object]) -> Iterable[str]:
-    """Canonical texts. orjson writes the same, but for a few numbers, and nests deeper."""
+def written(values: Sequence[object]) -> Iterable[str]:
+    """Canonical texts of values. orjson writes the same, but for a few numbers, and nests deeper."""
     texts = pl.Series([_by_orjson(value) for value in values], dtype=pl.String)
     unlike = texts.is_null() | texts.str.contains(UNLIKE) | (texts.str.count_matches(r"[\[{]") > MAX_DEPTH)
     return (canonical_json(value) if again else text for value, text, again in zip(values, texts, unlike, strict=True))

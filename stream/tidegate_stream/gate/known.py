@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 
 import polars as pl
 
-from tidegate_stream.gate.json_columns import ParsedTexts, scrubbed
+from tidegate_stream.gate.json_columns import RETOLD, ParsedTexts, scrubbed, written
 from tidegate_stream.gate.patterns import SUSPECT
 from tidegate_stream.gate.plan import JSON, Plan
 from tidegate_stream.gate.scrub import (
@@ -86,9 +86,18 @@ class Known:
     def scrub_json(self, name: str, parsed: ParsedTexts) -> pl.Series:
         """JSON texts scrubbed and canonical."""
         texts, container = self._frame[name], JSON[name]
-        own = self.rows_with_own(texts)
+        own = self._rows_with_own_json(texts, container, parsed)
         cleaned = [scrub_json_text(texts[row], container, self.pattern(row)) for row in own]
         return _scattered(scrubbed(texts, container, parsed), own, cleaned)
+
+    def _rows_with_own_json(self, texts: pl.Series, container: type, parsed: ParsedTexts) -> pl.Series:
+        """Rows whose JSON may hold the row's own ids: as it stands there, or in a number as Python writes it."""
+        own, retold = self.rows_with_own(texts), texts.str.contains(RETOLD).arg_true()
+        if not retold.len():
+            return own
+        values = [parsed.value(text, container) for text in texts.gather(retold)]
+        again = _scattered(texts.clone(), retold, list(written(values)))
+        return pl.concat([own, self.rows_with_own(again, retold)]).unique()
 
 
 def _changes(texts: Iterable[str]) -> Iterable[tuple[str, str]]:

@@ -66,16 +66,21 @@ def _card(match: re.Match[str]) -> str:
     return "[card]" if digits.isascii() and luhn(digits) else match[0]
 
 
+_LOOKALIKES = str.maketrans("\u017f\u212a\u0130\u0131", "SKII")
+"""Letters that `re` takes for ASCII ones when it ignores case: long s, the Kelvin sign, the Turkish i's."""
+
+
 def _iban(match: re.Match[str]) -> str:
     """A match may run on into the words that follow: the country says where the IBAN ends."""
     text = match[0]
-    length = IBAN_LENGTHS[text[:2].upper()]
+    folded = text.translate(_LOOKALIKES).upper()
+    length = IBAN_LENGTHS[folded[:2]]
     ends = [place for place, char in enumerate(text, 1) if char.isalnum()]
     if len(ends) < length:
         return text
     end = ends[length - 1]
     glued = end < len(text) and text[end].isalnum()
-    if glued or not mod97(re.sub(r"[^A-Z0-9]", "", text[:end].upper())):
+    if glued or not mod97(re.sub(r"[^A-Z0-9]", "", folded[:end])):
         return text
     return "[iban]" + text[end:]
 
@@ -160,7 +165,7 @@ PATTERNS: tuple[Pattern, ...] = tuple(
 SUSPECT: Final = "|".join(
     (
         r"-----BEGIN",
-        r"eyJ[\w-]{6}",
+        r"eyJ",
         r"(?i:authorization|bearer)",
         r"(?i:basic)(?:\s|%20|\+)",
         r"(?:sk|pk|rk)[-_]",
@@ -170,21 +175,31 @@ SUSPECT: Final = "|".join(
         r"[\u0130\u0131]",
         r"(?i:pass(?:word|wd|phrase)|pwd|secret|api[_-]?key|private[_-]?key|access[_-]?key|token|credential|otp|csrf|xsrf)",
         r"(?:[0-9A-Fa-f]{2}[:-]){5}",
-        rf"(?:^|[^A-Za-z0-9])(?i:{COUNTRIES})\d{{2}}[ -]?(?:[A-Za-z0-9][ -]?){{11}}",
+        rf"(?:^|[^A-Za-z0-9])(?i:{COUNTRIES})\d{{2}}[ -]?(?i:[a-z0-9][ -]?){{11}}",
         r"(?:^|[^\d.])[2-6]\d{3}(?:[ -]?\d){9}",
         r"\d{3}-\d{2}-\d{4}",
         r"::|(?:[0-9A-Fa-f]{1,4}:){6}",
         r"\d\.\d{1,3}\.\d{1,3}\.\d",
-        r"(?:\+|(?i:%2B)|(?:^|[^\w+.])00)[1-9](?:[ ().\u00a0/-]{0,2}\d){6}",
+        # Letters by name: to Rust a combining mark is a part of a word, to Python it isn't.
+        r"(?:\+|(?i:%2B)|(?:^|[^0-9A-Za-z_+.])00)[1-9](?:[ ().\u00a0/-]{0,2}\d){6}",
         r"\(?[2-9]\d{2}\)?[-. ]?[2-9]\d{2}[-. ]\d{4}",
-        r"(?:^|[^\w.+-])\(?0\d{2,4}\)?[ /-]\d{3}",
+        r"(?:^|[^0-9A-Za-z_.+-])\(?0\d{2,4}\)?[ /-]\d{3}",
         r"(?i:/(?:home|users)/)",
         r"(?i:[a-z]:[\\/]+(?:users|documents and settings)[\\/])",
     )
 )
 """Finds every text that a pattern of `PATTERNS` could change (Rust syntax)."""
 
-SUSPECT_JSON: Final = (
-    SUSPECT + r"|\\|(?i:auth|cookie|two[ _-]?factor|2fa|passcode|session[ _-]?(?:id|key)|sessid|cvv|cvc|mfa|totp)"
+SUSPECT_JSON: Final = "|".join(
+    (
+        SUSPECT,
+        r"\\",
+        r"(?i:auth|cookie|2fa|passcode|sessid|cvv|cvc|mfa|totp)",
+        # Two words of a key, whatever stands between them.
+        r"(?i:api|private|access|session)[^0-9A-Za-z]*(?i:key)",
+        r"(?i:session)[^0-9A-Za-z]*(?i:id)|(?i:two)[^0-9A-Za-z]*(?i:factor)",
+        # Scrubbing looks at a number as Python writes it, where 4.2e15 has more digits.
+        r"[\[:,\s]-?[0-9]+(?:\.[0-9]+)?[eE]",
+    )
 )
 """The same for JSON text, where an escape may hide anything and the key alone may tell."""

@@ -19,7 +19,7 @@ KNOWN_MIN_LENGTH = 4
 KNOWN = "[id]"
 SECRET = "[secret]"  # noqa: S105 - what stands for a secret
 
-_SINGLE = frozenset(
+SENSITIVE_WORDS = frozenset(
     [
         "password",
         "passwd",
@@ -60,7 +60,7 @@ _SINGLE = frozenset(
         "sessionkey",
     ]
 )
-_PAIRS = frozenset(
+SENSITIVE_PAIRS = frozenset(
     (("api", "key"), ("private", "key"), ("access", "key"), ("session", "key"), ("session", "id"), ("two", "factor"))
 )
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+[a-z]*|[^\W\d_a-zA-Z]+")
@@ -75,7 +75,7 @@ class MalformedJsonError(ValueError):
 def sensitive_key(key: str) -> bool:
     """Whether a key names a secret: `authToken` and `api-key` do, `author` and `tokens_used` don't."""
     words = [word.lower() for word in _WORD.findall(key)]
-    return any(word in _SINGLE for word in words) or any(pair in _PAIRS for pair in pairwise(words))
+    return any(word in SENSITIVE_WORDS for word in words) or any(pair in SENSITIVE_PAIRS for pair in pairwise(words))
 
 
 def known_pattern(known: Iterable[str | None]) -> re.Pattern[str] | None:

@@ -15,7 +15,7 @@ from tidegate_stream.gate.patterns import PATTERNS, Pattern
 
 _NO_DIGITS = {code: None for code in range(128) if not chr(code).isdigit()}
 _TELLING = re.compile(r"pass|pwd|secret|key|token|credential|otp|csrf|xsrf")
-_KEYS = re.compile(r"[spr]k[-_]|gh|xox|akia|asia|aiza|glpat-|sg\.|npm_|hf_|ya29\.|eaac")
+_KEYS = re.compile(r"[spr]k[-_]|gh|github_pat_|xox|akia|asia|aiza|glpat-|sg\.|npm_|hf_|ya29\.|eaac")
 
 
 def triggered(text: str) -> tuple[Pattern, ...]:
@@ -30,7 +30,7 @@ def triggered(text: str) -> tuple[Pattern, ...]:
         authorization="authorization" in lower,
         bearer="bearer" in lower,
         basic="basic" in lower,
-        api_key=len(text) >= 19 and _KEYS.search(lower) is not None,
+        api_key=len(text) >= 15 and _KEYS.search(lower) is not None,
         userinfo=at and ("://" in text or "%3a%2f%2f" in lower),
         assigned=_TELLING.search(lower) is not None,
         email=at or "%40" in text or "&#" in text or "\\u0040" in text,

@@ -71,6 +71,13 @@ def test_harmless_text_stays_as_it_is(text: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "iban", ["\u212aW81CBKU0000000000001234560101", "\u0130E29AIBK93115212345678", "gb82weſt12345698765432"]
+)
+def test_an_iban_with_letters_that_only_look_like_it_goes_and_stops_nothing(iban: str) -> None:
+    assert scrub_text(f"pay {iban}") == "pay [iban]"
+
+
+@pytest.mark.parametrize(
     "key", ["password", "authToken", "api-key", "X-CSRF-Token", "private_key", "otp", "Set-Cookie"]
 )
 def test_keys_that_name_secrets_are_sensitive(key: str) -> None:
