@@ -7,19 +7,12 @@ from tidegate_infra.broker.topics import tidegate_topics
 from tidegate_infra.settings import Settings
 from tidegate_schemas.topics import generation_of, raw_topic
 
-__all__ = ["kept_partitions", "misfit"]
+__all__ = ["kept_partitions", "misfit", "way_back"]
 
 
 def misfit(settings: Settings, counts: Mapping[str, int]) -> tuple[str, str] | None:
     """What doesn't fit and what to set, given the partition count of every topic; None if all is well."""
-    known = [generation_of(name) for name in counts if name == raw_topic("track", generation_of(name))]
-    newest, asked = max(known, default=0), settings.generation
-    if asked < newest:
-        return (
-            f"TIDEGATE_GENERATION is {asked}, and there are topics of generation {newest}",
-            f"set TIDEGATE_GENERATION={newest} and their partition count: a lower one doesn't know what a higher one "
-            "passed, and would count copies of it again",
-        )
+    newest, asked = _newest(counts), settings.generation
     wanted = tidegate_topics(settings.partitions, generation=asked)
     differing = [topic.name for topic in wanted if counts.get(topic.name, topic.partitions) != topic.partitions]
     if differing:
@@ -29,12 +22,34 @@ def misfit(settings: Settings, counts: Mapping[str, int]) -> tuple[str, str] | N
             f"set TIDEGATE_PARTITIONS={number} again; or, for new topics with {settings.partitions} partitions, "
             f"TIDEGATE_GENERATION={newest + 1} besides (docs/operations/partitions.md)",
         )
-    if known and asked > newest + 1:
+    if newest and asked > newest + 1:
         return (
             f"TIDEGATE_GENERATION is {asked}, and the newest topics are of generation {newest}",
             f"set TIDEGATE_GENERATION={newest + 1}: a generation drains the one before it",
         )
     return None
+
+
+def way_back(settings: Settings, counts: Mapping[str, int]) -> tuple[str, str] | None:
+    """As `misfit`, of a generation that is behind the newest topics.
+
+    Only for a stack that starts as a whole: one by one, services of the generation before may be started again while
+    others have the next one already.
+    """
+    newest, asked = _newest(counts), settings.generation
+    if asked >= newest:
+        return None
+    return (
+        f"TIDEGATE_GENERATION is {asked}, and there are topics of generation {newest}",
+        f"set TIDEGATE_GENERATION={newest} and their partition count: a lower one doesn't know what a higher one "
+        "passed, and would count copies of it again",
+    )
+
+
+def _newest(counts: Mapping[str, int]) -> int:
+    """The highest generation that has topics; 0 without any."""
+    known = (generation_of(name) for name in counts)
+    return max((number for number in known if raw_topic("track", number) in counts), default=0)
 
 
 def kept_partitions(broker_home: Path) -> dict[str, int]:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tidegate_infra.broker.generations import kept_partitions, misfit
+from tidegate_infra.broker.generations import kept_partitions, misfit, way_back
 from tidegate_infra.broker.topics import tidegate_topics
 from tidegate_infra.errors import SettingsError
 from tidegate_infra.settings import Settings
@@ -40,7 +40,7 @@ def test_another_count_in_the_same_generation_is_refused_with_what_to_set() -> N
 
 
 def test_the_generation_that_is_named_is_a_new_one() -> None:
-    _, fix = misfit(asked(4, 3), topics(2, 1, 2, 3)) or ("", "")
+    _, fix = misfit(asked(4, 1), topics(2, 1, 2, 3)) or ("", "")
     assert "TIDEGATE_GENERATION=4" in fix
 
 
@@ -49,8 +49,11 @@ def test_no_generation_may_be_left_out() -> None:
     assert fix.startswith("set TIDEGATE_GENERATION=2")
 
 
-def test_there_is_no_way_back() -> None:
-    found, fix = misfit(asked(2, 1), topics(2, 1, 2)) or ("", "")
+def test_a_whole_stack_has_no_way_back() -> None:
+    assert misfit(asked(2, 1), topics(2, 1, 2)) is None
+    assert way_back(asked(2, 2), topics(2, 1, 2)) is None
+    assert way_back(asked(2, 1), {}) is None
+    found, fix = way_back(asked(2, 1), topics(2, 1, 2)) or ("", "")
     assert found == "TIDEGATE_GENERATION is 1, and there are topics of generation 2"
     assert fix.startswith("set TIDEGATE_GENERATION=2 ")
 
