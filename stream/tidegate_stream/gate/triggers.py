@@ -9,7 +9,7 @@ digits have more forms there.
 from __future__ import annotations
 
 import re
-from functools import cache
+from functools import lru_cache
 
 from tidegate_stream.gate.patterns import PATTERNS, Pattern
 
@@ -46,7 +46,7 @@ def triggered(text: str) -> tuple[Pattern, ...]:
     )
 
 
-@cache
+@lru_cache(maxsize=4096)
 def _patterns(**triggers: bool) -> tuple[Pattern, ...]:
     """Those whose trigger is met. KeyError for a pattern without one."""
     return tuple(pattern for pattern in PATTERNS if triggers[pattern.name])
