@@ -8,9 +8,9 @@ import orjson
 import polars as pl
 
 from tidegate_schemas.canonical import MAX_DEPTH, canonical_json
-from tidegate_stream.gate.patterns import SUSPECT, SUSPECT_JSON
-from tidegate_stream.gate.scrub import SECRET, MalformedJsonError, parse_json, sensitive_key
-from tidegate_stream.gate.triggers import scrub_suspect
+from tidegate_stream.gate.patterns import SUSPECT_JSON
+from tidegate_stream.gate.scrub import SECRET, MalformedJsonError, holds_secret, parse_json
+from tidegate_stream.gate.triggers import changed_texts
 
 UNLIKE = r"[\[:,]-?[0-9]+(?:\.[0-9]+)?e|0\.0000|[0-9]{19}"
 """Finds what has numbers that orjson and the canonical form may write in different ways."""
@@ -47,9 +47,7 @@ def scrubbed(texts: pl.Series, container: type, parsed: ParsedTexts) -> pl.Serie
     marks = distinct.to_frame("text").select(
         "text",
         pl.col("text").str.contains(SUSPECT_JSON).alias("suspect"),
-        (pl.col("text").str.contains(UNLIKE) | (pl.col("text").str.count_matches(r"[\[{]") > MAX_DEPTH)).alias(
-            "unlike"
-        ),
+        _unlike(pl.col("text")).alias("unlike"),
     )
     harmless = marks.filter(~pl.col("suspect"))
     changed = dict(_rewritten(harmless, container, parsed))
@@ -73,8 +71,13 @@ def _rewritten(texts: pl.DataFrame, container: type, parsed: ParsedTexts) -> Ite
 def written(values: Sequence[object]) -> Iterable[str]:
     """Canonical texts of values. orjson writes the same, but for a few numbers, and nests deeper."""
     texts = pl.Series([_by_orjson(value) for value in values], dtype=pl.String)
-    unlike = texts.is_null() | texts.str.contains(UNLIKE) | (texts.str.count_matches(r"[\[{]") > MAX_DEPTH)
+    unlike = texts.is_null() | texts.to_frame("text").select(_unlike(pl.col("text"))).to_series()
     return (canonical_json(value) if again else text for value, text, again in zip(values, texts, unlike, strict=True))
+
+
+def _unlike(text: pl.Expr) -> pl.Expr:
+    """Whether orjson's text may not be the canonical one."""
+    return text.str.contains(UNLIKE) | (text.str.count_matches(r"[\[{]") > MAX_DEPTH)
 
 
 def _by_orjson(value: object) -> str | None:
@@ -89,9 +92,7 @@ def _clean_strings(values: Iterable[object]) -> dict[str, str]:
     found: set[str] = set()
     for value in values:
         _collect(value, found)
-    strings = pl.Series(list(found), dtype=pl.String)
-    cleaned = ((text, scrub_suspect(text)) for text in strings.filter(strings.str.contains(SUSPECT)))
-    return {text: clean for text, clean in cleaned if clean != text}
+    return changed_texts(pl.Series(list(found), dtype=pl.String))
 
 
 def _collect(value: object, found: set[str]) -> None:
@@ -122,6 +123,4 @@ def _rebuilt(value: object, clean: dict[str, str]) -> object:
 
 
 def _member(key: str, item: object, clean: dict[str, str]) -> object:
-    if sensitive_key(key) and not (item is None or isinstance(item, bool) or item == ""):
-        return SECRET
-    return _rebuilt(item, clean)
+    return SECRET if holds_secret(key, item) else _rebuilt(item, clean)

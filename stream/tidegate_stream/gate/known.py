@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import polars as pl
 
@@ -17,7 +17,7 @@ from tidegate_stream.gate.scrub import (
     scrub_json_text,
     scrub_text,
 )
-from tidegate_stream.gate.triggers import scrub_suspect
+from tidegate_stream.gate.triggers import changed_texts
 
 ROW = "_row"
 #: No text that comes past the codec's bounds is told apart by it, so it may stand between two.
@@ -78,8 +78,7 @@ class Known:
 
     def _scrub(self, texts: pl.Series, own: pl.Series, suspect: pl.Series) -> pl.Series:
         mine = self.rows_with_own(texts, own) if own.len() else own
-        others = texts.gather(suspect).unique().drop_nulls()
-        changed = dict(_changes(others.filter(others.str.contains(SUSPECT))))
+        changed = changed_texts(texts.gather(suspect).unique().drop_nulls())
         result = texts.replace(list(changed), list(changed.values())) if changed else texts
         return _scattered(result, mine, [scrub_text(texts[row], self.pattern(row)) for row in mine])
 
@@ -98,10 +97,6 @@ class Known:
         values = [parsed.value(text, container) for text in texts.gather(retold)]
         again = _scattered(texts.clone(), retold, list(written(values)))
         return pl.concat([own, self.rows_with_own(again, retold)]).unique()
-
-
-def _changes(texts: Iterable[str]) -> Iterable[tuple[str, str]]:
-    return ((text, clean) for text in texts if (clean := scrub_suspect(text)) != text)
 
 
 def _scattered(texts: pl.Series, rows: pl.Series, cleaned: Sequence[str]) -> pl.Series:

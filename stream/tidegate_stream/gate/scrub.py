@@ -127,9 +127,12 @@ def scrub_json(value: object, known: re.Pattern[str] | None = None) -> object:
 
 
 def _member(key: str, item: object, known: re.Pattern[str] | None) -> object:
-    if sensitive_key(key) and not (item is None or isinstance(item, bool) or item == ""):
-        return SECRET
-    return scrub_json(item, known)
+    return SECRET if holds_secret(key, item) else scrub_json(item, known)
+
+
+def holds_secret(key: str, item: object) -> bool:
+    """Whether a member is to be replaced for its key's sake. An empty value tells nothing."""
+    return sensitive_key(key) and not (item is None or isinstance(item, bool) or item == "")
 
 
 def parse_json(text: str, container: type) -> object:
@@ -144,14 +147,6 @@ def parse_json(text: str, container: type) -> object:
     if not isinstance(value, container):
         raise MalformedJsonError
     return value
-
-
-def is_canonical(text: str, value: object) -> bool:
-    """Whether a text is surely the canonical one of its value (no key twice, sorted, no spaces)."""
-    try:
-        return orjson.dumps(value, option=orjson.OPT_SORT_KEYS) == text.encode()
-    except (TypeError, ValueError):
-        return False
 
 
 def scrub_json_text(text: str, container: type, known: re.Pattern[str] | None = None) -> str:

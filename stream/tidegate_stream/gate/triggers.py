@@ -11,7 +11,9 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
-from tidegate_stream.gate.patterns import PATTERNS, Pattern
+import polars as pl
+
+from tidegate_stream.gate.patterns import PATTERNS, SUSPECT, Pattern
 
 _NO_DIGITS = {code: None for code in range(128) if not chr(code).isdigit()}
 _TELLING = re.compile(r"pass|pwd|secret|key|token|credential|otp|csrf|xsrf")
@@ -50,6 +52,12 @@ def triggered(text: str) -> tuple[Pattern, ...]:
 def _patterns(**triggers: bool) -> tuple[Pattern, ...]:
     """Those whose trigger is met. KeyError for a pattern without one."""
     return tuple(pattern for pattern in PATTERNS if triggers[pattern.name])
+
+
+def changed_texts(distinct: pl.Series) -> dict[str, str]:
+    """Of distinct texts without own ids, those that scrubbing changes, and into what. None may be null."""
+    suspect = distinct.filter(distinct.str.contains(SUSPECT))
+    return {text: clean for text in suspect if (clean := scrub_suspect(text)) != text}
 
 
 def scrub_suspect(text: str) -> str:
