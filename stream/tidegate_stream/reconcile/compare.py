@@ -66,7 +66,10 @@ def sql(name: str) -> str:
 
 def _statement(check: Check) -> str:
     """A visit is no window; all else that is compared differs in its rows only."""
-    return sql("windows").replace("{rows}", sql(check.query)) if check.size_seconds else sql(check.query)
+    if not check.size_seconds:
+        return sql(check.query)
+    rows = sql("windows").replace("{rows}", sql(check.query))
+    return rows.replace("{archived}", sql("archived")).replace("{aggregated}", sql("aggregated"))
 
 
 def _parameters(check: Check, scope: Scope, watermarks: Sequence[int]) -> dict[str, Any]:

@@ -9,11 +9,7 @@ SELECT
         ('exceptions', tidegateWeight(sample_rate), 0.)
     ] AS measures
 FROM tidegate.events_error FINAL
-WHERE has({partitions:Array(UInt16)}, source_partition)
-    AND bitShiftRight(version, 48) = {generation:UInt16}
-    AND occurred_at >= fromUnixTimestamp64Micro({begin:Int64}, 'UTC')
-    AND toUnixTimestamp64Micro(occurred_at)
-        < least({end:Int64}, transform(source_partition, {partitions:Array(UInt16)}, {closed:Array(Int64)}, toInt64(0)))
+WHERE {archived}
     AND level IN ('error', 'fatal')
 UNION ALL
 SELECT
@@ -26,9 +22,4 @@ SELECT
         ('exceptions', 0., exceptions)
     ]
 FROM tidegate.error_rates FINAL
-WHERE source_topic = {topic:String}
-    AND has({partitions:Array(UInt16)}, source_partition)
-    AND bitShiftRight(version, 48) = {generation:UInt16}
-    AND window_start >= fromUnixTimestamp64Micro({begin:Int64}, 'UTC')
-    AND toInt64(toUnixTimestamp(window_start)) * 1000000
-        < least({end:Int64}, transform(source_partition, {partitions:Array(UInt16)}, {closed:Array(Int64)}, toInt64(0)))
+WHERE {aggregated}

@@ -10,11 +10,7 @@ SELECT
         ('sum_seconds', round(least(if(isNaN(duration_seconds), 0, least(greatest(duration_seconds, 0), 1000000)) / least(greatest(if(sample_rate > 0, sample_rate, 1), 0.000001), 1) * 1073741824, 9e15)) / 1073741824, 0.)
     ] AS measures
 FROM tidegate.events_span FINAL
-WHERE has({partitions:Array(UInt16)}, source_partition)
-    AND bitShiftRight(version, 48) = {generation:UInt16}
-    AND occurred_at >= fromUnixTimestamp64Micro({begin:Int64}, 'UTC')
-    AND toUnixTimestamp64Micro(occurred_at)
-        < least({end:Int64}, transform(source_partition, {partitions:Array(UInt16)}, {closed:Array(Int64)}, toInt64(0)))
+WHERE {archived}
 UNION ALL
 SELECT
     window_start,
@@ -27,9 +23,4 @@ SELECT
         ('sum_seconds', 0., sum_seconds)
     ]
 FROM tidegate.latencies FINAL
-WHERE source_topic = {topic:String}
-    AND has({partitions:Array(UInt16)}, source_partition)
-    AND bitShiftRight(version, 48) = {generation:UInt16}
-    AND window_start >= fromUnixTimestamp64Micro({begin:Int64}, 'UTC')
-    AND toInt64(toUnixTimestamp(window_start)) * 1000000
-        < least({end:Int64}, transform(source_partition, {partitions:Array(UInt16)}, {closed:Array(Int64)}, toInt64(0)))
+WHERE {aggregated}

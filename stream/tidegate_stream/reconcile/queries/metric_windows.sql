@@ -10,11 +10,7 @@ SELECT
         ('count', tidegateWeight(sample_rate), 0.)
     ] AS measures
 FROM tidegate.events_metric FINAL
-WHERE has({partitions:Array(UInt16)}, source_partition)
-    AND bitShiftRight(version, 48) = {generation:UInt16}
-    AND occurred_at >= fromUnixTimestamp64Micro({begin:Int64}, 'UTC')
-    AND toUnixTimestamp64Micro(occurred_at)
-        < least({end:Int64}, transform(source_partition, {partitions:Array(UInt16)}, {closed:Array(Int64)}, toInt64(0)))
+WHERE {archived}
     AND instrument != 'histogram'
 UNION ALL
 SELECT
@@ -27,10 +23,5 @@ SELECT
         ('count', 0., count)
     ]
 FROM tidegate.metric_windows FINAL
-WHERE source_topic = {topic:String}
-    AND has({partitions:Array(UInt16)}, source_partition)
-    AND bitShiftRight(version, 48) = {generation:UInt16}
-    AND window_start >= fromUnixTimestamp64Micro({begin:Int64}, 'UTC')
-    AND toInt64(toUnixTimestamp(window_start)) * 1000000
-        < least({end:Int64}, transform(source_partition, {partitions:Array(UInt16)}, {closed:Array(Int64)}, toInt64(0)))
+WHERE {aggregated}
     AND instrument != 'histogram'

@@ -11,11 +11,7 @@ SELECT
         ('server_errors', if(status_code >= 500 OR (status_code = 0 AND status = 'error'), tidegateWeight(sample_rate), 0), 0.)
     ] AS measures
 FROM tidegate.events_span FINAL
-WHERE has({partitions:Array(UInt16)}, source_partition)
-    AND bitShiftRight(version, 48) = {generation:UInt16}
-    AND occurred_at >= fromUnixTimestamp64Micro({begin:Int64}, 'UTC')
-    AND toUnixTimestamp64Micro(occurred_at)
-        < least({end:Int64}, transform(source_partition, {partitions:Array(UInt16)}, {closed:Array(Int64)}, toInt64(0)))
+WHERE {archived}
     AND operation = 'request'
 UNION ALL
 SELECT
@@ -30,9 +26,4 @@ SELECT
         ('server_errors', 0., server_errors)
     ]
 FROM tidegate.error_rates FINAL
-WHERE source_topic = {topic:String}
-    AND has({partitions:Array(UInt16)}, source_partition)
-    AND bitShiftRight(version, 48) = {generation:UInt16}
-    AND window_start >= fromUnixTimestamp64Micro({begin:Int64}, 'UTC')
-    AND toInt64(toUnixTimestamp(window_start)) * 1000000
-        < least({end:Int64}, transform(source_partition, {partitions:Array(UInt16)}, {closed:Array(Int64)}, toInt64(0)))
+WHERE {aggregated}

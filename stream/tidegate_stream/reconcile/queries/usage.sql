@@ -10,11 +10,7 @@ SELECT
         ('failures', if(failed, tidegateWeight(sample_rate), 0), 0.)
     ] AS measures
 FROM tidegate.events_track FINAL
-WHERE has({partitions:Array(UInt16)}, source_partition)
-    AND bitShiftRight(version, 48) = {generation:UInt16}
-    AND occurred_at >= fromUnixTimestamp64Micro({begin:Int64}, 'UTC')
-    AND toUnixTimestamp64Micro(occurred_at)
-        < least({end:Int64}, transform(source_partition, {partitions:Array(UInt16)}, {closed:Array(Int64)}, toInt64(0)))
+WHERE {archived}
     AND type IN ('track', 'page', 'screen')
 UNION ALL
 SELECT
@@ -28,9 +24,4 @@ SELECT
         ('failures', 0., failures)
     ]
 FROM tidegate.usage FINAL
-WHERE source_topic = {topic:String}
-    AND has({partitions:Array(UInt16)}, source_partition)
-    AND bitShiftRight(version, 48) = {generation:UInt16}
-    AND window_start >= fromUnixTimestamp64Micro({begin:Int64}, 'UTC')
-    AND toInt64(toUnixTimestamp(window_start)) * 1000000
-        < least({end:Int64}, transform(source_partition, {partitions:Array(UInt16)}, {closed:Array(Int64)}, toInt64(0)))
+WHERE {aggregated}

@@ -1,6 +1,7 @@
 -- Hours in which an aggregate differs from the archive: the frame of every comparison by windows. The innermost SELECT
 -- gives, for each archived event and for each row of the aggregate, its window_start, project, partition, a key of its
--- dimensions, is_row (1 for a row of the aggregate), and measures: (name, expected, found).
+-- dimensions, is_row (1 for a row of the aggregate), and measures: (name, expected, found). Which ones these are is said
+-- once for all comparisons, in archived.sql and aggregated.sql.
 SELECT
     toStartOfHour(window_start) AS hour,
     hour + INTERVAL 1 HOUR AS hour_end,
