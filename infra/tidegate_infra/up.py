@@ -170,7 +170,7 @@ def _refuse_misfit(settings: Settings) -> None:
     """SettingsError if the topics have another partition count; one that can't be told is told by the worker."""
     from confluent_kafka import KafkaException  # noqa: PLC0415 - loads librdkafka
 
-    from tidegate_infra.broker.generations import kept_partitions, misfit, way_back  # noqa: PLC0415 - same
+    from tidegate_infra.broker.generations import kept_partitions, misfit_of_stack  # noqa: PLC0415 - same
     from tidegate_infra.broker.topics import partition_counts  # noqa: PLC0415 - same
 
     try:
@@ -178,7 +178,7 @@ def _refuse_misfit(settings: Settings) -> None:
         counts = partition_counts(own, _ASK_SECONDS) if own else kept_partitions(settings.data_dir / "broker")
     except KafkaException:
         return
-    if wrong := way_back(settings, counts) or misfit(settings, counts):
+    if wrong := misfit_of_stack(settings, counts):
         raise SettingsError(": ".join(wrong))
 
 

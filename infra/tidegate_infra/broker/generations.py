@@ -7,7 +7,7 @@ from tidegate_infra.broker.topics import tidegate_topics
 from tidegate_infra.settings import Settings
 from tidegate_schemas.topics import generation_of, raw_topic
 
-__all__ = ["kept_partitions", "misfit", "way_back"]
+__all__ = ["kept_partitions", "misfit", "misfit_of_stack"]
 
 
 def misfit(settings: Settings, counts: Mapping[str, int]) -> tuple[str, str] | None:
@@ -30,15 +30,15 @@ def misfit(settings: Settings, counts: Mapping[str, int]) -> tuple[str, str] | N
     return None
 
 
-def way_back(settings: Settings, counts: Mapping[str, int]) -> tuple[str, str] | None:
-    """As `misfit`, of a generation that is behind the newest topics.
+def misfit_of_stack(settings: Settings, counts: Mapping[str, int]) -> tuple[str, str] | None:
+    """As `misfit`, and no generation behind the newest topics fits either.
 
-    Only for a stack that starts as a whole: one by one, services of the generation before may be started again while
-    others have the next one already.
+    Only of a stack as a whole: one by one, services of the generation before may be started again while others have the
+    next one already.
     """
     newest, asked = _newest(counts), settings.generation
     if asked >= newest:
-        return None
+        return misfit(settings, counts)
     return (
         f"TIDEGATE_GENERATION is {asked}, and there are topics of generation {newest}",
         f"set TIDEGATE_GENERATION={newest} and their partition count: a lower one doesn't know what a higher one "

@@ -7,7 +7,7 @@ from urllib.request import urlopen
 
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 
-from tidegate_infra.broker.generations import misfit, way_back
+from tidegate_infra.broker.generations import misfit_of_stack
 from tidegate_infra.broker.topics import partition_counts, tidegate_topics
 from tidegate_infra.doctor.finding import Finding, good, note, wrong
 from tidegate_infra.keys import Keys
@@ -49,7 +49,7 @@ def _broker(settings: Settings, where: Addresses) -> Iterator[Finding]:
     yield good("broker", f"answers at {where.brokers}")
     wanted = {topic.name for topic in tidegate_topics(settings.partitions, generation=settings.generation)}
     missing = sorted(wanted - set(counts))
-    if unfit := way_back(settings, counts) or misfit(settings, counts):
+    if unfit := misfit_of_stack(settings, counts):
         yield wrong("topics", *unfit)
     elif missing:
         yield wrong("topics", f"missing: {', '.join(missing)}", "run `tidegate migrate`")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tidegate_infra.broker.generations import kept_partitions, misfit, way_back
+from tidegate_infra.broker.generations import kept_partitions, misfit, misfit_of_stack
 from tidegate_infra.broker.topics import tidegate_topics
 from tidegate_infra.errors import SettingsError
 from tidegate_infra.settings import Settings
@@ -49,11 +49,11 @@ def test_no_generation_may_be_left_out() -> None:
     assert fix.startswith("set TIDEGATE_GENERATION=2")
 
 
-def test_a_whole_stack_has_no_way_back() -> None:
+def test_a_whole_stack_has_no_misfit_of_stack() -> None:
     assert misfit(asked(2, 1), topics(2, 1, 2)) is None
-    assert way_back(asked(2, 2), topics(2, 1, 2)) is None
-    assert way_back(asked(2, 1), {}) is None
-    found, fix = way_back(asked(2, 1), topics(2, 1, 2)) or ("", "")
+    assert misfit_of_stack(asked(2, 2), topics(2, 1, 2)) is None
+    assert misfit_of_stack(asked(2, 1), {}) is None
+    found, fix = misfit_of_stack(asked(2, 1), topics(2, 1, 2)) or ("", "")
     assert found == "TIDEGATE_GENERATION is 1, and there are topics of generation 2"
     assert fix.startswith("set TIDEGATE_GENERATION=2 ")
 
