@@ -52,7 +52,5 @@ class AlertSettings:
     """Serves /healthz and /metrics; 0 lets the system pick."""
     dashboard_url: str = ""
     """Link that notifications carry, so that a pager leads somewhere."""
-    generation: int = 1
-    """Generation of the topics that the SDK writes to."""
     project: str = "default"
     query_timeout_seconds: float = 10.0

@@ -121,17 +121,17 @@ def _records_above(
     timeout_seconds: float = _TIMEOUT_SECONDS,
 ) -> int:
     """Counts records (offsets also count transaction markers), where there are marks, only those below them."""
-    behind = []
+    left = []
     for place in committed:
         low, high = consumer.get_watermark_offsets(place, timeout=timeout_seconds)
         begin = max(low, place.offset)
         if begin < (high if marks is None else marks[place.topic, place.partition]):
-            behind.append(TopicPartition(place.topic, place.partition, begin))
-    if not behind:
+            left.append(TopicPartition(place.topic, place.partition, begin))
+    if not left:
         return 0
-    consumer.assign(behind)
+    consumer.assign(left)
     found, deadline = 0, time.monotonic() + timeout_seconds
-    unfinished: set[tuple[str | None, int | None]] = {(place.topic, place.partition) for place in behind}
+    unfinished: set[tuple[str | None, int | None]] = {(place.topic, place.partition) for place in left}
     while unfinished and time.monotonic() < deadline:
         for message in consumer.consume(10_000, timeout=0.1):
             if message.error() is None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -12,6 +11,7 @@ import pytest
 from confluent_kafka.admin import AdminClient
 from tests.faults.stack import Stack, running
 from tests.faults.totals import BATCH, batch, problems
+from tests.waiting import comes_true
 
 from tidegate.publish import KafkaPublisher
 from tidegate_infra.broker.topics import create_topics, tidegate_topics
@@ -35,11 +35,12 @@ class Switching:
 
     def until(self, worker: subprocess.Popen[bytes], what: Callable[[], bool]) -> None:
         """Wait for a state while the worker lives."""
-        deadline = time.monotonic() + PATIENCE_SECONDS
-        while not what():
+
+        def reached() -> bool:
             assert worker.poll() is None, self.stack.log()
-            assert time.monotonic() < deadline, self.stack.log()
-            time.sleep(0.2)
+            return what()
+
+        assert comes_true(reached, PATIENCE_SECONDS), self.stack.log()
 
     def archived(self, batches: int) -> bool:
         """Whether so many batches are in the archive."""
