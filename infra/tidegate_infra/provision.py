@@ -1,6 +1,7 @@
 """Give a broker Tidegate's topics and a ClickHouse its tables; wait for either as long as it takes."""
 
 import logging
+import os
 import time
 from collections.abc import Callable
 from threading import Thread
@@ -9,7 +10,7 @@ from tidegate_infra.errors import SettingsError, UnavailableError
 from tidegate_infra.keys import Keys
 from tidegate_infra.runtime import Addresses
 from tidegate_infra.settings import Settings
-from tidegate_schemas.errors import RegistryUnavailableError
+from tidegate_schemas.errors import RegistryUnavailableError, TidegateError
 from tidegate_schemas.registry import RegistryClient
 
 __all__ = ["provide_registry", "provide_tables", "provide_topics", "provide_topics_meanwhile"]
@@ -38,10 +39,19 @@ def provide_topics(settings: Settings, where: Addresses) -> None:
 
 
 def provide_topics_meanwhile(settings: Settings, where: Addresses) -> Thread:
-    """As `provide_topics`, beside whatever else this process does."""
-    thread = Thread(target=provide_topics, args=(settings, where), name="topics", daemon=True)
+    """As `provide_topics`, beside whatever else this process does, which ends if topics can't be provided."""
+    thread = Thread(target=_provide_or_end, args=(settings, where), name="topics", daemon=True)
     thread.start()
     return thread
+
+
+def _provide_or_end(settings: Settings, where: Addresses) -> None:
+    try:
+        provide_topics(settings, where)
+    except Exception as error:
+        log.critical("this service ends: %s", error, exc_info=not isinstance(error, TidegateError))
+        logging.shutdown()
+        os._exit(1)
 
 
 def provide_tables(where: Addresses, keys: Keys) -> list[str]:

@@ -15,7 +15,6 @@ from tidegate_infra.keys import ensure_keys
 from tidegate_infra.rebuild.command import moment
 from tidegate_infra.runtime import addresses
 from tidegate_infra.settings import Settings
-from tidegate_schemas.topics import of_generation
 from tidegate_sinks import clickhouse
 from tidegate_stream.errors import CommitsUnknownError
 from tidegate_stream.flight import committed_offsets
@@ -49,10 +48,9 @@ def run(settings: Settings, begin: str | None, end: str | None, now: datetime) -
     )
     where = addresses(settings)
     address = clickhouse.Address(where.clickhouse_url, "writer", ensure_keys(settings).clickhouse_password)
-    group = of_generation(WorkerSettings.app_id, settings.generation)
     found = compare(
         clickhouse.connect(address),
-        lambda places: committed_offsets(where.brokers, group, places),
+        lambda places: committed_offsets(where.brokers, WorkerSettings.app_id, places),
         scope,
     )
     latest = now - timedelta(seconds=settings.lateness_seconds)

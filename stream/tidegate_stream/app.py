@@ -3,21 +3,31 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from tidegate_schemas.registry import SchemaRegistry
 from tidegate_schemas.subjects import clean_schema, dead_letter_schema, outcome_schema
-from tidegate_schemas.topics import DEAD_LETTERS, KINDS, OUTCOMES, clean_topic, of_generation, raw_topic
+from tidegate_schemas.topics import (
+    DEAD_LETTERS,
+    KINDS,
+    OUTCOMES,
+    Kind,
+    clean_topic,
+    generation_of,
+    of_generation,
+    raw_topic,
+)
 from tidegate_sinks.writer import Writer
 from tidegate_stream.archive import ArchiveAgent, event_rows, record_rows
 from tidegate_stream.decoding import decoder
+from tidegate_stream.flight import topics_read
 from tidegate_stream.folds import Fold, all_folds
 from tidegate_stream.gate.keys import Keys
 from tidegate_stream.gate.passage import KindGate
 from tidegate_stream.gate_agent import GateAgent
-from tidegate_stream.observability import COMMIT_AGE, LAG
+from tidegate_stream.observability import COMMIT_AGE, LAG, WAITS
 from tidegate_stream.settings import WorkerSettings
 from tidegate_stream.state.agent import FoldAgent, Source
 from tidegate_stream.state.table import DeltaTable
@@ -41,54 +51,63 @@ class Agent(Protocol):
 
 @dataclass
 class Wiring:
-    """The app, and the agents that flush."""
+    """The app with all that its agents share. `topics` are those that are read, with their partition counts."""
 
     app: ChunkApp
+    settings: WorkerSettings
+    topics: Mapping[str, int]
+    sink: Writer
+    keys: Keys
+    registry: SchemaRegistry | None
     flushing: list[FoldAgent | ArchiveAgent] = field(default_factory=list)
+    gates: list[GateAgent] = field(default_factory=list)
 
 
-def build(settings: WorkerSettings, sink: Writer, keys: Keys, registry: SchemaRegistry | None = None) -> Wiring:
-    """raw.* → gate → clean.* → folds and archive → tables."""
-    folds = all_folds(settings.lateness_seconds, settings.session_gap_seconds)
-    wiring = Wiring(_app(settings, folds))
+def build(
+    settings: WorkerSettings,
+    sink: Writer,
+    keys: Keys,
+    registry: SchemaRegistry | None = None,
+    earlier: Mapping[str, int] | None = None,
+) -> Wiring:
+    """raw.* → gate → clean.* → folds and archive → tables.
+
+    `earlier`: the topics of earlier generations with their partition counts, which are read as well, for as long as
+    they are there.
+    """
+    topics = {**(earlier or {}), **dict.fromkeys(topics_read(settings.generation), settings.partitions)}
+    wiring = Wiring(_app(settings), settings, topics, sink, keys, registry)
+    for generation in sorted({generation_of(topic) for topic in topics}):
+        _generation(wiring, generation)
+    for agent in wiring.flushing:
+        _flush_regularly(wiring.app, agent, settings.flush_seconds)
+    _watch_commits(wiring, CommitWatch(settings.stuck_seconds))
+    return wiring
+
+
+def _generation(wiring: Wiring, generation: int) -> None:
+    """Everything that reads one generation of topics."""
     for kind in KINDS:
-        gate = GateAgent(wiring.app, kind, KindGate(kind, keys, registry), settings.brokers, settings.generation)
-        _read(wiring.app, raw_topic(kind, settings.generation), settings, gate)
+        _gate(wiring, kind, generation)
+    folds = all_folds(wiring.settings.lateness_seconds, wiring.settings.session_gap_seconds)
     for kind in KINDS:
-        source = Source(
-            clean_topic(kind, settings.generation), settings.generation, decoder(clean_schema(kind), registry)
-        )
+        source = Source(clean_topic(kind, generation), generation, decoder(clean_schema(kind), wiring.registry))
         for fold in folds:
             if fold.kind == kind:
-                _fold(wiring, settings, source, fold, sink)
-        _archive(wiring, settings, f"archive.{kind}", source, f"events_{kind}", event_rows, sink)
+                _fold(wiring, source, fold)
+        _archive(wiring, f"archive.{kind}", source, f"events_{kind}", event_rows)
     for topic, table, schema in (
         (DEAD_LETTERS, "dead_letters", dead_letter_schema()),
         (OUTCOMES, "outcomes", outcome_schema()),
     ):
-        source = Source(of_generation(topic, settings.generation), settings.generation, decoder(schema, registry))
-        _archive(wiring, settings, f"archive.{topic}", source, table, record_rows, sink)
-    for agent in wiring.flushing:
-        _flush_regularly(wiring.app, agent, settings.flush_seconds)
-    _watch_commits(wiring.app, CommitWatch(settings.stuck_seconds))
-    return wiring
+        source = Source(of_generation(topic, generation), generation, decoder(schema, wiring.registry))
+        _archive(wiring, f"archive.{topic}", source, table, record_rows)
 
 
-def chunk_agents(folds: Sequence[Fold], generation: int = 1) -> dict[str, frozenset[str]]:
-    """Who must hold an offset of each topic before it may be committed."""
-    agents = {raw_topic(kind, generation): frozenset({f"gate.{kind}"}) for kind in KINDS}
-    for kind in KINDS:
-        names = {f"{fold.name}.{kind}" for fold in folds if fold.kind == kind}
-        agents[clean_topic(kind, generation)] = frozenset(names | {f"archive.{kind}"})
-    ledger = {of_generation(name, generation): frozenset({f"archive.{name}"}) for name in (DEAD_LETTERS, OUTCOMES)}
-    return agents | ledger
-
-
-def _app(settings: WorkerSettings, folds: Sequence[Fold]) -> ChunkApp:
+def _app(settings: WorkerSettings) -> ChunkApp:
     session = settings.session_timeout_seconds
     return ChunkApp(
-        settings.group,
-        chunk_agents=chunk_agents(folds, settings.generation),
+        settings.app_id,
         broker=[f"kafka://{address}" for address in settings.brokers.split(",")],
         datadir=str(settings.data_dir),
         store="memory://",
@@ -115,56 +134,71 @@ def _app(settings: WorkerSettings, folds: Sequence[Fold]) -> ChunkApp:
     )
 
 
-def _read(app: ChunkApp, topic: str, settings: WorkerSettings, agent: Agent) -> None:
-    channel = app.topic(topic, value_serializer="raw", partitions=settings.partitions)
-
-    async def consume(chunks: AsyncIterator[Chunk]) -> None:
-        async for chunk in chunks:
-            await agent.add(chunk)
-
-    app.agent(channel, name=agent.name)(consume)  # type: ignore[arg-type]  # a stream is an async iterator
+def _gate(wiring: Wiring, kind: Kind, generation: int) -> None:
+    settings, topic = wiring.settings, raw_topic(kind, generation)
+    agent = GateAgent(wiring.app, topic, KindGate(kind, wiring.keys, wiring.registry), settings.brokers)
+    if _read(wiring, topic, agent):
+        wiring.gates.append(agent)
 
 
-def _fold(wiring: Wiring, settings: WorkerSettings, source: Source, fold: Fold, sink: Writer) -> None:
-    name = f"{fold.name}.{fold.kind}"
+def _fold(wiring: Wiring, source: Source, fold: Fold) -> None:
+    settings, partitions = wiring.settings, wiring.topics.get(source.topic)
+    if partitions is None:
+        return
     table: Any = wiring.app.Table(
-        name, partitions=settings.partitions, key_type=bytes, value_type=bytes, recovery_buffer_size=10
+        of_generation(f"{fold.name}.{fold.kind}", source.generation),
+        partitions=partitions,
+        key_type=bytes,
+        value_type=bytes,
+        recovery_buffer_size=10,
     )
     agent = FoldAgent(
         wiring.app,
         source,
         fold,
         table,
-        sink,
+        wiring.sink,
         snapshot_every=settings.snapshot_every,
         flush_deadline_seconds=settings.flush_deadline_seconds,
     )
-    _read(wiring.app, source.topic, settings, agent)
+    _read(wiring, source.topic, agent)
     wiring.flushing.append(agent)
 
 
-def _archive(
-    wiring: Wiring,
-    settings: WorkerSettings,
-    name: str,
-    source: Source,
-    table: str,
-    shape: Callable[..., Any],
-    sink: Writer,
-) -> None:
-    deadline = settings.flush_deadline_seconds
-    agent = ArchiveAgent(wiring.app, name, source, table, shape, sink, flush_deadline_seconds=deadline)
-    _read(wiring.app, source.topic, settings, agent)
-    wiring.flushing.append(agent)
+def _archive(wiring: Wiring, name: str, source: Source, table: str, shape: Callable[..., Any]) -> None:
+    deadline = wiring.settings.flush_deadline_seconds
+    own = of_generation(name, source.generation)
+    agent = ArchiveAgent(wiring.app, own, source, table, shape, wiring.sink, flush_deadline_seconds=deadline)
+    if _read(wiring, source.topic, agent):
+        wiring.flushing.append(agent)
 
 
-def _watch_commits(app: ChunkApp, watch: CommitWatch) -> None:
+def _read(wiring: Wiring, topic: str, agent: Agent) -> bool:
+    """Let an agent read a topic, if it is there."""
+    if topic not in wiring.topics:
+        return False
+    channel = wiring.app.topic(topic, value_serializer="raw", partitions=wiring.topics[topic])
+
+    async def consume(chunks: AsyncIterator[Chunk]) -> None:
+        async for chunk in chunks:
+            await agent.add(chunk)
+
+    wiring.app.holds(agent.name, topic)
+    wiring.app.agent(channel, name=agent.name)(consume)  # type: ignore[arg-type]  # a stream is an async iterator
+    return True
+
+
+def _watch_commits(wiring: Wiring, watch: CommitWatch) -> None:
     """Tell lag and age of commits; a stuck one ends the worker."""
+    app = wiring.app
 
     async def look() -> None:
         try:
             extents = await app.extents()
-            for tp, age in watch.observe(extents, time.monotonic()).items():
+            for gate in wiring.gates:
+                WAITS.labels(gate.topic).set(gate.waits)
+            waiting = {gate.topic for gate in wiring.gates if gate.waits}
+            for tp, age in watch.observe(extents, time.monotonic(), waiting).items():
                 COMMIT_AGE.labels(tp.topic, tp.partition).set(age)
                 LAG.labels(tp.topic, tp.partition).set(extents[tp].lag)
         except Exception as error:  # noqa: BLE001 - reported, and the process ends

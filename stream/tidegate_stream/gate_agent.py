@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import logging
+from concurrent.futures import ThreadPoolExecutor
 
 from faust.types import TP
 
-from tidegate_schemas.topics import Kind
+from tidegate_schemas.topics import generation_of, kind_of, of_generation
 from tidegate_stream.failpoint import crossing
+from tidegate_stream.gate.elsewhere import Elsewhere
 from tidegate_stream.gate.passage import KindGate, Passage, Passed
 from tidegate_stream.observability import HORIZON, REFUSED, AgentMetrics
 from tidegate_stream.transport.app import ChunkApp
 from tidegate_stream.transport.chunk import Chunk
+
+log = logging.getLogger(__name__)
 
 
 class GateAgent:
@@ -20,20 +25,45 @@ class GateAgent:
     Opening fences whoever had the partition meanwhile, and skips what they passed.
     """
 
-    def __init__(self, app: ChunkApp, kind: Kind, gate: KindGate, brokers: str, generation: int) -> None:
-        self.name = f"gate.{kind}"
-        self._app, self._kind, self._gate, self._brokers, self._generation = app, kind, gate, brokers, generation
+    def __init__(self, app: ChunkApp, topic: str, gate: KindGate, brokers: str) -> None:
+        self._kind, self._generation = kind_of(topic), generation_of(topic)
+        self.name = of_generation(f"gate.{self._kind}", self._generation)
+        self.topic = topic
+        self._app, self._gate, self._brokers = app, gate, brokers
         self._passages: dict[int, tuple[int, Passage]] = {}
+        self._elsewhere: Elsewhere | None = None
+        self._looked = -1  # the epoch in which it was found out whether there are other generations
         self._metrics = AgentMetrics(self.name)
+        # Its own, as it may wait for another gate, which must not find all threads taken.
+        self._waiting = ThreadPoolExecutor(1, thread_name_prefix=self.name)
+
+    @property
+    def waits(self) -> bool:
+        """Whether a chunk is held back by what an earlier generation has still to pass."""
+        return self._elsewhere is not None and self._elsewhere.waits
 
     async def add(self, chunk: Chunk) -> None:
-        """Pass a chunk, and mark it durable: it is in clean topic, dead letters or outcomes, as committed."""
+        """Pass a chunk, and mark it durable: it is in clean topic, dead letters or outcomes, as committed.
+
+        A chunk whose partition changes hands while it waits for an earlier generation is left: it comes again.
+        """
+        loop = asyncio.get_running_loop()
+        if not await crossing("elsewhere", loop.run_in_executor(self._waiting, self._caught_up, chunk)):
+            return
         passed = await crossing("gate", asyncio.to_thread(self._pass, chunk))
         self._app.mark_durable(self.name, TP(chunk.topic, chunk.partition), chunk.end)
         self._metrics.took(chunk, passed.clean + passed.dead_lettered + passed.dropped)
         for outcome, number in (("dead_lettered", passed.dead_lettered), ("dropped", passed.dropped)):
             if number:
                 REFUSED.labels(self._kind, outcome).inc(number)
+
+    def _caught_up(self, chunk: Chunk) -> bool:
+        """Whether all that other generations passed before the chunk is known; topics come with a rebalance."""
+        if self._looked != chunk.epoch:
+            there = self._elsewhere or Elsewhere(self._brokers, self.topic, self._app.conf.id)
+            self._elsewhere = there if there.look() else None
+            self._looked = chunk.epoch
+        return self._elsewhere is None or self._elsewhere.catch_up(lambda: self._app.is_current(chunk))
 
     def _pass(self, chunk: Chunk) -> Passed:
         epoch, passage = self._passages.get(chunk.partition, (-1, None))
@@ -42,6 +72,8 @@ class GateAgent:
                 passage.close()
             passage = Passage(self._gate, self._brokers, chunk.partition, self._generation)
             self._passages[chunk.partition] = chunk.epoch, passage
-        passed = passage.take(chunk)
-        HORIZON.labels(self._kind, chunk.partition).set((passage.seen.horizon_ms or 0) / 1e3)
+        others = self._elsewhere.known if self._elsewhere else None
+        passed = passage.take(chunk, others)
+        horizons = [known.horizon_ms or 0 for known in (passage.seen, others) if known]
+        HORIZON.labels(chunk.topic, chunk.partition).set(max(horizons) / 1e3)
         return passed

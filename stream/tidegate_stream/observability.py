@@ -46,7 +46,12 @@ REFUSED = Counter("tidegate_gate_refused_total", "Records that did not become cl
 HORIZON = Gauge(
     "tidegate_gate_horizon_timestamp_seconds",
     "Copies of events that reached Kafka since then are found; 0: of all events ever.",
-    ["kind", "partition"],
+    ["topic", "partition"],
+)
+WAITS = Gauge(
+    "tidegate_gate_waits",
+    "1 while a raw topic is held back by what an earlier generation of it has still to pass.",
+    ["topic"],
 )
 
 RECONCILIATION = Gauge(

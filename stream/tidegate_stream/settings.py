@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from tidegate_schemas.topics import of_generation
-
 
 @dataclass(frozen=True)
 class WorkerSettings:
@@ -30,18 +28,10 @@ class WorkerSettings:
     session_gap_seconds: float = 1800.0
     metrics_port: int = 0
     app_id: str = "tidegate"
+    """Consumer group, and prefix of the changelogs."""
     chunk_records: int = 10_000
     snapshot_every: int = 60
     session_timeout_seconds: float = 6.0
     standby_replicas: int = 0
-    quiet_seconds: float = 10.0
-    """So long nobody may have written to the generation of topics before, for it to count as drained."""
-    straggler_seconds: float = 30.0
-    """Pause between two looks for records that were written there after all."""
     reconcile_seconds: float = 300.0
     """Pause between two comparisons of the aggregates with the archive; 0: none."""
-
-    @property
-    def group(self) -> str:
-        """Consumer group, and prefix of the changelogs."""
-        return of_generation(self.app_id, self.generation)

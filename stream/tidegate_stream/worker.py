@@ -12,15 +12,15 @@ import faust
 from clickhouse_connect.driver.client import Client
 
 from tidegate_schemas.registry import SchemaRegistry
+from tidegate_schemas.topics import generation_of
 from tidegate_sinks.clickhouse import Address, wait_for
 from tidegate_sinks.writer import ClickHouseWriter
 from tidegate_stream import probe
 from tidegate_stream.app import build
-from tidegate_stream.flight import committed_offsets
+from tidegate_stream.flight import committed_offsets, earlier_topics
 from tidegate_stream.gate.keys import DirectoryKeys
 from tidegate_stream.reconcile import Reconciler, Scope
 from tidegate_stream.settings import WorkerSettings
-from tidegate_stream.switch import Switch
 
 __all__ = ["WorkerSettings", "run"]
 
@@ -39,26 +39,22 @@ def run(settings: WorkerSettings, registry: SchemaRegistry | None = None) -> Non
     """Run until SIGTERM. Ends the process with exit code 70 at the first error, to be restarted and replay."""
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     client = wait_for(Address(settings.clickhouse_url, "writer", settings.clickhouse_password))
-    switch = Switch(settings)
-    settings = switch.running
-    wiring = build(settings, ClickHouseWriter(client), DirectoryKeys(settings.keys_dir), registry)
+    earlier = earlier_topics(settings.brokers, settings.generation)
+    wiring = build(settings, ClickHouseWriter(client), DirectoryKeys(settings.keys_dir), registry, earlier)
     probe.serve(settings.metrics_port, lambda: _health(wiring.app))
     if settings.reconcile_seconds > 0:
         _reconcile(settings, client, wiring.app)
     for name in _CHATTY:
         logging.getLogger(name).setLevel(logging.WARNING)
+    generations = sorted({generation_of(topic) for topic in wiring.topics})
     log.info(
-        "worker reads generation %d from %s and writes to %s",
-        settings.generation,
+        "worker reads topics of generation %s from %s and writes to %s",
+        " and ".join(map(str, generations)),
         settings.brokers,
         settings.clickhouse_url,
     )
     worker = faust.Worker(wiring.app, loglevel="WARNING", quiet=True, override_logging=False, redirect_stdouts=False)
-    switch.watch(wiring.app.fail)
-    try:
-        worker.execute_from_commandline()
-    finally:  # it ends by SystemExit
-        switch.go_on()
+    worker.execute_from_commandline()
 
 
 def _health(app: faust.App) -> dict[str, str]:
@@ -78,7 +74,7 @@ def _reconcile(settings: WorkerSettings, client: Client, app: faust.App) -> None
 
     reconciler = Reconciler(
         client,
-        lambda places: committed_offsets(settings.brokers, settings.group, places),
+        lambda places: committed_offsets(settings.brokers, settings.app_id, places),
         own,
         Scope(0, 0, settings.generation, settings.lateness_seconds, settings.session_gap_seconds),
     )

@@ -11,18 +11,20 @@ from faust.types import TP
 
 import tidegate_stream.app as wiring
 from tidegate_schemas.registry import RegistryClient
+from tidegate_schemas.topics import generation_of
+from tidegate_stream import worker
 from tidegate_stream.archive import ArchiveAgent
 from tidegate_stream.failpoint import FailpointError, failpoint
 from tidegate_stream.folds import all_folds
-from tidegate_stream.gate import passage
+from tidegate_stream.gate.elsewhere import Elsewhere
+from tidegate_stream.gate.ledger import RawChunk
+from tidegate_stream.gate.passage import Passage, Passed
 from tidegate_stream.gate.seen import Seen
 from tidegate_stream.gate.transaction import Batch, PartitionTransactions
 from tidegate_stream.settings import WorkerSettings
 from tidegate_stream.state.partition import PartitionState
-from tidegate_stream.switch import Switch
 from tidegate_stream.transport.chunk import Chunk
 from tidegate_stream.transport.consumer import ChunkConsumer
-from tidegate_stream.worker import run
 
 SLOW_SECONDS = 5.0
 
@@ -77,13 +79,30 @@ def forget_ids_on_restart() -> None:
 
 def forget_other_generations() -> None:
     """Begin a generation with an empty memory of events."""
-    passage.among_generations = lambda *given: (list(given[2]), True)  # type: ignore[attr-defined]
+    Elsewhere.look = lambda _: False  # type: ignore[method-assign, assignment]
 
 
 def leave_the_rest_behind() -> None:
-    """Begin with the new generation, whatever the one before still holds."""
-    Switch._drained_first = lambda _: None  # type: ignore[method-assign, assignment]
-    Switch.watch = lambda *_: None  # type: ignore[method-assign]
+    """Read one's own generation only, whatever the one before still holds."""
+    worker.earlier_topics = lambda *_: {}  # type: ignore[attr-defined]
+
+
+def halt_the_first_generation() -> None:
+    """A gate of the first generation that doesn't get on."""
+    take = Passage.take
+
+    def halted(self: Passage, chunk: RawChunk, elsewhere: Seen | None = None) -> Passed:
+        if generation_of(chunk.topic) == 1:
+            time.sleep(SLOW_SECONDS)
+        return take(self, chunk, elsewhere)
+
+    Passage.take = halted  # type: ignore[method-assign]
+
+
+def overtake_the_first_generation() -> None:
+    """Pass what came later while the first generation doesn't get on."""
+    halt_the_first_generation()
+    Elsewhere._wait = lambda *_: True  # type: ignore[method-assign]
 
 
 class AckingArchive(ArchiveAgent):
@@ -131,6 +150,8 @@ BROKEN: Mapping[str, Callable[[], None]] = {
     "forgets ids on restart": forget_ids_on_restart,
     "forgets other generations": forget_other_generations,
     "leaves the rest behind": leave_the_rest_behind,
+    "halts the first generation": halt_the_first_generation,
+    "overtakes the first generation": overtake_the_first_generation,
     "acks on error": ack_on_error,
     "gate without its transaction": write_without_transaction,
 }
@@ -147,7 +168,7 @@ if __name__ == "__main__":
         BROKEN[broken]()
     if without := os.environ.get("WITHOUT"):
         leave_out(without)
-    run(
+    worker.run(
         WorkerSettings(
             brokers=os.environ["BROKERS"],
             clickhouse_url=os.environ["CLICKHOUSE_URL"],
@@ -155,8 +176,6 @@ if __name__ == "__main__":
             partitions=int(os.environ.get("PARTITIONS", "2")),
             generation=int(os.environ.get("GENERATION", "1")),
             stuck_seconds=float(os.environ.get("STUCK_SECONDS", "60")),
-            quiet_seconds=2.0,
-            straggler_seconds=2.0,
             replication_factor=int(os.environ["REPLICATION_FACTOR"]),
             data_dir=Path(os.environ["DATA_DIR"]),
             keys_dir=Path(os.environ["KEYS_DIR"]),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -48,7 +49,7 @@ class Switching:
 
     def settled(self) -> bool:
         """Whether nothing of either generation is in flight."""
-        return not in_flight(self.stack.brokers, 1) and not in_flight(self.stack.brokers, 2)
+        return not in_flight(self.stack.brokers)
 
 
 @pytest.fixture
@@ -125,15 +126,92 @@ def test_workers_may_be_restarted_one_after_the_other(switching: Switching) -> N
     assert problems(stack, 6 * BATCH) == []
 
 
-def test_without_draining_what_was_in_flight_is_lost(switching: Switching) -> None:
+def test_nothing_overtakes_what_no_worker_takes_and_waiting_for_it_can_be_stopped(switching: Switching) -> None:
     stack = switching.stack
     send(switching.old, [0])
     send(switching.new, [1])
-    worker = stack.worker(BROKEN="leaves the rest behind", **NEW)
-    switching.until(worker, lambda: switching.archived(1) and not in_flight(stack.brokers, 2))
+    worker = stack.worker(BROKEN="leaves the rest behind", STUCK_SECONDS="5", **NEW)
+    switching.until(worker, lambda: "raw.track.g2 waits for what is left in raw.track" in stack.log())
+    assert not comes_true(lambda: worker.poll() is not None, 8.0)
     stopped(worker)
-    assert stack.ask(ARCHIVED) == BATCH
-    assert problems(stack, 2 * BATCH) != []
+    assert in_flight(stack.brokers) == 2 * BATCH
+    worker = stack.worker(**NEW)
+    switching.until(worker, switching.settled)
+    stopped(worker)
+    assert problems(stack, 2 * BATCH) == []
+
+
+@pytest.mark.parametrize("overtaken", [False, True])
+def test_a_copy_waits_for_what_came_before_in_an_earlier_generation(switching: Switching, overtaken: bool) -> None:
+    send(switching.old, [0])
+    send(switching.new, [1, 0])
+    broken = "overtakes the first generation" if overtaken else "halts the first generation"
+    worker = switching.stack.worker(BROKEN=broken, **NEW)
+    switching.until(worker, switching.settled)
+    stopped(worker)
+    assert (switching.stack.ask(ARCHIVED) > 2 * BATCH) == overtaken
+    assert (problems(switching.stack, 2 * BATCH) == []) != overtaken
+
+
+def test_a_writer_that_never_stops_doesnt_halt_the_new_generation(switching: Switching) -> None:
+    stack = switching.stack
+    stop = threading.Event()
+
+    def write() -> int:
+        number = 100
+        while not stop.wait(0.05):
+            send(switching.old, [number])
+            number += 1
+        return number - 100
+
+    with ThreadPoolExecutor() as pool:
+        writing = pool.submit(write)
+        try:
+            worker = stack.worker(**NEW)
+            send(switching.new, [0])
+            of_the_new = f"{ARCHIVED} WHERE bitShiftRight(version, 48) = 2"
+            switching.until(worker, lambda: stack.ask(of_the_new) == BATCH)
+            send(switching.new, [100, 1])
+            switching.until(worker, lambda: stack.ask(of_the_new) == 2 * BATCH)
+        finally:
+            stop.set()
+        late = writing.result()
+    switching.until(worker, switching.settled)
+    stopped(worker)
+    assert problems(stack, (late + 2) * BATCH) == []
+
+
+def test_a_third_generation_waits_for_both(switching: Switching) -> None:
+    stack = switching.stack
+    create_topics(stack.brokers, tidegate_topics(3, generation=3))
+    newest = KafkaPublisher(stack.brokers, generation=3)
+    send(switching.old, [0, 1])
+    send(switching.new, [2, 0])
+    send(newest, [3, 1, 2])
+    worker = stack.worker(GENERATION="3", PARTITIONS="3")
+    switching.until(worker, switching.settled)
+    stopped(worker)
+    newest.close()
+    assert problems(stack, 4 * BATCH) == []
+
+
+KILLED_AT = (
+    "elsewhere.before:2",
+    "elsewhere.after:2",
+    "transaction_written:1",
+    "transaction_committed:1",
+    "gate.after:2",
+)
+
+
+def test_killed_while_it_reads_two_generations_each_event_counts_once(switching: Switching) -> None:
+    stack = switching.stack
+    for number, point in enumerate(KILLED_AT):
+        send(switching.old, [2 * number])
+        send(switching.new, [2 * number + 1, 2 * number, max(0, 2 * number - 1)])
+        stack.killed_at(point, **NEW)
+    stack.drain(GENERATION="2", PARTITIONS="4")
+    assert problems(stack, 2 * len(KILLED_AT) * BATCH) == []
 
 
 def test_a_group_that_kafka_forgot_is_read_again_and_doubles_nothing(switching: Switching) -> None:
@@ -148,3 +226,23 @@ def test_a_group_that_kafka_forgot_is_read_again_and_doubles_nothing(switching: 
     switching.until(worker, lambda: switching.archived(2) and switching.settled())
     stopped(worker)
     assert problems(stack, 2 * BATCH) == []
+
+
+def test_topics_of_an_earlier_generation_may_be_deleted_beside_a_worker(switching: Switching) -> None:
+    stack = switching.stack
+    send(switching.old, [0])
+    worker = stack.worker(**NEW)
+    switching.until(worker, lambda: switching.archived(1) and switching.settled())
+    admin = AdminClient({"bootstrap.servers": stack.brokers})
+    for deleted in admin.delete_topics(
+        [topic.name for topic in tidegate_topics(2) if "gate-ids" not in topic.name]
+    ).values():
+        deleted.result(30)
+    send(switching.new, [1, 0])
+    switching.until(worker, lambda: switching.archived(2) and switching.settled())
+    stopped(worker)
+    worker = stack.worker(**NEW)
+    send(switching.new, [2, 0])
+    switching.until(worker, lambda: switching.archived(3) and switching.settled())
+    stopped(worker)
+    assert problems(stack, 3 * BATCH) == []

@@ -36,5 +36,5 @@ def problems(stack: Stack, sent: int) -> list[str]:
     }
     found = {name: stack.ask(sql) for name, sql in facts.items()}
     wrong = [f"{name}: {number} of {sent}" for name, number in found.items() if number != sent]
-    left = sum(in_flight(stack.brokers, generation) for generation in (1, 2))
+    left = in_flight(stack.brokers)
     return wrong + ([f"uncommitted: {left}"] if left else [])

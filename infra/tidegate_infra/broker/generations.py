@@ -25,7 +25,7 @@ def misfit(settings: Settings, counts: Mapping[str, int]) -> tuple[str, str] | N
     if newest and asked > newest + 1:
         return (
             f"TIDEGATE_GENERATION is {asked}, and the newest topics are of generation {newest}",
-            f"set TIDEGATE_GENERATION={newest + 1}: a generation drains the one before it",
+            f"set TIDEGATE_GENERATION={newest + 1}: they are counted one by one",
         )
     return None
 
@@ -41,8 +41,8 @@ def misfit_of_stack(settings: Settings, counts: Mapping[str, int]) -> tuple[str,
         return misfit(settings, counts)
     return (
         f"TIDEGATE_GENERATION is {asked}, and there are topics of generation {newest}",
-        f"set TIDEGATE_GENERATION={newest} and their partition count: a lower one doesn't know what a higher one "
-        "passed, and would count copies of it again",
+        f"set TIDEGATE_GENERATION={newest} and their partition count: workers read their own generation and those "
+        "before it, so what lies in a later one would stay there",
     )
 
 

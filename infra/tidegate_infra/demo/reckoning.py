@@ -55,7 +55,7 @@ class Run:
         deadline = time.monotonic() + (CHAOS_DRAIN_SECONDS if self.chaos else DRAIN_SECONDS)
         while True:
             try:
-                left = await asyncio.to_thread(in_flight, self.stack.where.brokers, self.stack.settings.generation)
+                left = await asyncio.to_thread(in_flight, self.stack.where.brokers)
                 missing = sent - (await asyncio.to_thread(self._account)).total
             except AWAY:  # a service that fell with a killed one may still be coming back
                 if time.monotonic() > deadline:

@@ -22,7 +22,8 @@ from tidegate_infra.demo.measure import account, aggregates, arrived
 from tidegate_infra.demo.summary import Account, Aggregate, doubled
 from tidegate_schemas.identity import derived_event_id
 from tidegate_schemas.topics import KINDS, clean_topic, raw_topic
-from tidegate_stream.flight import Marks, behind, ends
+from tidegate_stream.flight import ends, holds_any
+from tidegate_stream.log import Marks
 
 __all__ = ["Promises", "Witness", "key_of"]
 
@@ -126,10 +127,10 @@ class Witness:
             self._marked = _now_micros()
             self._raw = ends(self._brokers, [raw_topic(kind, self._generation) for kind in KINDS])
         if self._clean is None:
-            if behind(self._brokers, self._raw):
+            if holds_any(self._brokers, self._raw):
                 return
             self._clean = ends(self._brokers, [clean_topic(kind, self._generation) for kind in KINDS])
-        if not behind(self._brokers, self._clean):
+        if not holds_any(self._brokers, self._clean):
             self._settle()
             self._raw = self._clean = None
 

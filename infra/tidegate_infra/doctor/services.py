@@ -5,7 +5,7 @@ from http.client import HTTPException
 from urllib.error import HTTPError, URLError
 from urllib.request import urlopen
 
-from confluent_kafka import Consumer, KafkaException, TopicPartition
+from confluent_kafka import KafkaException
 
 from tidegate_infra.broker.generations import misfit_of_stack
 from tidegate_infra.broker.topics import partition_counts, tidegate_topics
@@ -14,10 +14,9 @@ from tidegate_infra.keys import Keys
 from tidegate_infra.runtime import Addresses
 from tidegate_infra.settings import Settings
 from tidegate_schemas.errors import TidegateError
-from tidegate_schemas.topics import KINDS, clean_topic, of_generation, raw_topic
-from tidegate_stream.settings import WorkerSettings
+from tidegate_stream.flight import lag_offsets
 
-__all__ = ["committed_lag", "examine_services"]
+__all__ = ["examine_services"]
 
 _ANSWER_SECONDS = 5
 _LAG_RECORDS = 100_000
@@ -36,7 +35,7 @@ def examine_services(settings: Settings, where: Addresses, keys: Keys) -> Iterat
     ):
         yield _http(settings, name, url)
     if not any(finding.fix for finding in broker):
-        yield _lag(where, settings.generation)
+        yield _lag(where)
 
 
 def _broker(settings: Settings, where: Addresses) -> Iterator[Finding]:
@@ -100,26 +99,9 @@ def _http(settings: Settings, name: str, url: str) -> Finding:
         return wrong(name, f"no answer at {url} ({reason})", f"see {settings.logs_dir}/{name}.log")
 
 
-def committed_lag(brokers: str, generation: int = 1, timeout_seconds: float = _ANSWER_SECONDS) -> dict[str, int]:
-    """Count the records of each raw and clean topic that the worker's group hasn't committed yet."""
-    topics = [topic(kind, generation) for kind in KINDS for topic in (raw_topic, clean_topic)]
-    counts = partition_counts(brokers, timeout_seconds)
-    parts = [TopicPartition(name, number) for name in topics for number in range(counts.get(name, 0))]
-    group = of_generation(WorkerSettings.app_id, generation)
-    consumer = Consumer({"bootstrap.servers": brokers, "group.id": group, "log_level": 0})
-    lag = dict.fromkeys(topics, 0)
+def _lag(where: Addresses) -> Finding:
     try:
-        for part in consumer.committed(parts, timeout=timeout_seconds):
-            start, end = consumer.get_watermark_offsets(part, timeout=timeout_seconds)
-            lag[part.topic] += end - max(part.offset, start)  # a negative offset: nothing was committed
-    finally:
-        consumer.close()
-    return lag
-
-
-def _lag(where: Addresses, generation: int) -> Finding:
-    try:
-        lag = committed_lag(where.brokers, generation)
+        lag = lag_offsets(where.brokers, _ANSWER_SECONDS)
     except KafkaException as error:
         return note("worker's lag", f"can't be told ({error.args[0].str()})", "run doctor again")
     total = sum(lag.values())

@@ -15,7 +15,7 @@ from tidegate_stream.gate.json_columns import ParsedTexts
 from tidegate_stream.gate.keys import Keys, Pseudonymiser, Sealer
 from tidegate_stream.gate.ledger import REFUSED, RawChunk, dead_letters, named_safely, outcomes
 from tidegate_stream.gate.plan import Plan, compile_plan
-from tidegate_stream.gate.seen import Learnt, Seen, split_ids
+from tidegate_stream.gate.seen import Learnt, Memory, split_ids
 
 
 class Bad(Protocol):
@@ -62,7 +62,7 @@ class Gate:
         self._sealer = Sealer(keys.dead_letter_key)
         self._columns = list(clean_schema(kind).names)
 
-    def process(self, frame: pl.DataFrame, bad: Sequence[Bad], chunk: RawChunk, seen: Seen) -> GateResult:
+    def process(self, frame: pl.DataFrame, bad: Sequence[Bad], chunk: RawChunk, seen: Memory) -> GateResult:
         """Judge and clean a chunk.
 
         `frame` has the raw schema's columns and `_index` (UInt32), each row's place in `chunk`, ascending; `bad` are

@@ -10,11 +10,11 @@ from tidegate_schemas.columns import ColumnCodec
 from tidegate_schemas.registry import SchemaRegistry
 from tidegate_schemas.subjects import clean_schema, dead_letter_schema, outcome_schema, raw_schema
 from tidegate_schemas.topics import Kind, ids_topic, kind_of, raw_topic
+from tidegate_stream.gate.elsewhere import Everywhere
 from tidegate_stream.gate.gate import Gate, GateResult
-from tidegate_stream.gate.inheritance import among_generations
 from tidegate_stream.gate.keys import Keys
 from tidegate_stream.gate.ledger import RawChunk, Records
-from tidegate_stream.gate.seen import SPAN_OFFSETS, Learnt, Seen
+from tidegate_stream.gate.seen import SPAN_OFFSETS, Learnt, Memory, Seen
 from tidegate_stream.gate.transaction import Batch, PartitionTransactions, read_partition
 
 
@@ -28,7 +28,7 @@ class KindGate:
         self.dead_letter = ColumnCodec(dead_letter_schema(), registry)
         self.outcome = ColumnCodec(outcome_schema(), registry)
 
-    def judge(self, chunk: RawChunk, seen: Seen) -> GateResult:
+    def judge(self, chunk: RawChunk, seen: Memory) -> GateResult:
         """Decode and process a chunk."""
         decoded = self.raw.decode(chunk.values)
         return self.gate.process(decoded.frame, decoded.bad, chunk, seen)
@@ -77,14 +77,18 @@ class Passage:
         """Raw offset up to which (inclusive) everything has passed; -1 at the start."""
         return self._transactions.progress
 
-    def take(self, chunk: RawChunk) -> Passed:
-        """Pass a chunk in one transaction; what is at or below the progress is skipped."""
+    def take(self, chunk: RawChunk, elsewhere: Seen | None = None) -> Passed:
+        """Pass a chunk in one transaction; what is at or below the progress is skipped.
+
+        `elsewhere` knows the events that passed in other generations of the topic.
+        """
         fresh = above(chunk, self.progress)
         if not fresh.offsets:
             return Passed(0, 0, 0, self.progress)
         if kind_of(fresh.topic) != self._kind:
             raise ValueError(f"a chunk of {fresh.topic} came to the gate of {self._kind}")
-        result = self._gate.judge(fresh, self.seen)
+        known = self.seen if elsewhere is None else Everywhere(self.seen, elsewhere)
+        result = self._gate.judge(fresh, known)
         self._transactions.write(self._gate.encode(result))
         self.seen.learn(result.learnt)
         letters = result.dead_letters.height
@@ -106,5 +110,4 @@ def above(chunk: RawChunk, offset: int) -> RawChunk:
 def _restored(brokers: str, place: TopicPartition, span: int) -> Seen:
     messages = read_partition(brokers, place)
     learnt = [Learnt.decode(value) for message in messages if (value := message.value()) is not None]
-    known, whole = among_generations(brokers, place.topic, learnt, span)
-    return Seen.restore(known, complete=whole and (not messages or messages[0].offset() == 0), span=span)
+    return Seen.restore(learnt, complete=not messages or messages[0].offset() == 0, span=span)

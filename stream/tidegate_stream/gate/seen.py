@@ -11,7 +11,7 @@ import struct
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import polars as pl
 import pyarrow as pa
@@ -74,6 +74,13 @@ def _bytes_of(column: pa.Array[Any]) -> bytes:
     return values.to_pybytes()[begin : begin + len(column) * 8] if values else b""
 
 
+class Memory(Protocol):
+    """What tells copies."""
+
+    def duplicates(self, ids: pl.DataFrame) -> pl.Series:
+        """Which ids of a frame made by `split_ids`, in offset order, are copies."""
+
+
 class Seen:
     """Ids of one raw partition. Asking changes nothing; `learn` is for after the commit."""
 
@@ -101,10 +108,15 @@ class Seen:
         `complete`: nothing was learnt before; otherwise the horizon is where the given ones begin.
         """
         seen = cls(span)
-        seen._forgot = not complete
+        if not complete:
+            seen.forgot_some()
         for each in learnt:
             seen.learn(each)
         return seen
+
+    def forgot_some(self) -> None:
+        """More was learnt before than is told: the horizon is where that begins which is."""
+        self._forgot = True
 
     def duplicates(self, ids: pl.DataFrame) -> pl.Series:
         """Which ids of a frame made by `split_ids`, in offset order, are copies of events less than `span` before."""
@@ -122,6 +134,10 @@ class Seen:
             else:
                 last[high, low] = offset
         return pl.Series("duplicate", verdicts, dtype=pl.Boolean)
+
+    def holds(self, ids: pl.DataFrame) -> pl.Series:
+        """Which ids of a frame made by `split_ids` are remembered, whatever their offset."""
+        return _in(ids, self._among_known(ids)).alias("duplicate")
 
     def _among_known(self, ids: pl.DataFrame) -> pl.DataFrame:
         """The remembered rows that may be of these ids."""

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import contextlib
 import struct
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
+from confluent_kafka import KafkaException, Message, Producer, TopicPartition
 
 from tidegate_schemas.subjects import MAX_RECORD_BYTES
 from tidegate_schemas.topics import (
@@ -29,6 +29,7 @@ from tidegate_schemas.topics import (
 )
 from tidegate_stream.failpoint import failpoint
 from tidegate_stream.gate.errors import FencedError, TransactionError
+from tidegate_stream.log import Log
 
 NO_PROGRESS = -1
 TRANSACTION_TIMEOUT_SECONDS = 60.0
@@ -36,7 +37,6 @@ MESSAGE_OVERHEAD_BYTES = 65_536
 QUEUE_MESSAGES = 50_000
 QUEUE_KIBIBYTES = 32_768
 _PROGRESS = struct.Struct(">q")
-_READ_SECONDS = 0.1
 
 
 @dataclass(frozen=True)
@@ -180,41 +180,12 @@ def read_progress(brokers: str, topic: str, partition: int, timeout_seconds: flo
     return progress
 
 
-def read_partition(brokers: str, place: TopicPartition, timeout_seconds: float = 30.0) -> list[Any]:
-    """Committed messages of a partition, up to its present end."""
-    return list(each_message(brokers, place, timeout_seconds))
-
-
-def each_message(brokers: str, place: TopicPartition, timeout_seconds: float = 30.0) -> Iterator[Any]:
-    """As `read_partition`, without holding them all."""
-    consumer = Consumer(
-        {
-            "bootstrap.servers": brokers,
-            "group.id": "tidegate-gate-reader",
-            "enable.auto.commit": False,
-            "isolation.level": "read_committed",
-            "enable.partition.eof": True,
-            "auto.offset.reset": "earliest",
-        }
-    )
+def read_partition(brokers: str, place: TopicPartition, timeout_seconds: float = 30.0) -> list[Message]:
+    """Committed messages of a partition, up to its present end. Raises TransactionError."""
+    where = (place.topic, place.partition)
     try:
-        low, high = consumer.get_watermark_offsets(place, timeout=timeout_seconds)
-        if high <= low:
-            return
-        consumer.assign([TopicPartition(place.topic, place.partition, low)])
-        patience = timeout_seconds
-        while True:
-            # `consume` waits for all of its messages or the whole time, the partition's end notwithstanding.
-            messages = consumer.consume(10_000, timeout=_READ_SECONDS)
-            patience = timeout_seconds if messages else patience - _READ_SECONDS
-            if patience <= 0:
-                raise TransactionError(f"{place.topic}/{place.partition} could not be read in {timeout_seconds:.0f} s")
-            errors = [error for message in messages if (error := message.error()) is not None]
-            yield from (message for message in messages if message.error() is None)
-            for error in errors:
-                if error.name() != "_PARTITION_EOF":
-                    raise TransactionError(f"{place.topic}/{place.partition} could not be read: {error.str()}")
-            if errors:
-                return
-    finally:
-        consumer.close()
+        with Log(brokers, timeout_seconds=timeout_seconds) as log:
+            begin, end = log.extents([where])[where]
+            return list(log.records({where: begin})) if begin < end else []
+    except KafkaException as error:
+        raise TransactionError(f"{place.topic}/{place.partition} could not be read: {error.args[0].str()}") from error

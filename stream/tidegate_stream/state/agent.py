@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import polars as pl
 from faust.types import TP
 
+from tidegate_schemas.topics import of_generation
 from tidegate_sinks.writer import Writer
 from tidegate_stream.errors import StateLostError
 from tidegate_stream.failpoint import crossing
@@ -65,7 +66,7 @@ class FoldAgent:
         max_waiting_records: int = 200_000,
         flush_deadline_seconds: float = 120.0,
     ) -> None:
-        self.name = f"{fold.name}.{fold.kind}"
+        self.name = of_generation(f"{fold.name}.{fold.kind}", source.generation)
         self._app, self._source, self._fold, self._table, self._sink = app, source, fold, table, sink
         self._snapshot_every, self._max_waiting_records = snapshot_every, max_waiting_records
         self._flush_deadline_seconds = flush_deadline_seconds

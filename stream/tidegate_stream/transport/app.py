@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, cast
 
 import faust
 from faust.types import TP
 from mode.utils.queues import ThrowableQueue
 
+from tidegate_stream.transport.chunk import Chunk
 from tidegate_stream.transport.consumer import ChunkConsumer, ChunkTransport
 from tidegate_stream.transport.queue import ChunkQueue, Holders
 from tidegate_stream.transport.watch import Extent
@@ -32,23 +33,31 @@ class ChunkTopic(faust.Topic):
     def queue(self) -> ThrowableQueue[Any]:
         """The queue that agents read."""
         app = cast("ChunkApp", self.app)
-        if self._queue is None and app.chunked_topics.intersection(self.topics):
+        if self._queue is None and not app.chunk_agents.keys().isdisjoint(self.topics):
             size = self.maxsize or app.conf.stream_buffer_maxsize
             self._queue = ChunkQueue(size, flow_control=app.flow_control, holders=app.holders)
         return super().queue
 
 
 class ChunkApp(faust.App):
-    """A Faust app. Each agent on a chunked topic is declared in `chunk_agents` before the app starts."""
+    """A Faust app. `holds` declares each agent on a chunked topic before the app starts."""
 
     isolation_level = "read_committed"
 
-    def __init__(self, *args: Any, chunk_agents: Mapping[str, frozenset[str]], **kwargs: Any) -> None:
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
         #: topic -> names of the agents that must hold an offset before it may be committed
-        self.chunk_agents = chunk_agents
-        self.chunked_topics = frozenset(chunk_agents)
+        self.chunk_agents: dict[str, set[str]] = {}
         self.holders: Holders = {}
         super().__init__(*args, **kwargs)
+
+    @property
+    def chunked_topics(self) -> Collection[str]:
+        """Topics whose agents get chunks."""
+        return self.chunk_agents.keys()
+
+    def holds(self, agent: str, topic: str) -> None:
+        """Let an agent read a topic in chunks: its commits wait for the agent."""
+        self.chunk_agents.setdefault(topic, set()).add(agent)
 
     def _new_transport(self) -> ChunkTransport:
         return ChunkTransport(self.conf.broker_consumer, self)
@@ -75,6 +84,10 @@ class ChunkApp(faust.App):
     def sought(self, tp: TP) -> int:
         """Where this generation began to read a partition."""
         return self._chunks.sought(tp)
+
+    def is_current(self, chunk: Chunk) -> bool:
+        """Whether nothing happened since a chunk was fetched that makes it come again; False once the app stops."""
+        return chunk.epoch == self._chunks.epoch and not self.should_stop
 
     @property
     def _chunks(self) -> ChunkConsumer:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Collection, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from faust.transport.drivers import aiokafka as driver
@@ -25,7 +25,7 @@ class ReadOffsets(defaultdict[TP, "int | None"]):
     its new records included. Replays are the fence's business.
     """
 
-    def __init__(self, chunked_topics: frozenset[str]) -> None:
+    def __init__(self, chunked_topics: Collection[str]) -> None:
         super().__init__(lambda: None)
         self._chunked = chunked_topics
 
@@ -109,6 +109,11 @@ class ChunkConsumer(driver.Consumer):
     async def extents(self) -> Mapping[TP, Extent]:
         """Where each owned partition of a chunked topic stands."""
         return await self._thread.extents()
+
+    @property
+    def epoch(self) -> int:
+        """Counts assignments and seeks."""
+        return self._thread.epoch
 
     def sought(self, tp: TP) -> int:
         """Where this generation began to read `tp`."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from faust.types import TP
@@ -37,18 +37,19 @@ class CommitWatch:
         #: What was seen last, since when its commit stands, and since when reading stands too.
         self._last: dict[TP, tuple[Extent, float, float]] = {}
 
-    def observe(self, extents: Mapping[TP, Extent], now: float) -> dict[TP, float]:
+    def observe(self, extents: Mapping[TP, Extent], now: float, waiting: Collection[str] = ()) -> dict[TP, float]:
         """Seconds since each partition's commit last moved while there was lag; 0 without lag.
 
         Raises StuckCommitError where neither commit nor reading gets on for too long: an agent that is brought up
-        from the log reads on below a commit that doesn't move. Partitions that are gone are forgotten.
+        from the log reads on below a commit that doesn't move. Topics that are `waiting` for another one to get on are
+        not stuck. Partitions that are gone are forgotten.
         """
         ages = {}
         for tp, extent in extents.items():
             before, committed_at, read_at = self._last.get(tp, (extent, now, now))
             if not extent.lag or extent.committed != before.committed:
                 committed_at = read_at = now
-            if extent.position != before.position:
+            if extent.position != before.position or tp.topic in waiting:
                 read_at = now
             self._last[tp] = extent, committed_at, read_at
             ages[tp] = now - committed_at

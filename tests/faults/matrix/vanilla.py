@@ -82,5 +82,5 @@ class Vanilla:
             for message in read_partition(run.stack.brokers, TopicPartition("vanilla-counts-changelog", partition)):
                 last[message.key()] = json.loads(message.value() or b"0")
             for key, number in last.items():
-                total[json.loads(key)] += number
+                total[json.loads(key or b"")] += number
         return total

@@ -80,7 +80,7 @@ class Writer:
 
 def written(cluster: RunningBroker) -> list[int]:
     places = [TopicPartition(COPIED, number) for number in range(PARTITIONS)]
-    return [int(message.value()) for place in places for message in read_partition(cluster.bootstrap, place)]
+    return [int(message.value() or b"") for place in places for message in read_partition(cluster.bootstrap, place)]
 
 
 def test_a_node_that_dies_in_the_middle_of_writes_loses_nothing_and_catches_up(

@@ -90,6 +90,17 @@ class House:
         finally:
             consumer.close()
 
+    def refused(self, name: str, **settings: str) -> str:
+        """What a service says that ends because of its settings."""
+        wrong = {f"TIDEGATE_{name.upper()}_PORT": str(free_ports(1)[0])}
+        wrong |= {f"TIDEGATE_{setting}": value for setting, value in settings.items()}
+        argv = [sys.executable, "-m", "tidegate_infra", name]
+        ended = subprocess.run(
+            argv, env=self.environment | wrong, capture_output=True, text=True, check=False, timeout=60
+        )
+        assert ended.returncode == 1
+        return ended.stdout + ended.stderr
+
     def end(self) -> None:
         for process in self.running.values():
             stop_group(process.pid, signal.SIGTERM)
@@ -122,6 +133,7 @@ def test_services_wait_for_what_is_not_there_yet_and_then_do_their_work(house: H
         wait_until(lambda: house.stored("in_time") == 1, 60, "the event isn't stored")
         assert (house.first_byte("raw.track"), house.first_byte("clean.track")) == (b"\x00", b"\x00")
         assert "clean   clean.track partition" in house.trace("in_time")
+        assert house.refused("gateway", PARTITIONS="3").count("TIDEGATE_GENERATION=2") == 1
         registry.shutdown()
     assert house.stored("early") == 1  # the refused one may have been queued: both have one id
     for name in ("gateway", "worker", "dashboard", "alerts", "clickhouse"):

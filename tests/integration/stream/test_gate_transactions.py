@@ -60,7 +60,7 @@ def committed(brokers: str, topic: str, number: int) -> list[bytes]:
     """Values that a read_committed consumer gets, once there are so many: a commit returns before all can see it."""
     deadline = time.monotonic() + 20
     while True:
-        values = [message.value() for message in read_partition(brokers, TopicPartition(topic, 1))]
+        values = [message.value() or b"" for message in read_partition(brokers, TopicPartition(topic, 1))]
         if len(values) >= number or time.monotonic() > deadline:
             return values
         threading.Event().wait(0.05)

@@ -14,7 +14,7 @@ from tidegate_schemas.topics import (
 )
 
 
-def test_the_first_generation_has_the_names_that_topics_always_had() -> None:
+def test_names_of_the_first_generation_have_no_suffix() -> None:
     assert [raw_topic("track"), clean_topic("span"), ids_topic("error")] == [
         "raw.track",
         "clean.span",

@@ -1,0 +1,123 @@
+"""Kafka's log as anyone may read it, without joining a group: committed records of partitions, and where they end."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from types import TracebackType
+from typing import Self
+
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
+
+Place = tuple[str, int]
+"""A topic and a partition."""
+Marks = Mapping[Place, int]
+"""An offset for each topic and partition."""
+
+_POLL_SECONDS = 0.1
+_PAUSE_SECONDS = 0.2
+_BATCH = 10_000
+_SETTLING = frozenset(
+    {KafkaError.NOT_COORDINATOR, KafkaError.COORDINATOR_NOT_AVAILABLE, KafkaError.COORDINATOR_LOAD_IN_PROGRESS}
+)
+
+
+class Log:
+    """A broker's log. Every call blocks, `timeout_seconds` without an answer at most, and raises KafkaException then.
+
+    `group` is the one whose commits are asked for. Use it from one thread at a time.
+    """
+
+    def __init__(self, brokers: str, group: str = "tidegate-reader", timeout_seconds: float = 20.0) -> None:
+        self._timeout_seconds = timeout_seconds
+        self._consumer = Consumer(
+            {
+                "bootstrap.servers": brokers,
+                "group.id": group,
+                "enable.auto.commit": False,
+                "enable.partition.eof": True,
+                "isolation.level": "read_committed",
+                "auto.offset.reset": "earliest",
+                "fetch.wait.max.ms": 50,
+                "log_level": 2,  # a broker that is away is said by the call that needs it
+            }
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._consumer.close()
+
+    def partitions(self) -> Mapping[str, int]:
+        """Every topic with its partition count."""
+        known = self._consumer.list_topics(timeout=self._timeout_seconds).topics
+        return {name: len(topic.partitions) for name, topic in known.items() if topic.error is None}
+
+    def places(self, topics: Iterable[str]) -> list[Place]:
+        """The partitions of those topics that exist."""
+        counts = self.partitions()
+        return [(topic, number) for topic in topics for number in range(counts.get(topic, 0))]
+
+    def extents(self, places: Iterable[Place]) -> Mapping[Place, tuple[int, int]]:
+        """Where partitions begin, and one past their last offset, whether committed or not."""
+        timeout = self._timeout_seconds
+        return {
+            place: self._consumer.get_watermark_offsets(TopicPartition(*place), timeout=timeout) for place in places
+        }
+
+    def committed(self, places: Iterable[Place]) -> Marks:
+        """The group's offsets; a partition without one is left out."""
+        wanted = [TopicPartition(*place) for place in places]
+        deadline = time.monotonic() + self._timeout_seconds
+        while wanted:
+            try:
+                answer = self._consumer.committed(wanted, timeout=self._timeout_seconds)
+            except KafkaException as error:  # a broker that has just started doesn't know its coordinator yet
+                if error.args[0].code() not in _SETTLING or time.monotonic() > deadline:
+                    raise
+                time.sleep(_PAUSE_SECONDS)
+            else:
+                return {(each.topic, each.partition): each.offset for each in answer if _sound(each).offset >= 0}
+        return {}
+
+    def records(self, begins: Marks, ends: Marks | None = None) -> Iterator[Message]:
+        """Committed records from the given offsets on, to the present end of each partition or to the given one.
+
+        The present end is that of the last transaction that is over; a given one that lies further is waited for.
+        """
+        left = dict.fromkeys(begins, -1) if ends is None else {p: ends[p] for p in begins if begins[p] < ends[p]}
+        if not left:
+            return
+        self._consumer.assign([TopicPartition(*place, begins[place]) for place in left])
+        try:
+            yield from self._until_read(left, given=ends is not None)
+        finally:
+            self._consumer.unassign()  # a broker answers the next question only after the fetch that is under way
+
+    def _until_read(self, left: dict[Place, int], *, given: bool) -> Iterator[Message]:
+        heard = time.monotonic()
+        while left:
+            for message in self._batch():
+                heard = time.monotonic()
+                place, error = (message.topic() or "", message.partition() or 0), message.error()
+                if error is None:
+                    yield message
+                elif error.code() != KafkaError._PARTITION_EOF:
+                    raise KafkaException(error)
+                reached = (message.offset() or 0) + (error is None)
+                if place in left and (reached >= left[place] if given else error is not None):
+                    del left[place]
+            if time.monotonic() - heard > self._timeout_seconds:
+                raise KafkaException(KafkaError(KafkaError._TIMED_OUT))
+
+    def _batch(self) -> list[Message]:
+        """What is there; `consume` alone would wait for a full batch or the whole time."""
+        first = self._consumer.poll(_POLL_SECONDS)
+        return [] if first is None else [first, *self._consumer.consume(_BATCH, timeout=0)]
+
+
+def _sound(answer: TopicPartition) -> TopicPartition:
+    if answer.error is not None:
+        raise KafkaException(answer.error)
+    return answer
