@@ -47,9 +47,10 @@ class GateAgent:
 
         A chunk whose partition changes hands while it waits for an earlier generation is left: it comes again.
         """
-        loop = asyncio.get_running_loop()
-        if not await crossing("elsewhere", loop.run_in_executor(self._waiting, self._caught_up, chunk)):
-            return
+        if self._elsewhere is not None or self._looked != chunk.epoch:
+            loop = asyncio.get_running_loop()
+            if not await crossing("elsewhere", loop.run_in_executor(self._waiting, self._caught_up, chunk)):
+                return
         passed = await crossing("gate", asyncio.to_thread(self._pass, chunk))
         self._app.mark_durable(self.name, TP(chunk.topic, chunk.partition), chunk.end)
         self._metrics.took(chunk, passed.clean + passed.dead_lettered + passed.dropped)
@@ -58,12 +59,14 @@ class GateAgent:
                 REFUSED.labels(self._kind, outcome).inc(number)
 
     def _caught_up(self, chunk: Chunk) -> bool:
-        """Whether all that other generations passed before the chunk is known; topics come with a rebalance."""
-        if self._looked != chunk.epoch:
-            there = self._elsewhere or Elsewhere(self._brokers, self.topic, self._app.conf.id)
-            self._elsewhere = there if there.look() else None
-            self._looked = chunk.epoch
-        return self._elsewhere is None or self._elsewhere.catch_up(lambda: self._app.is_current(chunk))
+        """Whether all that other generations passed before the chunk is known. A rebalance comes with new topics."""
+        there = self._elsewhere or Elsewhere(self._brokers, self.topic, self._app.conf.id)
+        if self._looked != chunk.epoch and not there.look():
+            there.close()
+            self._elsewhere, self._looked = None, chunk.epoch
+            return True
+        self._elsewhere, self._looked = there, chunk.epoch
+        return there.catch_up(lambda: self._app.is_current(chunk))
 
     def _pass(self, chunk: Chunk) -> Passed:
         epoch, passage = self._passages.get(chunk.partition, (-1, None))

@@ -43,11 +43,15 @@ class Log:
             }
         )
 
+    def close(self) -> None:
+        """Let go of the broker."""
+        self._consumer.close()
+
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self._consumer.close()
+        self.close()
 
     def partitions(self) -> Mapping[str, int]:
         """Every topic with its partition count."""

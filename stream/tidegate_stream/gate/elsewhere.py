@@ -47,6 +47,10 @@ class Elsewhere:
         self.waits = False
         """Whether a chunk is held back by an earlier generation just now."""
 
+    def close(self) -> None:
+        """Let go of the broker."""
+        self._log.close()
+
     def look(self) -> bool:
         """Find out which other generations there are; whether there is one."""
         kind, own, counts = kind_of(self._topic), generation_of(self._topic), self._log.partitions()
