@@ -9,6 +9,8 @@ UV_VERSION := 0.13.9
 UV_HOME := .cache/uv-$(UV_VERSION)
 UV := $(UV_HOME)/bin/uv
 RUN := $(UV) run --frozen --no-sync
+# By files, in the order in which tests are collected (tests/conftest.py), not by how many a file holds.
+PARALLEL := -n 2 --dist loadfile --no-loadscope-reorder
 
 .PHONY: help setup demo test faults check bench format clean
 
@@ -22,10 +24,10 @@ demo: setup ## The stack with a demo marketplace and live traffic; DEMO_SECONDS,
 
 test: setup ## Every test, on a real broker, a real ClickHouse engine and a real browser; ARGS goes to pytest
 	@scripts/install-chromium.sh
-	$(RUN) pytest -n 2 --dist loadfile $(ARGS)
+	$(RUN) pytest $(PARALLEL) $(ARGS)
 
 faults: setup ## Kills at every failpoint and at random, and the fault matrix; FAULTS_JSON=path, SOAK_SEED, SOAK_SECONDS
-	$(RUN) pytest -n 2 --dist loadfile -m faults tests/faults tests/e2e $(ARGS)
+	$(RUN) pytest $(PARALLEL) -m faults tests/faults tests/e2e $(ARGS)
 
 check: setup ## Lint, format, types, import rules, schema evolution, generated tables
 	$(RUN) ruff check

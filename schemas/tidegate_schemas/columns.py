@@ -98,7 +98,9 @@ class ColumnCodec:
 
     def _split(self, values: Sequence[bytes | None], bad: list[BadRecord]) -> dict[bytes, _Batch]:
         """Sort values by their header; what has no known one, or is too large, is bad."""
-        batches: dict[bytes, _Batch] = {}
+        batches = self._of_one_version(values)
+        if batches:
+            return batches
         limit = self.schema.max_bytes
         for index, value in enumerate(values):
             data = value or b""
@@ -119,6 +121,19 @@ class ColumnCodec:
                 batch.indices.append(index)
                 batch.bodies.append(data[len(header) :])
         return batches
+
+    def _of_one_version(self, values: Sequence[bytes | None]) -> dict[bytes, _Batch]:
+        """All values as one batch, if they have one known header and none is too large, as is nearly always so."""
+        whole = [value for value in values if value]
+        if not whole or len(whole) < len(values) or max(map(len, whole)) > self.schema.max_bytes:
+            return {}
+        try:
+            header = self._versions.header(whole[0])
+        except DecodeError:
+            return {}
+        if not all(value.startswith(header) for value in whole):
+            return {}
+        return {header: _Batch(list(range(len(whole))), [value[len(header) :] for value in whole])}
 
     def _read(self, version: Version, batch: _Batch, bad: list[BadRecord]) -> list[pl.DataFrame]:
         """Decode records of one version into frames of the writer's physical columns and `_index`."""

@@ -37,20 +37,14 @@ def validate(frame: pl.DataFrame, schema: Schema) -> list[BadRecord]:
 
     Timestamps may be Datetime or Int64 (µs since epoch).
     """
-    names = [item.name for item in schema.fields if item.name in BOUNDS]
-    broken = [_column_mask(frame[name], BOUNDS[name]).alias(name) for name in names]
+    required, nulls = never_null(), frame.null_count().row(0, named=True)
+    broken = [_column_mask(frame[item.name], BOUNDS[item.name]) for item in schema.fields if item.name in BOUNDS]
     if "bucket_counts" in schema.names and frame.height:
-        broken.append(frame.select(_buckets().fill_null(value=True).alias("bucket_counts")).to_series())
-    required = never_null()
-    broken.extend(
-        frame[item.name].is_null().alias(f"{item.name} is null")
-        for item in schema.fields
-        if item.name in required and frame[item.name].null_count()
-    )
+        broken.append(_buckets().fill_null(value=True))
+    broken.extend(pl.col(item.name).is_null() for item in schema.fields if item.name in required and nulls[item.name])
     if not broken:
         return []
-    masks = pl.DataFrame(broken)
-    rows = masks.select(pl.any_horizontal(pl.all()).arg_true()).to_series().to_list()
+    rows = frame.select(pl.any_horizontal(broken).arg_true()).to_series()
     found = []
     for row in rows:
         verdict = broken_bound(_record(frame, schema, row))
@@ -65,11 +59,11 @@ def _record(frame: pl.DataFrame, schema: Schema, row: int) -> dict[str, Any]:
     return frame[row : row + 1].select(columns).row(0, named=True)
 
 
-def _column_mask(column: pl.Series, bound: Bound) -> pl.Series:
+def _column_mask(column: pl.Series, bound: Bound) -> pl.Expr:
     """Mark the values that break the bound; a null never does."""
     if isinstance(bound, JsonText):
-        return _not_json(column, bound)
-    return column.to_frame().select(_breaks(pl.col(column.name), bound).fill_null(value=False)).to_series()
+        return pl.col(column.name).is_in(_not_json(column, bound)).fill_null(value=False)
+    return _breaks(pl.col(column.name), bound).fill_null(value=False)
 
 
 def _breaks(column: pl.Expr, bound: Uuid | Between | OneOf) -> pl.Expr:
@@ -85,17 +79,17 @@ def _breaks(column: pl.Expr, bound: Uuid | Between | OneOf) -> pl.Expr:
             return ~(above & (number <= high))
 
 
-def _not_json(column: pl.Series, bound: JsonText) -> pl.Series:
-    # Most texts repeat (above all "{}"): each is parsed once. polars looks for large numbers, as Python is slow at it.
+def _not_json(column: pl.Series, bound: JsonText) -> list[str]:
+    """The texts that break the bound. Most repeat (above all "{}"): each is parsed once."""
+    # polars looks for large numbers, as Python is slow at it.
+    texts = column.unique().drop_nulls()
+    large = texts.str.contains(PERHAPS_INFINITE)
     expected = list if bound.array else dict
-    verdicts: dict[str | None, bool] = {None: False}
-    broken = []
-    for text, large in zip(column.to_list(), column.str.contains(PERHAPS_INFINITE).to_list(), strict=True):
-        verdict = verdicts.get(text)
-        if verdict is None:
-            verdict = verdicts[text] = not (bound.holds(text) if large else is_json(text, expected))
-        broken.append(verdict)
-    return pl.Series(column.name, broken, dtype=pl.Boolean)
+    return [
+        text
+        for text, perhaps_infinite in zip(texts, large, strict=True)
+        if not (bound.holds(text) if perhaps_infinite else is_json(text, expected))
+    ]
 
 
 def _buckets() -> pl.Expr:

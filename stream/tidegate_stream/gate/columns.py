@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import polars as pl
 
@@ -19,8 +19,8 @@ DENIED = pl.col("consent") == "denied"
 QUERY = r"(?s)(?:[?#]|%3[Ff]|%23).*$"
 
 
-def refusals(plan: Plan, keys: Keys, frame: pl.DataFrame, parsed: ParsedTexts) -> pl.DataFrame:
-    """`reason` and `detail` of each row, null where it may pass; the first broken rule tells. Fills `parsed`."""
+def refusals(plan: Plan, keys: Keys, frame: pl.DataFrame, parsed: ParsedTexts) -> tuple[pl.Series, pl.DataFrame]:
+    """Which rows may not pass, and `reason` and `detail` of those: the first broken rule. Fills `parsed`."""
     keyed = [name for name in frame["project"].unique().drop_nulls() if keys.pseudonym_key(name) is not None]
     checks = [(DENIED, Reason.CONSENT_DENIED, "")]
     for rule in rules(plan.kind):
@@ -28,12 +28,17 @@ def refusals(plan: Plan, keys: Keys, frame: pl.DataFrame, parsed: ParsedTexts) -
         checks.append((broken, Reason.INVALID_FIELD, f"{rule.field}: {rule.constraint}"))
     checks.append((~pl.col("project").is_in(keyed), Reason.INVALID_FIELD, NO_KEY))
     for name in plan.json:
-        malformed = pl.lit(parsed.malformed(frame[name], JSON[name]))
+        malformed = pl.col(name).is_null() | pl.col(name).is_in(parsed.malformed(frame[name], JSON[name]))
         checks.append((malformed, Reason.MALFORMED_JSON, f"{name}: a JSON {JSON[name].__name__}"))
-    return frame.select(
+    broken = pl.any_horizontal(check for check, _, _ in checks).fill_null(value=False)
+    refused = frame.select(broken.alias("refused"))["refused"]
+    if not refused.any():
+        return refused, pl.DataFrame(schema={"reason": pl.String, "detail": pl.String})
+    told = frame.filter(refused).select(
         pl.coalesce(pl.when(check).then(pl.lit(reason.value)) for check, reason, _ in checks).alias("reason"),
         pl.coalesce(pl.when(check).then(pl.lit(detail)) for check, _, detail in checks).alias("detail"),
     )
+    return refused, told
 
 
 def clean_frame(plan: Plan, names: Pseudonymiser, frame: pl.DataFrame, parsed: ParsedTexts) -> pl.DataFrame:
@@ -41,8 +46,8 @@ def clean_frame(plan: Plan, names: Pseudonymiser, frame: pl.DataFrame, parsed: P
     anonymous = pl.col("consent") == "anonymous"
     known = Known(plan, frame)
     columns: dict[str, pl.Series | pl.Expr] = {}
-    for name in plan.pseudonymised:
-        columns[name] = _pseudonyms(names, frame, name, anonymous)
+    for column in _pseudonyms(names, frame, plan.pseudonymised, anonymous):
+        columns[column.name] = column
     for name in plan.truncated:
         network = mapped(frame[name], truncated_ip)
         columns[name] = pl.when(~anonymous).then(network)
@@ -69,12 +74,18 @@ def mapped(column: pl.Series, function: Callable[[str], str | None]) -> pl.Serie
     return column.replace_strict(distinct, results, default=None, return_dtype=pl.String)
 
 
-def _pseudonyms(names: Pseudonymiser, frame: pl.DataFrame, name: str, anonymous: pl.Expr) -> pl.Series:
-    """HMAC over distinct pairs of project and value, joined back."""
-    value = pl.when(~anonymous & (pl.col(name) != "")).then(pl.col(name)).alias("value")
-    pairs = frame.select("project", value)
-    distinct = pairs.unique().drop_nulls()
-    pseudonyms = [names.pseudonym(project, text) for project, text in distinct.iter_rows()]
-    table = distinct.with_columns(pl.Series("pseudonym", pseudonyms, dtype=pl.String))
-    joined = pairs.join(table, on=["project", "value"], how="left", maintain_order="left")
-    return joined["pseudonym"].alias(name)
+def _pseudonyms(
+    names: Pseudonymiser, frame: pl.DataFrame, fields: Sequence[str], anonymous: pl.Expr
+) -> list[pl.Series]:
+    """HMAC over distinct pairs of project and value, put where the pairs stood."""
+    # A project's name has no NUL in it, so a pair can be told by one text.
+    pairs = frame.select(
+        pl.when(~anonymous & (pl.col(name) != "")).then(pl.concat_str("project", pl.lit("\x00"), name)).alias(name)
+        for name in fields
+    )
+    distinct = pl.concat([pl.Series(dtype=pl.String), *(pair.unique() for pair in pairs)]).unique().drop_nulls()
+    pseudonyms = [
+        names.pseudonym(project, value) for project, _, value in (pair.partition("\x00") for pair in distinct)
+    ]
+    known = pl.Series(pseudonyms, dtype=pl.String)
+    return pairs.select(pl.all().replace_strict(distinct, known, default=None, return_dtype=pl.String)).get_columns()

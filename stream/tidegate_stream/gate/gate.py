@@ -69,14 +69,14 @@ class Gate:
         the records that aren't in it. Changes neither its arguments nor `seen`.
         """
         parsed = ParsedTexts()
-        judged = pl.concat([frame, refusals(self.plan, self._keys, frame, parsed)], how="horizontal")
-        valid = judged.filter(pl.col("reason").is_null()).drop("reason", "detail")
+        broken, reasons = refusals(self.plan, self._keys, frame, parsed)
+        valid = frame.filter(~broken) if reasons.height else frame
         ids = split_ids(valid["event_id"], _offsets(chunk, valid))
         repeated = seen.duplicates(ids)
-        passing = valid.filter(~repeated)
+        passing = valid.filter(~repeated) if repeated.any() else valid
         refused = pl.concat(
             [
-                self._refused(judged.filter(pl.col("reason").is_not_null()), chunk),
+                self._refused(pl.concat([frame.filter(broken), reasons], how="horizontal"), chunk),
                 self._refused(_as_duplicates(valid.filter(repeated)), chunk),
                 self._undecoded(bad, chunk),
             ]
@@ -98,6 +98,8 @@ class Gate:
 
     def _refused(self, rows: pl.DataFrame, chunk: RawChunk) -> pl.DataFrame:
         """A broken record may tell any time of receipt, so the ledger's minute falls back to the record's own."""
+        if rows.is_empty():
+            return pl.DataFrame(schema=REFUSED)
         stamps = (pl.Series(chunk.timestamps, dtype=pl.Int64) * 1000).gather(rows["_index"])
         received = pl.col("received_at").cast(pl.Int64)
         near = (received - stamps).abs() <= 86_400_000_000

@@ -9,13 +9,15 @@ import polars as pl
 
 from tidegate_schemas.canonical import MAX_DEPTH, canonical_json
 from tidegate_stream.gate.patterns import SUSPECT_JSON
-from tidegate_stream.gate.scrub import SECRET, MalformedJsonError, holds_secret, parse_json
+from tidegate_stream.gate.scrub import SECRET, MalformedJsonError, parse_json, sensitive_key, tells_nothing
 from tidegate_stream.gate.triggers import changed_texts
 
 UNLIKE = r"[\[:,]-?[0-9]+(?:\.[0-9]+)?e|0\.0000|[0-9]{19}"
 """Finds what has numbers that orjson and the canonical form may write in different ways."""
 RETOLD = r"[\[:,\s]-?[0-9]+(?:\.[0-9]+)?[eE]|0\.0000|[0-9.]{17}"
 """Finds JSON with floats that Python may write in other digits than stand there."""
+SHORT = 10**12
+"""A number nearer to zero has 12 digits before its point at most, and no pattern finds anything in it."""
 
 
 class ParsedTexts:
@@ -24,10 +26,9 @@ class ParsedTexts:
     def __init__(self) -> None:
         self._values: dict[tuple[str, type], object] = {}
 
-    def malformed(self, texts: pl.Series, container: type) -> pl.Series:
-        """Mark the texts that aren't JSON of a kind; no text isn't, either."""
-        bad = [text for text in texts.unique().drop_nulls() if not self._parsed(text, container)]
-        return texts.is_null() | texts.is_in(bad)
+    def malformed(self, texts: pl.Series, container: type) -> list[str]:
+        """The texts that aren't JSON of a kind."""
+        return [text for text in texts.unique().drop_nulls() if not self._parsed(text, container)]
 
     def value(self, text: str, container: type) -> object:
         """The value of a text that isn't malformed."""
@@ -53,8 +54,7 @@ def scrubbed(texts: pl.Series, container: type, parsed: ParsedTexts) -> pl.Serie
     changed = dict(_rewritten(harmless, container, parsed))
     suspect = marks.filter("suspect")["text"].to_list()
     values = [parsed.value(text, container) for text in suspect]
-    clean = _clean_strings(values)
-    changed.update(zip(suspect, written([_rebuilt(value, clean) for value in values]), strict=True))
+    changed.update(zip(suspect, written(list(map(_Scrubbing(values), values))), strict=True))
     if not changed:
         return texts
     return texts.replace(list(changed), list(changed.values()))
@@ -87,40 +87,62 @@ def _by_orjson(value: object) -> str | None:
         return None
 
 
-def _clean_strings(values: Iterable[object]) -> dict[str, str]:
-    """By string, key or number that stands anywhere in the values: what scrubbing makes of it, if it changes."""
-    found: set[str] = set()
-    for value in values:
-        _collect(value, found)
-    return changed_texts(pl.Series(list(found), dtype=pl.String))
+class _Scrubbing:
+    """What scrubbing changes in the values of a chunk: keys, strings and numbers, by text, and which keys tell."""
+
+    def __init__(self, values: Iterable[object]) -> None:
+        keys: set[str] = set()
+        strings: set[str] = set()
+        for value in values:
+            _collect(value, keys, strings)
+        self._telling = {key for key in keys if sensitive_key(key)}
+        self._clean = changed_texts(pl.Series(list(keys | strings), dtype=pl.String))
+
+    def __call__(self, value: object) -> object:
+        """The value as `scrub_json` gives it."""
+        if type(value) is dict:
+            return self._object(value)
+        if type(value) is list:
+            return [self(item) for item in value]
+        if type(value) is str:
+            return self._clean.get(value, value)
+        return self._clean.get(str(value), value) if _long_number(value) else value
+
+    def _object(self, members: dict[str, object]) -> dict[str, object]:
+        clean, telling = self._clean, self._telling
+        scrubbed_members: dict[str, object] = {}
+        for key, item in members.items():
+            scrubbed_item: object
+            if key in telling and not tells_nothing(item):
+                scrubbed_item = SECRET
+            elif type(item) is str:
+                scrubbed_item = clean.get(item, item)
+            else:
+                scrubbed_item = self(item)
+            scrubbed_members[clean.get(key, key)] = scrubbed_item
+        return scrubbed_members
 
 
-def _collect(value: object, found: set[str]) -> None:
-    if isinstance(value, str):
-        found.add(value)
-    elif isinstance(value, dict):
-        found.update(value)
-        for item in value.values():
-            _collect(item, found)
-    elif isinstance(value, list):
-        for item in value:
-            _collect(item, found)
-    elif value is not None and not isinstance(value, bool):
-        found.add(str(value))
+def _collect(value: object, keys: set[str], strings: set[str]) -> None:
+    """Gather the texts that stand anywhere in a value, and its long numbers as texts."""
+    items: Iterable[object]
+    if type(value) is dict:
+        keys.update(value)
+        items = value.values()
+    elif type(value) is list:
+        items = value
+    else:
+        items = (value,)
+    for item in items:
+        kind = type(item)
+        if kind is str:
+            strings.add(item)  # type: ignore[arg-type]
+        elif kind is dict or kind is list:
+            _collect(item, keys, strings)
+        elif _long_number(item):
+            strings.add(str(item))
 
 
-def _rebuilt(value: object, clean: dict[str, str]) -> object:
-    """As `scrub_json`, with the strings' scrubbing done."""
-    if isinstance(value, str):
-        return clean.get(value, value)
-    if isinstance(value, dict):
-        return {clean.get(key, key): _member(key, item, clean) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_rebuilt(item, clean) for item in value]
-    if value is None or isinstance(value, bool):
-        return value
-    return clean.get(str(value), value)
-
-
-def _member(key: str, item: object, clean: dict[str, str]) -> object:
-    return SECRET if holds_secret(key, item) else _rebuilt(item, clean)
+def _long_number(value: object) -> bool:
+    """Whether a value is a number with the digits of a card; no other pattern needs digits alone."""
+    return isinstance(value, (int, float)) and not -SHORT < value < SHORT

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 import polars as pl
 
 from tidegate_stream.gate.json_columns import RETOLD, ParsedTexts, scrubbed, written
-from tidegate_stream.gate.patterns import SUSPECT
 from tidegate_stream.gate.plan import JSON, Plan
 from tidegate_stream.gate.scrub import (
     KNOWN_MIN_LENGTH,
@@ -19,7 +18,7 @@ from tidegate_stream.gate.scrub import (
 )
 from tidegate_stream.gate.triggers import changed_texts
 
-ROW = "_row"
+ROW, WHOLE, ANY = "_row", "_whole", "_any"
 #: No text that comes past the codec's bounds is told apart by it, so it may stand between two.
 BETWEEN = "\x00"
 
@@ -32,16 +31,20 @@ class Known:
 
     def __init__(self, plan: Plan, frame: pl.DataFrame) -> None:
         self._frame = frame
-        self._names = plan.known
-        self._lower = frame.select(
-            pl.when(pl.col(name).str.len_chars() >= KNOWN_MIN_LENGTH).then(pl.col(name).str.to_lowercase())
-            for name in self._names
-        ).with_row_index(ROW)
-        foreign = [pl.col(name).str.contains(r"[^\x00-\x7f]").fill_null(value=False) for name in self._names]
+        self._names = [name for name in plan.known if frame[name].null_count() < frame.height]
+        ids = [pl.col(name) for name in self._names]
         self._traits = frame["traits"] if "traits" in frame.columns else None
         told = pl.lit(value=False) if self._traits is None else pl.col("traits") != "{}"
-        #: Rows of which the columns can't tell what to look for: traits, and letters whose case isn't simple.
-        self._whole = frame.select(pl.any_horizontal(told, *foreign).alias("whole"))["whole"]
+        foreign = [(one.str.len_bytes() != one.str.len_chars()).fill_null(value=False) for one in ids]
+        long = [pl.when(one.str.len_chars() >= KNOWN_MIN_LENGTH).then(one.str.to_lowercase()) for one in ids]
+        #: Ids in lower case. `_whole`: rows of which the columns can't tell what to look for, as there are traits, or
+        #: letters whose case isn't simple. `_any`: rows with an id at all.
+        self._lower = frame.with_row_index(ROW).select(
+            ROW,
+            *long,
+            pl.any_horizontal(told, *foreign).alias(WHOLE),
+            pl.any_horizontal(pl.lit(value=False), *(one.is_not_null() for one in ids)).alias(ANY),
+        )
         self._patterns: dict[int, re.Pattern[str] | None] = {}
 
     def pattern(self, row: int) -> re.Pattern[str] | None:
@@ -55,7 +58,7 @@ class Known:
 
     def rows_with_own(self, texts: pl.Series, rows: pl.Series | None = None) -> pl.Series:
         """Rows (UInt32) whose text may hold the row's own ids; of these rows only, if any are given."""
-        frame = self._lower.with_columns(texts.alias("text"), self._whole)
+        frame = self._lower.with_columns(texts.alias("text"))
         if rows is not None:
             frame = frame[rows]
         text = pl.col("text")
@@ -63,24 +66,24 @@ class Known:
         own = [lower.str.contains(pl.col(name), literal=True).fill_null(value=False) for name in self._names]
         # An id may be written in percent-encoding or escapes, and lower case isn't the whole of case beyond ASCII, on
         # neither side: `ſ` is an s to whoever ignores case.
-        folded = text.str.contains(r"[%\\\u0080-\U0010ffff]").fill_null(value=False) & pl.any_horizontal(
-            [pl.col(name).is_not_null() for name in self._names] or [pl.lit(value=False)]
-        )
-        return frame.filter(text.is_not_null() & pl.any_horizontal(*own, folded, "whole"))[ROW]
+        folded = pl.col(ANY) & text.str.contains(r"[%\\\u0080-\U0010ffff]").fill_null(value=False)
+        return frame.filter(text.is_not_null() & pl.any_horizontal(*own, folded, WHOLE))[ROW]
 
     def scrub_texts(self, texts: pl.DataFrame) -> list[pl.Series]:
         """Each column with what is personal taken out."""
         if not texts.columns:  # a plan may leave all of them alone
             return []
         joined = texts.select(pl.concat_str(pl.all(), separator=BETWEEN, ignore_nulls=True).alias("text"))["text"]
-        own, suspect = self.rows_with_own(joined), joined.str.contains(SUSPECT).fill_null(value=False).arg_true()
-        return [self._scrub(column, own, suspect) for column in texts]
+        own = self.rows_with_own(joined)
+        changed = changed_texts(pl.concat([column.unique() for column in texts]).unique().drop_nulls())
+        clean = texts.select(pl.all().replace(list(changed), list(changed.values()))) if changed else texts
+        if not own.len():
+            return clean.get_columns()
+        return [self._without_own(texts[name], clean[name], own) for name in texts.columns]
 
-    def _scrub(self, texts: pl.Series, own: pl.Series, suspect: pl.Series) -> pl.Series:
-        mine = self.rows_with_own(texts, own) if own.len() else own
-        changed = changed_texts(texts.gather(suspect).unique().drop_nulls())
-        result = texts.replace(list(changed), list(changed.values())) if changed else texts
-        return _scattered(result, mine, [scrub_text(texts[row], self.pattern(row)) for row in mine])
+    def _without_own(self, texts: pl.Series, clean: pl.Series, own: pl.Series) -> pl.Series:
+        mine = self.rows_with_own(texts, own)
+        return _scattered(clean, mine, [scrub_text(texts[row], self.pattern(row)) for row in mine])
 
     def scrub_json(self, name: str, parsed: ParsedTexts) -> pl.Series:
         """JSON texts scrubbed and canonical."""
@@ -91,7 +94,9 @@ class Known:
 
     def _rows_with_own_json(self, texts: pl.Series, container: type, parsed: ParsedTexts) -> pl.Series:
         """Rows whose JSON may hold the row's own ids: as it stands there, or in a number as Python writes it."""
-        own, retold = self.rows_with_own(texts), texts.str.contains(RETOLD).arg_true()
+        # An empty object or list holds no id, and most JSON is one.
+        filled = (texts.str.len_bytes() > len("{}")).arg_true()
+        own, retold = self.rows_with_own(texts, filled), texts.str.contains(RETOLD).arg_true()
         if not retold.len():
             return own
         values = [parsed.value(text, container) for text in texts.gather(retold)]

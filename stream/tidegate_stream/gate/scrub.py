@@ -131,8 +131,13 @@ def _member(key: str, item: object, known: re.Pattern[str] | None) -> object:
 
 
 def holds_secret(key: str, item: object) -> bool:
-    """Whether a member is to be replaced for its key's sake. An empty value tells nothing."""
-    return sensitive_key(key) and not (item is None or isinstance(item, bool) or item == "")
+    """Whether a member is to be replaced for its key's sake."""
+    return sensitive_key(key) and not tells_nothing(item)
+
+
+def tells_nothing(item: object) -> bool:
+    """Whether a value is no secret, whatever its key says."""
+    return item is None or isinstance(item, bool) or item == ""
 
 
 def parse_json(text: str, container: type) -> object:

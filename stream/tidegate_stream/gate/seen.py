@@ -31,7 +31,7 @@ _HEADER = struct.Struct("<q")
 
 def split_ids(event_ids: pl.Series, offsets: pl.Series) -> pl.DataFrame:
     """128-bit ids as two columns `high` and `low`, with the raw `offset`. Ids are UUIDs in text."""
-    digits = pl.col("id").str.to_lowercase().str.replace_all("-", "", literal=True)
+    digits = pl.col("id").str.replace_all("-", "", literal=True)
     frame = pl.DataFrame({"id": event_ids, "offset": offsets.cast(pl.Int64)}, schema_overrides={"id": pl.String})
     return frame.select(
         digits.str.slice(0, 16).str.to_integer(base=16, dtype=pl.UInt64).alias("high"),
