@@ -36,7 +36,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What starts whole stacks comes first: the last file should be a short one, while the other processes end theirs."""
+    """What starts whole stacks comes first, so that no process is left alone with a long file at the end."""
     items.sort(key=lambda item: -sum(item.get_closest_marker(name) is not None for name in ("broker", "clickhouse")))
 
 
