@@ -59,7 +59,12 @@ class GateAgent:
                 REFUSED.labels(self._kind, outcome).inc(number)
 
     def _caught_up(self, chunk: Chunk) -> bool:
-        """Whether all that other generations passed before the chunk is known. A rebalance comes with new topics."""
+        """Whether all that other generations passed before the chunk is known. A rebalance comes with new topics.
+
+        One left chunk leaves those behind it, too: the progress of one that was passed would cover what it left.
+        """
+        if not self._app.is_current(chunk):
+            return False
         there = self._elsewhere or Elsewhere(self._brokers, self.topic, self._app.conf.id)
         if self._looked != chunk.epoch and not there.look():
             there.close()
