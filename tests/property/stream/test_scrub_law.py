@@ -6,18 +6,26 @@ import re
 import sys
 from random import Random
 
+import orjson
 import polars as pl
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.property.stream.near_matches import near_json, near_match
+from tests.property.stream.near_matches import WHOLES, edits, near_json, near_match
 from tests.property.stream.raw_records import texts
 
 from tidegate_stream.gate.json_columns import ParsedTexts, scrubbed
 from tidegate_stream.gate.known import Known
-from tidegate_stream.gate.patterns import SUSPECT
+from tidegate_stream.gate.patterns import SUSPECT, SUSPECT_JSON
 from tidegate_stream.gate.plan import compile_plan
-from tidegate_stream.gate.scrub import known_pattern, scrub_json_text, scrub_text
+from tidegate_stream.gate.scrub import (
+    SENSITIVE_PAIRS,
+    SENSITIVE_WORDS,
+    known_pattern,
+    scrub_json_text,
+    scrub_text,
+    sensitive_key,
+)
 from tidegate_stream.gate.triggers import scrub_suspect
 
 BATCH = 200
@@ -35,7 +43,7 @@ def assert_scrubbed(drawn: list[str]) -> None:
         assert (text, told or clean == text) == (text, True)
 
 
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(texts)
 def test_every_text_that_scrubbing_changes_is_suspect(text: str) -> None:
     assert_scrubbed([text])
@@ -46,6 +54,18 @@ def test_every_text_that_scrubbing_changes_is_suspect(text: str) -> None:
 def test_so_is_every_text_that_nearly_matches(seed: int) -> None:
     rng = Random(seed)
     assert_scrubbed([near_match(rng) for _ in range(BATCH)])
+
+
+def test_so_is_every_text_one_character_away_from_a_match() -> None:
+    for whole in WHOLES:
+        assert_scrubbed(list(set(edits(whole))))
+
+
+def test_every_key_that_tells_makes_its_json_suspect_and_so_does_each_one_character_away() -> None:
+    words = [*SENSITIVE_WORDS, *map("_".join, SENSITIVE_PAIRS), *map("".join, SENSITIVE_PAIRS)]
+    keys = {key for word in words for form in (word, word.upper(), word.title()) for key in edits(form)}
+    telling = pl.Series([orjson.dumps({key: "x"}).decode() for key in keys if sensitive_key(key)])
+    assert telling.filter(~telling.str.contains(SUSPECT_JSON)).to_list() == []
 
 
 @pytest.mark.parametrize("group", ["\\d", "\\s"])
