@@ -162,12 +162,19 @@ def leave_out(name: str) -> None:
     wiring.all_folds = lambda *given: tuple(f for f in all_folds(*given) if f.name != name)  # type: ignore[attr-defined]
 
 
+def run_gates_only() -> None:
+    """Leave the clean topics to the next worker."""
+    wiring._fold = wiring._archive = lambda *_: None  # type: ignore[assignment]
+
+
 if __name__ == "__main__":
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(name)s %(message)s")
     if broken := os.environ.get("BROKEN"):
         BROKEN[broken]()
     if without := os.environ.get("WITHOUT"):
         leave_out(without)
+    if os.environ.get("ONLY_GATES"):
+        run_gates_only()
     worker.run(
         WorkerSettings(
             brokers=os.environ["BROKERS"],

@@ -120,6 +120,18 @@ class Stack:
             worker.terminate()
             worker.wait(30)
 
+    def pass_gates(self, events: int) -> None:
+        """Run gates, and nothing behind them, until so many events have passed."""
+        worker, deadline = self.worker(ONLY_GATES="1"), time.monotonic() + DRAIN_SECONDS
+        try:
+            while len(self.clean_ids()) < events:
+                assert worker.poll() is None, self.log()
+                assert time.monotonic() < deadline, self.log()
+                threading.Event().wait(0.2)
+        finally:
+            worker.terminate()
+            worker.wait(30)
+
     def ask(self, sql: str) -> int:
         """One number."""
         return int(self.client.query(sql).result_rows[0][0])
