@@ -1,0 +1,53 @@
+"""The systems compared: how each is started, and how many records it gets, so that a round takes some ten seconds."""
+
+from __future__ import annotations
+
+import hashlib
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+HERE = Path(__file__).parent
+CACHE = HERE.parents[2] / ".cache" / "peers"
+
+
+@dataclass(frozen=True)
+class System:
+    """`command` makes the beginning of its command line, installing what it needs first."""
+
+    name: str
+    command: Callable[[], Sequence[str]]
+    share: float
+    """Of the records that Tidegate gets."""
+    needs_clickhouse: bool = False
+    leaves_open: bool = False
+    """Whether it sends no window before a later one has begun: the last ones aren't looked at then."""
+
+
+def _here(script: str) -> Callable[[], Sequence[str]]:
+    return lambda: (sys.executable, str(HERE / script))
+
+
+def _apart(script: str, requirements: str) -> Callable[[], Sequence[str]]:
+    """With an environment of its own under `.cache/peers`, as its requirements don't fit beside Tidegate's."""
+
+    def command() -> Sequence[str]:
+        wanted = HERE / requirements
+        home = CACHE / f"{wanted.stem}-{hashlib.sha256(wanted.read_bytes()).hexdigest()[:12]}"
+        python = home / "bin" / "python"
+        if not (home / ".ready").exists():
+            subprocess.run([sys.executable, "-m", "venv", "--clear", home], check=True)
+            pip: list[str | Path] = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+            subprocess.run([*pip, "-r", wanted], check=True)
+            (home / ".ready").touch()
+        return str(python), str(HERE / script)
+
+    return command
+
+
+TIDEGATE = System("tidegate", _here("tidegate_worker.py"), 1.0, needs_clickhouse=True)
+FAUST = System("faust", _here("faust_vanilla.py"), 0.05)
+QUIX = System("quix", _apart("quix.py", "requirements-quix.txt"), 0.15, leaves_open=True)
+BYTEWAX = System("bytewax", _apart("bytewax_flow.py", "requirements-bytewax.txt"), 0.3)

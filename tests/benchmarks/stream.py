@@ -1,0 +1,142 @@
+"""Tidegate against other stream processors, on the same bytes and the same work, a core each; see `peers/`.
+
+Every round runs on a fresh broker that holds the whole input, each system in turn, and its results are compared with
+those of the columnar work in memory. BENCH_EVENTS and BENCH_ROUNDS make it shorter.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import pickle
+import random
+import statistics
+import subprocess
+import sys
+from bisect import bisect
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from itertools import accumulate
+from pathlib import Path
+
+from tests.benchmarks.peers import arena, in_memory, inputs, results
+from tests.benchmarks.peers.in_memory import Record
+from tests.benchmarks.peers.systems import TIDEGATE, System
+
+from tidegate_infra.keys import ensure_keys
+from tidegate_infra.settings import Settings
+
+EVENTS = 300_000
+ROUNDS = 5
+KEYS = 1_000
+ZIPF = 1.1
+_ZIPF_SHARES = list(accumulate(1 / rank**ZIPF for rank in range(1, KEYS + 1)))
+SHAPES: Mapping[str, Callable[[random.Random], int]] = {
+    "10_keys": lambda rng: rng.randrange(10),
+    "100000_keys": lambda rng: rng.randrange(100_000),
+    "uniform_keys": lambda rng: rng.randrange(KEYS),
+    "zipf_keys": lambda rng: bisect(_ZIPF_SHARES, rng.random() * _ZIPF_SHARES[-1]),
+    "half_on_one_key": lambda rng: 0 if rng.random() < 0.5 else rng.randrange(KEYS),
+}
+"""Which of so many keys a span has."""
+
+
+@dataclass(frozen=True)
+class Rate:
+    """Records per second, and per second of the process's own CPU time, which other work disturbs less."""
+
+    wall: float
+    cpu: float
+
+
+def against(job: str, peer: System, peers_job: str, home: Path) -> tuple[Rate, Rate]:
+    """Medians of Tidegate and of a peer, round by round after each other."""
+    found: dict[str, list[Rate]] = {TIDEGATE.name: [], peer.name: []}
+    for number in range(_rounds()):
+        for system, own in ((TIDEGATE, job), (peer, peers_job)):
+            records, keys = given(own, round(_events() * system.share), home)
+            found[system.name].append(measure(system, own, records, home / f"{system.name}-{number}", keys))
+    return median(found[TIDEGATE.name]), median(found[peer.name])
+
+
+def against_shape(shape: str, base: str, home: Path) -> tuple[Rate, Rate]:
+    """Medians of Tidegate's windows on spans of one shape of keys and of another."""
+    found: dict[str, list[Rate]] = {shape: [], base: []}
+    for number in range(_rounds()):
+        for name, rates in found.items():
+            records, keys = given(name, _events() // 2, home)
+            rates.append(measure(TIDEGATE, "windows", records, home / f"{name}-{number}", keys))
+    return median(found[shape]), median(found[base])
+
+
+def against_memory(job: str, home: Path) -> tuple[Rate, Rate]:
+    """Medians of Tidegate and of the same columnar work on bytes in memory."""
+    ours, bare = [], []
+    for number in range(_rounds()):
+        records, keys = given(job, _events(), home)
+        ours.append(measure(TIDEGATE, job, records, home / f"tidegate-{number}", keys))
+        bare.append(_in_memory(job, records, home, keys))
+    return median(ours), median(bare)
+
+
+def measure(system: System, job: str, records: Sequence[Record], home: Path, keys: Path) -> Rate:
+    """One run of a system. DifferentError if its results aren't the right ones."""
+    with arena.run(system, job, records, home, keys) as left:
+        check(system, job, records, keys, left)
+        return Rate(left.records_per_second, len(records) / left.cpu_seconds)
+
+
+def check(system: System, job: str, records: Sequence[Record], keys: Path, left: arena.Left) -> None:
+    """Compare what a system left with the columnar work in memory."""
+    if job == "gate":
+        expected = results.clean_records(results.pairs(in_memory.gate(records, keys)))
+        results.compare(system.name, results.clean_records(left.values(results.clean_topics())), expected)
+        return
+    if job == "rows":
+        results.compare_counts(left, records)
+        return
+    expected, found = results.window_rows(in_memory.windows(records)), results.windows_of(left)
+    if system.leaves_open:
+        last = max(key[0] for key in expected)
+        expected = {key: row for key, row in expected.items() if key[0] < last}
+        found = {key: row for key, row in found.items() if key[0] < last}
+    results.compare(system.name, found, expected)
+
+
+def median(rates: Sequence[Rate]) -> Rate:
+    """Each of the two by itself."""
+    return Rate(statistics.median(rate.wall for rate in rates), statistics.median(rate.cpu for rate in rates))
+
+
+@cache
+def given(job: str, events: int, home: Path) -> tuple[list[Record], Path]:
+    """Input of a job from so many events, and the keys for it."""
+    settings = Settings(home=home / "keys-of")
+    ensure_keys(settings)
+    keys = settings.keys_dir
+    if job in SHAPES:
+        return inputs.keyed_spans(events, keys, SHAPES[job]), keys
+    raw = inputs.raw(events)
+    if job == "gate":
+        return raw, keys
+    clean = inputs.clean(raw, keys)
+    return (clean if job == "rows" else inputs.spans(clean)), keys
+
+
+def _in_memory(job: str, records: Sequence[Record], home: Path, keys: Path) -> Rate:
+    path, core = home / "records", arena.pinned()
+    path.write_bytes(pickle.dumps([tuple(record) for record in records]))
+    command = [sys.executable, str(Path(in_memory.__file__)), job, str(path), str(keys)]
+    pin: Callable[[], None] = lambda: os.sched_setaffinity(0, core)  # noqa: E731 - bound before the fork
+    done = subprocess.run(command, capture_output=True, text=True, check=True, preexec_fn=pin)
+    said = json.loads(done.stdout)
+    return Rate(said["records_per_second"], said["seen"] / said["cpu_seconds"])
+
+
+def _events() -> int:
+    return int(os.environ.get("BENCH_EVENTS", EVENTS))
+
+
+def _rounds() -> int:
+    return int(os.environ.get("BENCH_ROUNDS", ROUNDS))
