@@ -30,7 +30,8 @@ def _add_gate_of(app: Any, clock: Clock, gate: RecordGate, source: str, target: 
 
     def pass_on(value: bytes) -> bytes | None:
         nonlocal key
-        clock.saw()
+        if clock.saw():
+            app.stop()
         passed = gate.take(source, message_context().offset, value)
         if passed is None:
             return None
@@ -46,7 +47,8 @@ def add_windows(app: Any, clock: Clock) -> None:
     key = b""
 
     def decode(value: bytes) -> Any:
-        clock.saw()
+        if clock.saw():
+            app.stop()
         return windows.decoded(value)
 
     def snapshot(closed: Any, of: bytes, *_: Any) -> bytes:
@@ -81,7 +83,7 @@ def main(job: str, brokers: str, records: str, home: str) -> None:
         add_gate(app, clock, Path(home) / "keys")
     else:
         add_windows(app, clock)
-    app.run(count=int(records))
+    app.run()
     clock.tell(lambda: None)
 
 
