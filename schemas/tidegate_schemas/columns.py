@@ -59,6 +59,9 @@ class ColumnCodec:
         self._rows = RowCodec(schema, registry)
         self._by_version: dict[Version, tuple[MarkedReader, RecordReader]] = {}
         self._columns = physical_schema(schema)
+        self._names = [*schema.names, INDEX]
+        logical = polars_schema(schema)
+        self._logical = [pl.col(name).cast(logical[name]) for name, it in self._columns.items() if logical[name] != it]
         self._by_column = all(item.nullable for item in schema.fields)
 
     def decode(self, values: Sequence[bytes | None]) -> Decoded:
@@ -82,8 +85,7 @@ class ColumnCodec:
             bad.extend(BadRecord(index[item.index], item.reason, item.detail) for item in screened)
             frame = frame.filter(~index.is_in([index[item.index] for item in screened]))
         bad.sort(key=lambda item: item.index)
-        dtypes = polars_schema(self.schema)
-        return Decoded(frame.select(*(pl.col(name).cast(dtype) for name, dtype in dtypes.items()), INDEX), bad)
+        return Decoded(frame.with_columns(self._logical), bad)
 
     def encode(self, frame: pl.DataFrame) -> list[bytes]:
         """Encode each row as a framed record, in order; columns named `_…` are left out.
@@ -154,6 +156,8 @@ class ColumnCodec:
 
     def _resolve(self, frame: pl.DataFrame) -> pl.DataFrame:
         """Give a frame the reader's columns: defaults where the writer had none."""
+        if frame.columns == self._names:
+            return frame
         return frame.select(
             *(
                 pl.col(item.name)

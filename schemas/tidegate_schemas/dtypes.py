@@ -1,5 +1,7 @@
 """How Avro types look as polars columns."""
 
+from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 import polars as pl
@@ -21,12 +23,14 @@ _PRIMITIVES: dict[str, pl.DataType] = {
 }
 
 
-def polars_schema(schema: Schema) -> dict[str, pl.DataType]:
+@cache
+def polars_schema(schema: Schema) -> Mapping[str, pl.DataType]:
     """Give the columns of a schema's decoded frames, in order; timestamps are Datetime("us", "UTC")."""
     return {item.name: _dtype(item.type, TIMESTAMP) for item in schema.fields}
 
 
-def physical_schema(schema: Schema) -> dict[str, pl.DataType]:
+@cache
+def physical_schema(schema: Schema) -> Mapping[str, pl.DataType]:
     """Give the same columns with timestamps as Int64: a Datetime past the calendar makes polars panic."""
     return {item.name: _dtype(item.type, pl.Int64()) for item in schema.fields}
 
@@ -49,24 +53,21 @@ def fit(frame: pl.DataFrame, schema: Schema) -> pl.DataFrame:
 
     EncodeError names the columns that are missing, unknown, or can't be cast without loss.
     """
-    wanted = physical_schema(schema)
-    missing = [name for name in wanted if name not in frame.columns]
-    unknown = [name for name in frame.columns if name not in wanted and not name.startswith("_")]
+    wanted, given = physical_schema(schema), frame.schema
+    missing = [name for name in wanted if name not in given]
+    unknown = [name for name in given if name not in wanted and not name.startswith("_")]
     if missing or unknown:
         raise EncodeError(f"frame doesn't fit {schema.subject}: missing {missing}, unknown {unknown}")
+    unlike = {name: dtype for name, dtype in wanted.items() if given[name] != dtype}
     try:
-        return frame.select(
-            pl.col(name).cast(TIMESTAMP).cast(dtype) if frame.schema[name].is_temporal() else pl.col(name).cast(dtype)
-            for name, dtype in wanted.items()
+        # An expression costs more than a small chunk's column, so there is one only for what changes.
+        return frame.select(*wanted).with_columns(
+            pl.col(name).cast(TIMESTAMP).cast(dtype) if given[name].is_temporal() else pl.col(name).cast(dtype)
+            for name, dtype in unlike.items()
         )
     except pl.exceptions.PolarsError:
-        raise EncodeError(f"frame doesn't fit {schema.subject}: {_misfits(frame, wanted)} can't be cast") from None
-
-
-def _misfits(frame: pl.DataFrame, wanted: dict[str, pl.DataType]) -> list[str]:
-    return [
-        f"{name} ({frame.schema[name]} to {dtype})" for name, dtype in wanted.items() if frame.schema[name] != dtype
-    ]
+        misfits = [f"{name} ({given[name]} to {dtype})" for name, dtype in unlike.items()]
+        raise EncodeError(f"frame doesn't fit {schema.subject}: {misfits} can't be cast") from None
 
 
 def _dtype(avro_type: Any, timestamp: pl.DataType) -> pl.DataType:

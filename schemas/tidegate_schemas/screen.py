@@ -1,7 +1,7 @@
 """Bounds by column: which rows of a frame break what their fields' docs promise."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import polars as pl
 
@@ -22,6 +22,9 @@ from tidegate_schemas.subjects import Schema
 
 __all__ = ["BadRecord", "validate"]
 
+FEW = 64
+"""So many rows or fewer are looked at one by one: 0.3 to 1.1 ms, where the expressions take 1.5 to 3, however few."""
+
 
 @dataclass(frozen=True, slots=True)
 class BadRecord:
@@ -37,26 +40,29 @@ def validate(frame: pl.DataFrame, schema: Schema) -> list[BadRecord]:
 
     Timestamps may be Datetime or Int64 (µs since epoch).
     """
+    if frame.height <= FEW:
+        rows: Sequence[int] = range(frame.height)
+        records = frame
+    else:
+        rows = _suspects(frame, schema)
+        if not rows:
+            return []
+        records = frame[rows]
+    # Physical values: a Datetime past the calendar makes polars panic on its way to Python.
+    stamps = [name for name, dtype in records.schema.items() if dtype.is_temporal()]
+    physical = records.select(*schema.names).with_columns(pl.col(stamps).to_physical())
+    verdicts = ((row, broken_bound(record)) for row, record in zip(rows, physical.iter_rows(named=True), strict=True))
+    return [BadRecord(row, *verdict) for row, verdict in verdicts if verdict is not None]
+
+
+def _suspects(frame: pl.DataFrame, schema: Schema) -> Sequence[int]:
+    """The rows that may break a bound."""
     required, nulls = never_null(), frame.null_count().row(0, named=True)
     broken = [_column_mask(frame[item.name], BOUNDS[item.name]) for item in schema.fields if item.name in BOUNDS]
-    if "bucket_counts" in schema.names and frame.height:
+    if "bucket_counts" in schema.names:
         broken.append(_buckets().fill_null(value=True))
     broken.extend(pl.col(item.name).is_null() for item in schema.fields if item.name in required and nulls[item.name])
-    if not broken:
-        return []
-    rows = frame.select(pl.any_horizontal(broken).arg_true()).to_series()
-    found = []
-    for row in rows:
-        verdict = broken_bound(_record(frame, schema, row))
-        if verdict is not None:
-            found.append(BadRecord(row, *verdict))
-    return found
-
-
-def _record(frame: pl.DataFrame, schema: Schema, row: int) -> dict[str, Any]:
-    # Physical values: a Datetime past the calendar makes polars panic on its way to Python.
-    columns = [pl.col(item.name).to_physical() for item in schema.fields]
-    return frame[row : row + 1].select(columns).row(0, named=True)
+    return frame.select(pl.any_horizontal(broken).arg_true()).to_series().to_list() if broken else []
 
 
 def _column_mask(column: pl.Series, bound: Bound) -> pl.Expr:

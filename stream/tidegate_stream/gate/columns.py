@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import cache
 
 import polars as pl
 
 from tidegate_schemas.reasons import Reason
+from tidegate_schemas.topics import Kind
 from tidegate_stream.gate.json_columns import ParsedTexts
 from tidegate_stream.gate.keys import Keys, Pseudonymiser
 from tidegate_stream.gate.known import Known
@@ -22,11 +24,7 @@ QUERY = r"(?s)(?:[?#]|%3[Ff]|%23).*$"
 def refusals(plan: Plan, keys: Keys, frame: pl.DataFrame, parsed: ParsedTexts) -> tuple[pl.Series, pl.DataFrame]:
     """Which rows may not pass, and `reason` and `detail` of those: the first broken rule. Fills `parsed`."""
     keyed = [name for name in frame["project"].unique().drop_nulls() if keys.pseudonym_key(name) is not None]
-    checks = [(DENIED, Reason.CONSENT_DENIED, "")]
-    for rule in rules(plan.kind):
-        broken = ~rule.expression.fill_null(value=False)
-        checks.append((broken, Reason.INVALID_FIELD, f"{rule.field}: {rule.constraint}"))
-    checks.append((~pl.col("project").is_in(keyed), Reason.INVALID_FIELD, NO_KEY))
+    checks = [*_checks(plan.kind), (~pl.col("project").is_in(keyed), Reason.INVALID_FIELD, NO_KEY)]
     for name in plan.json:
         malformed = pl.col(name).is_null() | pl.col(name).is_in(parsed.malformed(frame[name], JSON[name]))
         checks.append((malformed, Reason.MALFORMED_JSON, f"{name}: a JSON {JSON[name].__name__}"))
@@ -39,6 +37,16 @@ def refusals(plan: Plan, keys: Keys, frame: pl.DataFrame, parsed: ParsedTexts) -
         pl.coalesce(pl.when(check).then(pl.lit(detail)) for check, _, detail in checks).alias("detail"),
     )
     return refused, told
+
+
+@cache
+def _checks(kind: Kind) -> Sequence[tuple[pl.Expr, Reason, str]]:
+    """What is known of a kind before its records come: marks of what is refused, with reason and detail."""
+    bounds = [
+        (~rule.expression.fill_null(value=False), Reason.INVALID_FIELD, f"{rule.field}: {rule.constraint}")
+        for rule in rules(kind)
+    ]
+    return [(DENIED, Reason.CONSENT_DENIED, ""), *bounds]
 
 
 def clean_frame(plan: Plan, names: Pseudonymiser, frame: pl.DataFrame, parsed: ParsedTexts) -> pl.DataFrame:

@@ -29,6 +29,34 @@ REFUSED = {
 """Columns of a frame of records that didn't pass; `_index` is the record's place in its chunk."""
 
 
+DEAD_LETTER: dict[str, pl.DataType | type[pl.DataType]] = {
+    "dead_letter_id": pl.String,
+    "project": pl.String,
+    "producer_id": pl.String,
+    "source": pl.String,
+    "source_partition": pl.Int32,
+    "source_offset": pl.Int64,
+    "reason": pl.String,
+    "detail": pl.String,
+    "fingerprint": pl.String,
+    "size_bytes": pl.Int64,
+    "occurred_at": INSTANT,
+    "payload": pl.Binary,
+}
+OUTCOME: dict[str, pl.DataType | type[pl.DataType]] = {
+    "outcome_id": pl.String,
+    "project": pl.String,
+    "kind": pl.String,
+    "producer_id": pl.String,
+    "minute": INSTANT,
+    "outcome": pl.String,
+    "reason": pl.String,
+    "quantity": pl.Int64,
+    "reporter": pl.String,
+}
+NO_DEAD_LETTERS, NO_OUTCOMES = pl.DataFrame(schema=DEAD_LETTER), pl.DataFrame(schema=OUTCOME)
+
+
 class RawChunk(Protocol):
     """Records of one raw partition, in offset order."""
 
@@ -66,6 +94,8 @@ def named_safely() -> list[pl.Expr]:
 
 def dead_letters(chunk: RawChunk, refused: pl.DataFrame, sealer: Sealer) -> pl.DataFrame:
     """One row for each refused record that wasn't merely dropped: the columns of the dead letter's schema."""
+    if refused.is_empty():  # as nearly always, and what follows takes a small chunk's tenth
+        return NO_DEAD_LETTERS
     rows = []
     letters = refused.filter(~pl.col("reason").is_in(DROPPED_REASONS)).sort("_index")
     for row in letters.iter_rows(named=True):
@@ -87,23 +117,9 @@ def dead_letters(chunk: RawChunk, refused: pl.DataFrame, sealer: Sealer) -> pl.D
                 "payload": sealer.seal(value) if len(value) <= MAX_RAW_BYTES else b"",
             }
         )
-    return pl.DataFrame(rows, schema=DEAD_LETTER).with_columns(pl.col("occurred_at").cast(INSTANT))
-
-
-DEAD_LETTER = {
-    "dead_letter_id": pl.String,
-    "project": pl.String,
-    "producer_id": pl.String,
-    "source": pl.String,
-    "source_partition": pl.Int32,
-    "source_offset": pl.Int64,
-    "reason": pl.String,
-    "detail": pl.String,
-    "fingerprint": pl.String,
-    "size_bytes": pl.Int64,
-    "occurred_at": pl.Int64,
-    "payload": pl.Binary,
-}
+    return pl.DataFrame(rows, schema={**DEAD_LETTER, "occurred_at": pl.Int64}).with_columns(
+        pl.col("occurred_at").cast(INSTANT)
+    )
 
 
 def outcomes(kind: Kind, chunk: RawChunk, refused: pl.DataFrame) -> pl.DataFrame:
@@ -111,6 +127,8 @@ def outcomes(kind: Kind, chunk: RawChunk, refused: pl.DataFrame) -> pl.DataFrame
 
     The id is derived from the chunk's range and the group, so that the same chunk counted again replaces.
     """
+    if refused.is_empty():
+        return NO_OUTCOMES
     dropped = pl.col("reason").is_in(DROPPED_REASONS)
     minute = pl.col("received_at").floordiv(MINUTE_MICROS) * MINUTE_MICROS
     groups = ["project", "producer_id", "minute", "reason"]

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.property.schemas import records
 
-from tidegate_schemas import columns, history, versions
+from tidegate_schemas import columns, history, screen, versions
 from tidegate_schemas.binary import record_reader
 from tidegate_schemas.bounds import broken_bound
 from tidegate_schemas.columns import ColumnCodec
@@ -30,6 +30,7 @@ def few(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let even small batches go by column: the law is about the path, not about when it is taken."""
     monkeypatch.setattr(columns, "_FEW", 0)
     monkeypatch.setattr(columns, "_PIECE", 4)
+    monkeypatch.setattr(screen, "FEW", 0)
 
 
 @pytest.fixture
