@@ -6,12 +6,10 @@ those of the columnar work in memory. BENCH_EVENTS and BENCH_ROUNDS make it shor
 
 from __future__ import annotations
 
-import json
 import os
 import pickle
 import random
 import statistics
-import subprocess
 import sys
 from bisect import bisect
 from collections.abc import Callable, Mapping, Sequence
@@ -125,12 +123,9 @@ def given(job: str, events: int, home: Path) -> tuple[list[Record], Path]:
 
 
 def _in_memory(job: str, records: Sequence[Record], home: Path, keys: Path) -> Rate:
-    path, core = home / "records", arena.pinned()
+    path = home / "records"
     path.write_bytes(pickle.dumps([tuple(record) for record in records]))
-    command = [sys.executable, str(Path(in_memory.__file__)), job, str(path), str(keys)]
-    pin: Callable[[], None] = lambda: os.sched_setaffinity(0, core)  # noqa: E731 - bound before the fork
-    done = subprocess.run(command, capture_output=True, text=True, check=True, preexec_fn=pin)
-    said = json.loads(done.stdout)
+    said = arena.told([sys.executable, str(Path(in_memory.__file__)), job, str(path), str(keys)], "in memory")
     return Rate(said["records_per_second"], said["seen"] / said["cpu_seconds"])
 
 

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -111,22 +111,19 @@ class Stack:
 
     def drain(self, seconds: float = DRAIN_SECONDS, **environment: str) -> None:
         """Run a worker until nothing is in flight, as all is committed, or the time is over."""
-        worker, deadline = self.worker(**environment), time.monotonic() + seconds
-        try:
-            while in_flight(self.brokers) and time.monotonic() < deadline:
-                assert worker.poll() is None, self.log()
-                threading.Event().wait(0.2)
-        finally:
-            worker.terminate()
-            worker.wait(30)
+        self._run_until(lambda: not in_flight(self.brokers), seconds, environment)
 
     def pass_gates(self, events: int) -> None:
         """Run gates, and nothing behind them, until so many events have passed."""
-        worker, deadline = self.worker(ONLY_GATES="1"), time.monotonic() + DRAIN_SECONDS
+        self._run_until(lambda: len(self.clean_ids()) >= events, DRAIN_SECONDS, {"ONLY_GATES": "1"})
+        assert len(self.clean_ids()) >= events, self.log()
+
+    def _run_until(self, done: Callable[[], bool], seconds: float, environment: Mapping[str, str]) -> None:
+        """Run a worker until something holds, or the time is over."""
+        worker, deadline = self.worker(**environment), time.monotonic() + seconds
         try:
-            while len(self.clean_ids()) < events:
+            while not done() and time.monotonic() < deadline:
                 assert worker.poll() is None, self.log()
-                assert time.monotonic() < deadline, self.log()
                 threading.Event().wait(0.2)
         finally:
             worker.terminate()

@@ -8,9 +8,10 @@ from typing import Protocol
 
 import polars as pl
 
+from tidegate_schemas.dtypes import physical_schema, polars_schema
 from tidegate_schemas.identity import derived_event_id
 from tidegate_schemas.reasons import Reason
-from tidegate_schemas.subjects import MAX_RAW_BYTES
+from tidegate_schemas.subjects import MAX_RAW_BYTES, dead_letter_schema, outcome_schema
 from tidegate_schemas.topics import Kind
 from tidegate_stream.gate.keys import Sealer
 from tidegate_stream.gate.validity import PRODUCER_ID, PROJECT
@@ -27,34 +28,9 @@ REFUSED = {
     "detail": pl.String,
 }
 """Columns of a frame of records that didn't pass; `_index` is the record's place in its chunk."""
-
-
-DEAD_LETTER: dict[str, pl.DataType | type[pl.DataType]] = {
-    "dead_letter_id": pl.String,
-    "project": pl.String,
-    "producer_id": pl.String,
-    "source": pl.String,
-    "source_partition": pl.Int32,
-    "source_offset": pl.Int64,
-    "reason": pl.String,
-    "detail": pl.String,
-    "fingerprint": pl.String,
-    "size_bytes": pl.Int64,
-    "occurred_at": INSTANT,
-    "payload": pl.Binary,
-}
-OUTCOME: dict[str, pl.DataType | type[pl.DataType]] = {
-    "outcome_id": pl.String,
-    "project": pl.String,
-    "kind": pl.String,
-    "producer_id": pl.String,
-    "minute": INSTANT,
-    "outcome": pl.String,
-    "reason": pl.String,
-    "quantity": pl.Int64,
-    "reporter": pl.String,
-}
-NO_DEAD_LETTERS, NO_OUTCOMES = pl.DataFrame(schema=DEAD_LETTER), pl.DataFrame(schema=OUTCOME)
+NO_DEAD_LETTERS, NO_OUTCOMES = (
+    pl.DataFrame(schema=dict(polars_schema(schema))) for schema in (dead_letter_schema(), outcome_schema())
+)
 
 
 class RawChunk(Protocol):
@@ -117,9 +93,8 @@ def dead_letters(chunk: RawChunk, refused: pl.DataFrame, sealer: Sealer) -> pl.D
                 "payload": sealer.seal(value) if len(value) <= MAX_RAW_BYTES else b"",
             }
         )
-    return pl.DataFrame(rows, schema={**DEAD_LETTER, "occurred_at": pl.Int64}).with_columns(
-        pl.col("occurred_at").cast(INSTANT)
-    )
+    physical = pl.DataFrame(rows, schema=dict(physical_schema(dead_letter_schema())))
+    return physical.with_columns(pl.col("occurred_at").cast(INSTANT))
 
 
 def outcomes(kind: Kind, chunk: RawChunk, refused: pl.DataFrame) -> pl.DataFrame:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -55,14 +55,15 @@ def run(system: System, job: str, records: Sequence[Record], home: Path, keys: P
         with _on_cores(beside()):
             broker = stack.enter_context(broker_fixture.start(home / "broker", inputs.PARTITIONS))
             create_topics(broker.bootstrap, [Topic(record_windows.TOPIC, inputs.PARTITIONS)])
-            environment, client = os.environ | {"PYTHONPATH": os.pathsep.join(SOURCES)}, None
+            environment: dict[str, str] = {}
+            client = None
             if system.needs_clickhouse:
                 engine = stack.enter_context(clickhouse_fixture.start(home / "clickhouse"))
                 client = connect(Address(engine.url, "writer", engine.writer_password))
                 migrate.apply(client)
-                environment |= {"CLICKHOUSE_URL": engine.url, "CLICKHOUSE_PASSWORD": engine.writer_password}
+                environment = {"CLICKHOUSE_URL": engine.url, "CLICKHOUSE_PASSWORD": engine.writer_password}
             inputs.fill(broker.bootstrap, records)
-        said = _told([*command, job, broker.bootstrap, str(len(records)), str(home)], environment, system.name)
+        said = told([*command, job, broker.bootstrap, str(len(records)), str(home)], system.name, environment)
         assert said["seen"] >= len(records), f"{system.name} saw {said['seen']} of {len(records)} records"
         yield Left(said["records_per_second"], said["cpu_seconds"], broker.bootstrap, client)
 
@@ -88,8 +89,8 @@ def _on_cores(cores: set[int]) -> Iterator[None]:
         os.sched_setaffinity(0, before)
 
 
-def _told(command: Sequence[str], environment: dict[str, str], name: str) -> dict[str, Any]:
-    """The JSON that a system prints in the end. RuntimeError with its last words if it doesn't."""
+def told(command: Sequence[str], name: str, environment: Mapping[str, str] | None = None) -> dict[str, Any]:
+    """The JSON that a process prints in the end, alone on its core. RuntimeError with its last words if it doesn't."""
     core = pinned()
     done = subprocess.run(
         command,
@@ -97,7 +98,7 @@ def _told(command: Sequence[str], environment: dict[str, str], name: str) -> dic
         text=True,
         timeout=ROUND_SECONDS,
         check=False,
-        env=environment,
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(SOURCES)} | dict(environment or {}),
         preexec_fn=lambda: os.sched_setaffinity(0, core),
     )
     # Faust writes a terminal sequence before the first line.

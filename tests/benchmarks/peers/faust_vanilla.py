@@ -17,32 +17,11 @@ import faust
 from tests.benchmarks.peers import record_windows as windows
 from tests.benchmarks.peers.finish import Clock
 from tests.benchmarks.peers.record_gate import RecordGate
+from tests.vanilla_faust import PARTITIONS, app_in
 
 from tidegate_schemas.topics import KINDS, clean_topic, raw_topic
 
-PARTITIONS = 2
 FLUSH_SECONDS = 1.0
-
-
-def app_in(brokers: str, home: Path) -> faust.App:
-    """An app with the settings of Tidegate's worker where they don't change how events are processed."""
-    return faust.App(
-        "bench",
-        broker=f"kafka://{brokers}",
-        datadir=str(home / "faust"),
-        store="memory://",
-        topic_partitions=PARTITIONS,
-        topic_replication_factor=1,
-        broker_session_timeout=6,
-        broker_heartbeat_interval=1,
-        broker_rebalance_timeout=10,
-        broker_request_timeout=20,
-        stream_wait_empty=False,
-        topic_disable_leader=True,
-        web_enabled=False,
-        consumer_auto_offset_reset="earliest",
-        worker_redirect_stdouts=False,
-    )
 
 
 def add_gate(app: faust.App, clock: Clock, keys: Path) -> None:
@@ -106,7 +85,7 @@ async def finish(app: faust.App, clock: Clock) -> None:
 
 def main(job: str, brokers: str, records: str, home: str) -> None:
     """Run the app until it has seen all records."""
-    app, clock = app_in(brokers, Path(home)), Clock(int(records))
+    app, clock = app_in("bench", brokers, Path(home) / "faust", session_seconds=6), Clock(int(records))
     if job == "gate":
         add_gate(app, clock, Path(home) / "keys")
     else:

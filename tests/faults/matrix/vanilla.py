@@ -8,7 +8,6 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from pathlib import Path
 
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 from tests.faults.matrix.report import Row
@@ -18,7 +17,7 @@ from tests.faults.stack import PARTITIONS, Stack
 from tidegate_infra.processes import spawn
 from tidegate_stream.gate.transaction import read_partition
 
-RUNNER = Path(__file__).with_name("vanilla_worker.py")
+RUNNER = "tests.faults.matrix.vanilla_worker"
 CREATE = "CREATE TABLE IF NOT EXISTS vanilla (event_id String) ENGINE = MergeTree ORDER BY event_id"
 SETTLE_SECONDS = 3.0
 
@@ -42,7 +41,7 @@ class Vanilla:
             "DATA_DIR": str(run.stack.home / f"vanilla-{number}"),
         }
         with (run.stack.home / "worker.log").open("ab") as log:
-            return spawn([sys.executable, str(RUNNER)], log, os.environ | own)
+            return spawn([sys.executable, "-m", RUNNER], log, os.environ | own)
 
     def stored(self, run: Run) -> int:
         """See `System.stored`."""

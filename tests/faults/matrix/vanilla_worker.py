@@ -6,9 +6,11 @@ ClickHouse in batches by `take`. Started as a process, with addresses in the env
 
 import asyncio
 import os
+from pathlib import Path
 from typing import Any
 
 import faust
+from tests.vanilla_faust import PARTITIONS, app_in
 
 from tidegate_schemas.rows import RowCodec
 from tidegate_schemas.subjects import raw_schema
@@ -25,25 +27,15 @@ def name_of(value: bytes) -> str:
 def main() -> None:
     """Run until SIGTERM."""
     client = connect(Address(os.environ["CLICKHOUSE_URL"], "writer", os.environ["CLICKHOUSE_PASSWORD"]))
-    app = faust.App(
+    app = app_in(
         "vanilla",
-        broker=[f"kafka://{address}" for address in os.environ["BROKERS"].split(",")],
-        datadir=os.environ["DATA_DIR"],
-        store="memory://",
-        topic_partitions=2,
-        topic_replication_factor=int(os.environ["REPLICATION_FACTOR"]),
-        broker_session_timeout=3,
-        broker_heartbeat_interval=0.5,
-        broker_rebalance_timeout=10,
-        broker_request_timeout=20,
-        stream_wait_empty=False,
-        topic_disable_leader=True,
-        web_enabled=False,
-        consumer_auto_offset_reset="earliest",
-        worker_redirect_stdouts=False,
+        os.environ["BROKERS"],
+        Path(os.environ["DATA_DIR"]),
+        session_seconds=3,
+        replication_factor=int(os.environ["REPLICATION_FACTOR"]),
     )
-    topic = app.topic("raw.track", value_serializer="raw", partitions=2)
-    table = app.Table("counts", default=int, partitions=2)
+    topic = app.topic("raw.track", value_serializer="raw", partitions=PARTITIONS)
+    table = app.Table("counts", default=int, partitions=PARTITIONS)
 
     async def count(stream: Any) -> None:
         # A table is kept by partition: what it counts by has to be the key of the records that it counts.
