@@ -36,6 +36,10 @@ def record_reader(definition: dict[str, Any]) -> RecordReader:
             for nullable, reader in plan:
                 if nullable:
                     # Index 0 is null and any other the value, as polars-avro reads it.
+                    if not body[position]:
+                        values.append(None)
+                        position += 1
+                        continue
                     branch, position = _varint(body, position, _UINT64)
                     if not branch:
                         values.append(None)
@@ -97,22 +101,23 @@ def _float(data: bytes, position: int) -> tuple[float, int]:
 
 
 def _bytes(data: bytes, position: int) -> tuple[bytes, int]:
-    # Nearly every length is one byte: this function is most of what a row costs.
-    raw = data[position]
-    if raw < 0x80 and not raw & 1:
-        start = position + 1
-        end = start + (raw >> 1)
-    else:
-        size, start = read_long(data, position)
-        if size < 0:
-            raise DecodeError("negative length")
-        end = start + size
+    size, start = read_long(data, position)
+    if size < 0:
+        raise DecodeError("negative length")
+    end = start + size
     if end > len(data):
         raise DecodeError("length reaches past the record's end")
     return data[start:end], end
 
 
 def _string(data: bytes, position: int) -> tuple[str, int]:
+    # Nearly every length is one byte: this function is most of what a row costs.
+    raw = data[position]
+    if raw < 0x80 and not raw & 1:
+        start = position + 1
+        end = start + (raw >> 1)
+        if end <= len(data):
+            return data[start:end].decode(), end
     value, position = _bytes(data, position)
     return value.decode(), position
 

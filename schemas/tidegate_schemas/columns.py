@@ -1,7 +1,8 @@
 """The columnar codec: thousands of records at once through polars-avro, with the row path as its measure.
 
-Where polars-avro refuses a batch, it is tried in pieces; a refused piece is sifted by the row path, and what passed
-goes by column again. One bad record costs itself and some time, never its neighbours.
+Where polars-avro refuses a batch, those around whose end it stumbles are read by row, and the others by column again.
+What is refused then (bytes that aren't UTF-8) is tried in pieces, and a refused piece is read by row. One bad record
+costs itself and some time, never its neighbours.
 """
 
 from collections.abc import Sequence
@@ -25,6 +26,8 @@ __all__ = ["INDEX", "BadRecord", "ColumnCodec", "Decoded", "polars_schema", "val
 
 INDEX = "_index"
 _PIECE = 512
+_STEP = 16
+"""Of so many records, one that doesn't end right has all read by row."""
 _FEW = 128
 """So many records or fewer are read by row: polars-avro takes 3 ms for a call, however few the records."""
 
@@ -44,9 +47,17 @@ class _Batch:
     indices: list[int] = field(default_factory=list)
     bodies: list[bytes] = field(default_factory=list)
 
+    def __len__(self) -> int:
+        return len(self.bodies)
+
     def part(self, start: int, end: int) -> "_Batch":
         """Take the records from start to end (excluded)."""
         return _Batch(self.indices[start:end], self.bodies[start:end])
+
+    def add(self, more: "_Batch") -> None:
+        """Append records."""
+        self.indices += more.indices
+        self.bodies += more.bodies
 
 
 class ColumnCodec:
@@ -144,6 +155,10 @@ class ColumnCodec:
             frame = _attempt(marked, batch)
             if frame is not None:
                 return [frame]
+            batch = _ending_right(marked, by_row, batch, bad)
+            frame = _attempt(marked, batch)
+            if frame is not None:
+                return [frame]
         starts = range(0, len(batch.bodies), _PIECE)
         return [_read_piece(marked, by_row, batch.part(start, start + _PIECE), bad) for start in starts]
 
@@ -174,6 +189,20 @@ class ColumnCodec:
         if len(frames) == 1:
             return frames[0]
         return pl.concat(frames, rechunk=True).sort(INDEX)
+
+
+def _ending_right(marked: MarkedReader, by_row: RecordReader, batch: _Batch, bad: list[BadRecord]) -> _Batch:
+    """Leave out the bad ones among the records around whose end polars-avro stumbles."""
+    right, start = _Batch(), 0
+    while start < len(batch):
+        piece = batch.part(start, start + _PIECE)
+        number = marked.ending_right(piece.bodies, _STEP)
+        right.add(piece.part(0, number))
+        if number < len(piece):
+            right.add(_sift(by_row, piece.part(number, number + _STEP), bad)[0])
+            number += _STEP
+        start += number
+    return right
 
 
 def _read_piece(marked: MarkedReader, by_row: RecordReader, batch: _Batch, bad: list[BadRecord]) -> pl.DataFrame:

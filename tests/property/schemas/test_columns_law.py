@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tests.property.schemas import records
 
 from tidegate_schemas import columns, history, screen, versions
-from tidegate_schemas.binary import record_reader
+from tidegate_schemas.binary import RecordReader, record_reader
 from tidegate_schemas.bounds import broken_bound
 from tidegate_schemas.columns import ColumnCodec
 from tidegate_schemas.errors import DecodeError
@@ -21,6 +21,14 @@ from tidegate_schemas.rows import Decoder, RowCodec, resolving_reader
 from tidegate_schemas.subjects import KINDS, Kind, Schema, clean_schema, raw_schema
 from tidegate_schemas.versions import KnownVersions
 
+EVENT = {
+    "event_id": "0198c0de-0000-7000-8000-000000000000",
+    "producer_id": "p",
+    "project": "default",
+    "name": "clicked",
+    "occurred_at": 1_700_000_000_000_000,
+    "received_at": 1_700_000_000_000_000,
+}
 LIMITS = settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
 KIND = pytest.mark.parametrize("kind", KINDS)
 
@@ -30,6 +38,7 @@ def few(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let even small batches go by column: the law is about the path, not about when it is taken."""
     monkeypatch.setattr(columns, "_FEW", 0)
     monkeypatch.setattr(columns, "_PIECE", 4)
+    monkeypatch.setattr(columns, "_STEP", 2)
     monkeypatch.setattr(screen, "FEW", 0)
 
 
@@ -89,13 +98,39 @@ def assert_same(schema: Schema, data: list[bytes]) -> None:
 def test_columns_read_what_rows_read_whatever_stands_between(kind: Kind, data: st.DataObject) -> None:
     schema = raw_schema(kind)
     codec = RowCodec(schema)
-    good = data.draw(st.lists(records.events(schema), min_size=1, max_size=6))
+    good = data.draw(st.lists(records.events(schema), min_size=1, max_size=9))
     framed = [codec.encode(record) for record in good]
     mixed = [
         data.draw(st.just(one) | records.mangled(one) | st.just(one) | st.binary(max_size=30), label="record")
         for one in framed
     ]
     assert_same(schema, mixed)
+
+
+@pytest.mark.parametrize("broken", [{3}, {0, 15, 16, 999}, {498, 512, 513}, set(range(0, 1000, 211))], ids=len)
+def test_bad_records_have_none_but_their_neighbours_read_by_row(
+    broken: set[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.undo()
+    by_row = []
+
+    def counting(definition: dict[str, Any]) -> RecordReader:
+        read = record_reader(definition)
+
+        def counted(body: bytes) -> dict[str, Any]:
+            by_row.append(body)
+            return read(body)
+
+        return counted
+
+    monkeypatch.setattr(columns, "record_reader", counting)
+    whole = RowCodec(raw_schema("track")).encode(EVENT)
+    values = [whole[:-3] if index in broken else whole for index in range(1000)]
+    decoded = ColumnCodec(raw_schema("track")).decode(values)
+    assert {item.index for item in decoded.bad} == broken
+    assert decoded.frame["_index"].to_list() == sorted(set(range(1000)) - broken)
+    last_and_less_than_a_step = columns._STEP
+    assert len(broken) <= len(by_row) <= columns._STEP * len(broken) + last_and_less_than_a_step
 
 
 @KIND
@@ -163,15 +198,7 @@ def test_an_older_version_gets_the_default_of_a_field_that_it_lacks(monkeypatch:
     new = records.with_field(old, "added", ["null", "string"], None)
     newest = records.with_field(new, "weight", "double", 2.5)
     monkeypatch.setattr(versions, "known_versions", lambda _schema: (old, new, newest))
-    event = {
-        "event_id": "0198c0de-0000-7000-8000-000000000000",
-        "producer_id": "p",
-        "project": "default",
-        "name": "clicked",
-        "occurred_at": 1_700_000_000_000_000,
-        "received_at": 1_700_000_000_000_000,
-    }
-    messages = [RowCodec(one).encode(event) for one in (old, newest, new, old)]
+    messages = [RowCodec(one).encode(EVENT) for one in (old, newest, new, old)]
     decoded = ColumnCodec(newest).decode(messages)
     assert decoded.bad == []
     assert decoded.frame["weight"].to_list() == [2.5] * 4
