@@ -5,6 +5,7 @@ Beside Faust runs the reconciler, in a thread.
 
 from __future__ import annotations
 
+import gc
 import logging
 import threading
 
@@ -23,6 +24,9 @@ from tidegate_stream.reconcile import Reconciler, Scope
 from tidegate_stream.settings import WorkerSettings
 
 __all__ = ["WorkerSettings", "run"]
+
+#: Objects made and not gone until the youngest are looked at, and how many such rounds until older ones are.
+GARBAGE_THRESHOLDS = (50_000, 20, 50)
 
 log = logging.getLogger(__name__)
 
@@ -53,8 +57,20 @@ def run(settings: WorkerSettings, registry: SchemaRegistry | None = None) -> Non
         settings.brokers,
         settings.clickhouse_url,
     )
+    _collect_garbage_seldom()
     worker = faust.Worker(wiring.app, loglevel="WARNING", quiet=True, override_logging=False, redirect_stdouts=False)
     worker.execute_from_commandline()
+
+
+def _collect_garbage_seldom() -> None:
+    """Leave out of each collection what lives as long as the process, and look at the rest less often.
+
+    A fetch makes thousands of small objects at once, none of them in a cycle. With Python's own thresholds the
+    collector walked the whole heap again and again meanwhile: a tenth of a worker's CPU time under load.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*GARBAGE_THRESHOLDS)
 
 
 def _health(app: faust.App) -> dict[str, str]:
