@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Mapping
+from collections import OrderedDict, defaultdict
+from collections.abc import Container, Mapping
 from typing import TYPE_CHECKING, Any
 
 from aiokafka import AIOKafkaConsumer
@@ -20,6 +20,24 @@ if TYPE_CHECKING:
 #: A chunk costs some 10 ms however small it is, so the broker gathers records for a while before it answers a fetch.
 FETCH_MIN_BYTES = 1 << 20
 FETCH_MAX_WAIT_MS = 250
+
+
+class _Fetched(OrderedDict[TP, Any]):
+    """What aiokafka has fetched and not yet handed out, of chunked topics without a Python object a record.
+
+    Its `ConsumerRecord` takes 0.8 µs of the 1.2 that a record costs on its way into a chunk; the parser's own record,
+    in C, has all that `chunk.Record` asks for.
+    """
+
+    def __init__(self, chunked: Container[str]) -> None:
+        super().__init__()
+        self._chunked = chunked
+
+    def __setitem__(self, tp: TP, fetched: Any) -> None:
+        # An error has no records.
+        if tp.topic in self._chunked and hasattr(fetched, "_partition_records"):
+            fetched._partition_records._consumer_record = lambda _tp, record: record
+        super().__setitem__(tp, fetched)
 
 
 class ChunkConsumerThread(driver.AIOKafkaConsumerThread):
@@ -106,6 +124,9 @@ class ChunkConsumerThread(driver.AIOKafkaConsumerThread):
         timeout: float | None = None,  # noqa: ASYNC109 - the signature is Faust's
         max_records: int | None = None,
     ) -> Mapping[TP, list[Any]]:
+        if not isinstance(consumer._fetcher._records, _Fetched):
+            fetched_before, consumer._fetcher._records = consumer._fetcher._records, _Fetched(self.app.chunked_topics)
+            consumer._fetcher._records.update(fetched_before)
         fetching = super()._fetch_records(consumer, active_partitions, timeout=timeout, max_records=max_records)
         fetched = await crossing("fetch", fetching)
         return {tp: self._pack(tp, records) for tp, records in fetched.items()}

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import random
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -17,19 +18,22 @@ from tests.benchmarks.peers.record_windows import decoded, span_key
 from tidegate_schemas.identity import new_event_id
 from tidegate_schemas.rows import RowCodec
 from tidegate_schemas.subjects import raw_schema
-from tidegate_schemas.topics import KINDS, clean_topic, partition_key, raw_topic
+from tidegate_schemas.topics import KINDS, Kind, clean_topic, partition_key, raw_topic
 
 PARTITIONS = 2
 SEED = 7
+#: So many events are dated back, for as many records of one kind to be among them; the seldom ones are a tenth.
+EVENTS_A_RECORD = 10
 COPY_EVERY, BROKEN_EVERY, DENIED_EVERY = 97, 211, 149
 """One in so many is a copy of the event before, doesn't decode, or has its consent denied."""
 
 
-def raw(number: int) -> list[Record]:
-    """So many raw records of the four kinds, which ended now: ClickHouse forgets old ones."""
+def raw(number: int, kinds: Collection[Kind] = KINDS) -> list[Record]:
+    """So many raw records of these kinds, in the proportions of the events; old ones ClickHouse would forget."""
     codecs = {kind: RowCodec(raw_schema(kind)) for kind in KINDS}
     found: list[Record] = []
-    for index, (kind, event) in enumerate(some_events(number), start=1):
+    events = (pair for pair in some_events(number * EVENTS_A_RECORD) if pair[0] in kinds)
+    for index, (kind, event) in enumerate(islice(events, number), start=1):
         given: dict[str, Any] = event | {"consent": "denied"} if index % DENIED_EVERY == 0 else event
         value = codecs[kind].encode(given)
         whole = value[:-3] if index % BROKEN_EVERY == 0 else value

@@ -48,6 +48,6 @@ def _apart(script: str, requirements: str) -> Callable[[], Sequence[str]]:
 
 
 TIDEGATE = System("tidegate", _here("tidegate_worker.py"), 1.0, needs_clickhouse=True)
-FAUST = System("faust", _here("faust_vanilla.py"), 0.05)
-QUIX = System("quix", _apart("quix.py", "requirements-quix.txt"), 0.15, leaves_open=True)
-BYTEWAX = System("bytewax", _apart("bytewax_flow.py", "requirements-bytewax.txt"), 0.3)
+FAUST = System("faust", _here("faust_vanilla.py"), 0.03)
+QUIX = System("quix", _apart("quix.py", "requirements-quix.txt"), 0.06, leaves_open=True)
+BYTEWAX = System("bytewax", _apart("bytewax_flow.py", "requirements-bytewax.txt"), 0.12)

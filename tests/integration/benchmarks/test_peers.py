@@ -17,13 +17,13 @@ EVENTS = 2_000
 @pytest.mark.clickhouse
 @pytest.mark.parametrize(("system", "job"), [(TIDEGATE, "rows"), (FAUST, "windows")], ids=["tidegate", "faust"])
 def test_a_system_leaves_what_the_work_in_memory_does(system: System, job: str, tmp_path: Path) -> None:
-    records, keys = stream.given(job, EVENTS, tmp_path)
+    records, keys = stream.given(job, EVENTS)
     rate = stream.measure(system, job, records, tmp_path / "run", keys)
     assert rate.wall > 0
 
 
-def test_the_peers_gate_makes_the_clean_records_that_tidegate_makes(tmp_path: Path) -> None:
-    records, keys = stream.given("gate", EVENTS, tmp_path)
+def test_the_peers_gate_makes_the_clean_records_that_tidegate_makes() -> None:
+    records, keys = stream.given("gate", EVENTS)
     gate, found = RecordGate(keys), []
     for (topic, _), values in in_memory.partitions(records):
         found += [passed for offset, value in enumerate(values) if (passed := gate.take(topic, offset, value))]
