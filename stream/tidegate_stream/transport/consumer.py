@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import defaultdict
 from collections.abc import AsyncIterator, Collection, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,10 @@ from tidegate_stream.transport.watch import Extent
 
 if TYPE_CHECKING:
     from tidegate_stream.transport.app import ChunkApp
+
+#: A fetch asks for the partitions that nobody holds back when it begins, and waits for a second if those are quiet. One
+#: that goes on meanwhile had to wait as well: a worker with a backlog idled for a third of its time.
+HELD_BACK_SECONDS = 0.03
 
 
 class ReadOffsets(defaultdict[TP, "int | None"]):
@@ -61,7 +66,14 @@ class ChunkConsumer(driver.Consumer):
         """Without chunks from before the seek that ends a rebalance: they come again.
 
         `Recovery.on_recovery_completed` resumes fetching first, and seeks afterwards.
+        While a partition is held back, it looks again soon.
         """
+        if any(self.app.holders.values()):
+            timeout = min(timeout, HELD_BACK_SECONDS)
+            if self.flow_active and not self._get_active_partitions():
+                # Faust would sleep for a second.
+                await asyncio.sleep(timeout)
+                return
         async for tp, message in super().getmany(timeout):
             chunk = message.value
             if not isinstance(chunk, Chunk) or (chunk.epoch == self._thread.epoch and tp in self._thread.sought):
