@@ -21,6 +21,7 @@ def rows() -> dict[str, Callable[[Path], Row]]:
     return {
         "transport.chunks_against_vanilla_faust": _transport,
         "pipeline.drained_events_per_second": _drained,
+        "pipeline.cpu_seconds_per_million_events": _cpu,
         "pipeline.freshness_p95_seconds": _freshness,
         "memory.stack_pss_bytes": _memory,
         **stream_rows.rows(),
@@ -35,8 +36,16 @@ def _transport(home: Path) -> Row:
 
 
 def _drained(home: Path) -> Row:
-    value = pipeline.drain(home)
+    value = pipeline.drain(home).events_per_second
     return Row("pipeline.drained_events_per_second", value, "events/s", None, None, ">= 25000", value >= 25_000)
+
+
+def _cpu(home: Path) -> Row:
+    used = {name: seconds for name, seconds in pipeline.drain(home).cpu_seconds.items() if seconds >= 0.05}
+    by_stage = ", ".join(f"{name} {seconds:.1f}" for name, seconds in sorted(used.items(), key=lambda one: -one[1]))
+    name, mark = "pipeline.cpu_seconds_per_million_events", "falls from one version to the next"
+    reason = f"{by_stage}; earlier versions are in docs/performance.md"
+    return Row(name, sum(used.values()), "CPU s, drained end to end", None, None, mark, None, reason)
 
 
 def _freshness(home: Path) -> Row:

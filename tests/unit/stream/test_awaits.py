@@ -25,6 +25,8 @@ WAY = tuple(
 )
 #: Waiting for these changes nothing: a kill there is a kill after the crossing before.
 HARMLESS = frozenset({"self._lock", "asyncio.timeout(self._flush_deadline_seconds)"})
+#: While every partition is held back: nothing is fetched, and nothing of what was hangs on it.
+PAUSES = frozenset({"asyncio.sleep(timeout)"})
 #: The stream of chunks itself; what its producer awaits is the crossing `fetch`.
 STREAMS = frozenset({"chunks", "super().getmany(timeout)"})
 
@@ -47,6 +49,8 @@ def _uncrossed(tree: ast.Module, own: set[str]) -> Iterator[str]:
             case ast.AsyncWith(items=items) if all(ast.unparse(i.context_expr) in HARMLESS for i in items):
                 continue
             case ast.AsyncFor(iter=iterated) if ast.unparse(iterated) in STREAMS:
+                continue
+            case ast.Await(value=pause) if ast.unparse(pause) in PAUSES:
                 continue
             case ast.Await() | ast.AsyncWith() | ast.AsyncFor():
                 pass

@@ -1,4 +1,4 @@
-"""Agents' queues under pressure: no partition is forgotten, and bytes count."""
+"""Agents' queues under pressure: a chunk a partition, no partition is forgotten, and bytes count."""
 
 from __future__ import annotations
 
@@ -110,18 +110,28 @@ def test_control_fausts_own_queues_forget_one_of_them() -> None:
     assert min(taken[0], taken[1]) < 100, taken
 
 
-def test_a_partition_is_held_back_above_so_many_bytes_and_goes_on_below_half() -> None:
+def test_a_partition_is_held_back_while_a_chunk_of_it_waits_and_no_longer() -> None:
+    queue = queue_of({})
+    consumer = Consumer(queue)
+    for _ in range(3):
+        for place in PLACES:
+            consumer.deliver(place)
+    assert (queue.qsize(), consumer.held_back) == (2, set(PLACES))
+    assert queue.get_nowait().message.tp == PLACES[0]
+    assert consumer.held_back == {PLACES[1]}
+    assert queue.get_nowait().message.tp == PLACES[1]
+    assert consumer.held_back == set()
+
+
+def test_all_partitions_are_held_back_above_so_many_bytes() -> None:
     queue = queue_of({}, waiting_bytes=1000)
     consumer = Consumer(queue)
-    for _ in range(5):
-        consumer.deliver(PLACES[0], 400)
-    assert (queue.qsize(), queue.bytes, consumer.held_back) == (4, 1600, {PLACES[0]})
-    for _ in range(3):
-        queue.get_nowait()
-    assert consumer.held_back
+    consumer.deliver(PLACES[0], 400)
+    consumer.deliver(PLACES[1], 1600)
     queue.get_nowait()
-    assert not consumer.held_back
-    assert queue.bytes == 0
+    assert (queue.bytes, consumer.held_back) == (1600, set(PLACES))
+    queue.get_nowait()
+    assert (queue.bytes, consumer.held_back) == (0, set())
 
 
 def test_a_partition_goes_on_when_nobody_holds_it_back() -> None:
@@ -155,4 +165,6 @@ def test_what_is_cleared_weighs_nothing(chunks: int) -> None:
     for _ in range(chunks):
         consumer.deliver(PLACES[0], 7)
     queue.clear()
-    assert queue.bytes == 0
+    assert (queue.bytes, consumer.held_back) == (0, set())
+    consumer.deliver(PLACES[0])
+    assert (queue.qsize(), consumer.held_back) == (1, {PLACES[0]})
