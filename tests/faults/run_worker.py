@@ -187,7 +187,7 @@ if __name__ == "__main__":
             data_dir=Path(os.environ["DATA_DIR"]),
             keys_dir=Path(os.environ["KEYS_DIR"]),
             flush_seconds=0.3,
-            snapshot_every=2,
+            snapshot_every=int(os.environ.get("SNAPSHOT_EVERY", "2")),
             session_timeout_seconds=3.0,
             reconcile_seconds=float(os.environ.get("RECONCILE_SECONDS", "0")),
             app_id=os.environ.get("APP_ID", "tidegate"),
