@@ -66,7 +66,7 @@ def _collect_garbage_seldom() -> None:
     """Leave out of each collection what lives as long as the process, and look at the rest less often.
 
     A fetch makes thousands of small objects at once, none of them in a cycle. With Python's own thresholds the
-    collector walked the whole heap again and again meanwhile: a tenth of a worker's CPU time under load.
+    collector walked the whole heap again and again meanwhile: 8 % of a worker's CPU time under load.
     """
     gc.collect()
     gc.freeze()

@@ -112,7 +112,7 @@ def check(system: System, job: str, records: Sequence[Record], keys: Path, left:
 
 
 def _passed(records: Sequence[Record], keys: Path) -> list[tuple[bytes, bytes]]:
-    return _once(records, lambda: [(record.key, record.value) for record in in_memory.gate(records, keys)])
+    return _once(records, lambda: list(results.pairs(in_memory.gate(records, keys))))
 
 
 def _windows(records: Sequence[Record]) -> results.Results:
