@@ -63,7 +63,7 @@ SENSITIVE_WORDS = frozenset(
 SENSITIVE_PAIRS = frozenset(
     (("api", "key"), ("private", "key"), ("access", "key"), ("session", "key"), ("session", "id"), ("two", "factor"))
 )
-_WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+[a-z]*|[^\W\d_a-zA-Z]+")
+WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+[a-z]*|[^\W\d_a-zA-Z]+")
 _TRAITS_OF_PERSON = re.compile(r"(?i)name|mail|phone|tel|address|street|birth|user|login")
 
 
@@ -74,7 +74,7 @@ class MalformedJsonError(ValueError):
 @lru_cache(maxsize=10_000)
 def sensitive_key(key: str) -> bool:
     """Whether a key names a secret: `authToken` and `api-key` do, `author` and `tokens_used` don't."""
-    words = [word.lower() for word in _WORD.findall(key)]
+    words = [word.lower() for word in WORD.findall(key)]
     return any(word in SENSITIVE_WORDS for word in words) or any(pair in SENSITIVE_PAIRS for pair in pairwise(words))
 
 

@@ -9,7 +9,7 @@ from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 IPV4_PREFIX = 24
 IPV6_PREFIX = 48
 
-_FAMILIES: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
+FAMILIES: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
     (name, re.compile(pattern))
     for name, pattern in (
         ("Bot", r"(?i)\b\w{0,20}(?:bot|crawler|spider|slurp)\b(?:/(\d{1,4}))?"),
@@ -30,7 +30,7 @@ _FAMILIES: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
         ("Node", r"\b(?:node|node-fetch|undici|axios)/(\d{1,4})"),
     )
 )
-_PLATFORMS = (
+PLATFORMS = (
     ("iOS", re.compile(r"iPhone|iPad|iPod")),
     ("Android", re.compile(r"Android")),
     ("Windows", re.compile(r"Windows")),
@@ -38,8 +38,8 @@ _PLATFORMS = (
     ("macOS", re.compile(r"Mac OS X|Macintosh|Darwin")),
     ("Linux", re.compile(r"Linux|X11")),
 )
-_FAMILY_NAMES = "|".join(name for name, _ in _FAMILIES)
-_PLATFORM_NAMES = "|".join(name for name, _ in _PLATFORMS)
+_FAMILY_NAMES = "|".join(name for name, _ in FAMILIES)
+_PLATFORM_NAMES = "|".join(name for name, _ in PLATFORMS)
 _COARSE = re.compile(rf"(?:Other|(?:{_FAMILY_NAMES})(?: \d{{1,4}})?) / (?:Other|{_PLATFORM_NAMES})\Z")
 
 
@@ -49,11 +49,11 @@ def coarse_user_agent(text: str) -> str:
     if _COARSE.match(text):
         return text
     family = "Other"
-    for name, pattern in _FAMILIES:
+    for name, pattern in FAMILIES:
         if found := pattern.search(text):
             family = f"{name} {found[1]}" if found[1] else name
             break
-    platform = next((name for name, pattern in _PLATFORMS if pattern.search(text)), "Other")
+    platform = next((name for name, pattern in PLATFORMS if pattern.search(text)), "Other")
     return f"{family} / {platform}"
 
 

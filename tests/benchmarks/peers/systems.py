@@ -9,6 +9,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.benchmarks.peers import kafka_streams
+
 HERE = Path(__file__).parent
 CACHE = HERE.parents[2] / ".cache" / "peers"
 
@@ -51,3 +53,4 @@ TIDEGATE = System("tidegate", _here("tidegate_worker.py"), 1.0, needs_clickhouse
 FAUST = System("faust", _here("faust_vanilla.py"), 0.03)
 QUIX = System("quix", _apart("quix.py", "requirements-quix.txt"), 0.06, leaves_open=True)
 BYTEWAX = System("bytewax", _apart("bytewax_flow.py", "requirements-bytewax.txt"), 0.12)
+KAFKA_STREAMS = System("kafka_streams", kafka_streams.command, 1.0)
