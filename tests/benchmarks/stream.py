@@ -1,7 +1,7 @@
 """Tidegate against other stream processors, on the same bytes and the same work, a core each; see `peers/`.
 
-Every round runs on a fresh broker that holds the whole input, each system in turn, and its results are compared with
-those of the columnar work in memory. BENCH_EVENTS and BENCH_ROUNDS make it shorter.
+Every run has a fresh broker that holds the whole input, and its results are compared with those of the columnar work
+in memory. BENCH_EVENTS and BENCH_ROUNDS make it shorter.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ from typing import Any, TypeVar
 
 from tests.benchmarks.peers import arena, in_memory, inputs, results
 from tests.benchmarks.peers.in_memory import Record
-from tests.benchmarks.peers.systems import TIDEGATE, System
+from tests.benchmarks.peers.systems import System
 
 from tidegate_infra.keys import ensure_keys
 from tidegate_infra.settings import Settings
 
 EVENTS = 1_000_000
-SHARES: Mapping[str, float] = {"gate": 0.5, "windows": 0.6, "rows": 1.0}
-"""Of EVENTS, what Tidegate gets of a job; of a shape, half. A round takes some ten seconds, of which starting, the last
+SHARES: Mapping[str, float] = {"gate": 0.3, "windows": 0.6, "rows": 0.6}
+"""Of EVENTS, what Tidegate gets of a job; of a shape, two fifths. A run takes some ten seconds, of which starting, the last
 flush and the last commit are one and a half."""
 ROUNDS = 5
 KEYS = 1_000
@@ -58,34 +58,31 @@ class Rate:
     cpu: float
 
 
-def against(job: str, peer: System, peers_job: str, home: Path) -> tuple[Rate, Rate]:
-    """Medians of Tidegate and of a peer, round by round after each other."""
-    found: dict[str, list[Rate]] = {TIDEGATE.name: [], peer.name: []}
-    for number in range(_rounds()):
-        for system, own in ((TIDEGATE, job), (peer, peers_job)):
-            records, keys = given(own, round(_number(own) * system.share))
-            found[system.name].append(measure(system, own, records, home / f"{system.name}-{number}", keys))
-    return median(found[TIDEGATE.name]), median(found[peer.name])
+@dataclass(frozen=True)
+class Contestant:
+    """Who is measured at what: a system, or the columnar work in memory where there is none."""
+
+    name: str
+    job: str
+    system: System | None
 
 
-def against_shape(shape: str, base: str, home: Path) -> tuple[Rate, Rate]:
-    """Medians of Tidegate's windows on spans of one shape of keys and of another."""
-    found: dict[str, list[Rate]] = {shape: [], base: []}
-    for number in range(_rounds()):
-        for name, rates in found.items():
-            records, keys = given(name, _number(name))
-            rates.append(measure(TIDEGATE, "windows", records, home / f"{name}-{number}", keys))
-    return median(found[shape]), median(found[base])
+def side_by_side(contestants: Sequence[Contestant], home: Path) -> Mapping[str, Rate]:
+    """Medians by contestant. Each round has all of them in turn, so that a slow minute is nobody's alone."""
+    found: dict[str, list[Rate]] = {each.name: [] for each in contestants}
+    for _ in range(_rounds()):
+        for each in contestants:
+            with tempfile.TemporaryDirectory(dir=home) as own:
+                found[each.name].append(_measured(each, Path(own) / "run"))
+    return {name: median(rates) for name, rates in found.items()}
 
 
-def against_memory(job: str, home: Path) -> tuple[Rate, Rate]:
-    """Medians of Tidegate and of the same columnar work on bytes in memory."""
-    ours, bare = [], []
-    for number in range(_rounds()):
-        records, keys = given(job, _number(job))
-        ours.append(measure(TIDEGATE, job, records, home / f"tidegate-{number}", keys))
-        bare.append(_in_memory(job, records, home, keys))
-    return median(ours), median(bare)
+def _measured(contestant: Contestant, home: Path) -> Rate:
+    system, job = contestant.system, contestant.job
+    records, keys = given(job, round(_number(job) * (system.share if system else 1.0)))
+    if system is None:
+        return _in_memory(job, records, home, keys)
+    return measure(system, "windows" if job in SHAPES else job, records, home, keys)
 
 
 def measure(system: System, job: str, records: Sequence[Record], home: Path, keys: Path) -> Rate:
@@ -155,10 +152,11 @@ def _keys() -> Path:
 
 
 def _number(job: str) -> int:
-    return round(int(os.environ.get("BENCH_EVENTS", EVENTS)) * SHARES.get(job, 0.5))
+    return round(int(os.environ.get("BENCH_EVENTS", EVENTS)) * SHARES.get(job, 0.4))
 
 
 def _in_memory(job: str, records: Sequence[Record], home: Path, keys: Path) -> Rate:
+    home.mkdir(parents=True)
     path = home / "records"
     path.write_bytes(pickle.dumps([tuple(record) for record in records]))
     said = arena.told([sys.executable, str(Path(in_memory.__file__)), job, str(path), str(keys)], "in memory")

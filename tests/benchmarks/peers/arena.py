@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,10 +50,9 @@ class Left:
 def run(system: System, job: str, records: Sequence[Record], home: Path, keys: Path) -> Iterator[Left]:
     """Run a system on these records, in a new folder; what it left can be read inside the block."""
     home.mkdir(parents=True)
-    (home / "keys").symlink_to(keys)
     command = system.command()
     with ExitStack() as stack:
-        with _on_cores(beside()):
+        with _on_cores(beside(system.workers)):
             broker = stack.enter_context(broker_fixture.start(home / "broker", inputs.PARTITIONS))
             create_topics(broker.bootstrap, [Topic(record_windows.TOPIC, inputs.PARTITIONS)])
             environment: dict[str, str] = {}
@@ -63,19 +63,32 @@ def run(system: System, job: str, records: Sequence[Record], home: Path, keys: P
                 migrate.apply(client)
                 environment = {"CLICKHOUSE_URL": engine.url, "CLICKHOUSE_PASSWORD": engine.writer_password}
             inputs.fill(broker.bootstrap, records)
-        said = told([*command, job, broker.bootstrap, str(len(records)), str(home)], system.name, environment)
-        assert said["seen"] >= len(records), f"{system.name} saw {said['seen']} of {len(records)} records"
-        yield Left(said["records_per_second"], said["cpu_seconds"], broker.bootstrap, client)
+        arguments = [*command, job, broker.bootstrap, str(len(records))]
+        homes = [home / f"worker-{number}" for number in range(system.workers)]
+        for each in homes:
+            each.mkdir()
+            (each / "keys").symlink_to(keys)
+        with ThreadPoolExecutor(system.workers) as pool:
+            telling = [
+                pool.submit(told, [*arguments, str(each)], system.name, environment, worker)
+                for worker, each in enumerate(homes)
+            ]
+            said = [one.result() for one in telling]
+        seen = min(one["seen"] for one in said)
+        assert seen >= len(records), f"{system.name} saw {seen} of {len(records)} records"
+        # Each tells the rate of all records, from when it began itself: the lowest is of who began first.
+        slowest = min(one["records_per_second"] for one in said)
+        yield Left(slowest, sum(one["cpu_seconds"] for one in said), broker.bootstrap, client)
 
 
-def pinned() -> set[int]:
-    """The core that systems run on."""
-    return {min(os.sched_getaffinity(0))}
+def cores() -> list[int]:
+    """Those that there are, in order: a system's workers run on the first ones."""
+    return sorted(os.sched_getaffinity(0))
 
 
-def beside() -> set[int]:
-    """The cores of everything else; on a machine with one, the same."""
-    return (os.sched_getaffinity(0) - pinned()) or pinned()
+def beside(workers: int) -> set[int]:
+    """The cores of everything else: those that no worker has, if there are any."""
+    return set(cores()[workers:] or cores())
 
 
 @contextmanager
@@ -89,9 +102,11 @@ def _on_cores(cores: set[int]) -> Iterator[None]:
         os.sched_setaffinity(0, before)
 
 
-def told(command: Sequence[str], name: str, environment: Mapping[str, str] | None = None) -> dict[str, Any]:
+def told(
+    command: Sequence[str], name: str, environment: Mapping[str, str] | None = None, worker: int = 0
+) -> dict[str, Any]:
     """The JSON that a process prints in the end, alone on its core. RuntimeError with its last words if it doesn't."""
-    core = pinned()
+    core = {cores()[worker % len(cores())]}
     done = subprocess.run(
         command,
         capture_output=True,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import subprocess
 import sys
@@ -24,6 +25,8 @@ class System:
     share: float
     """Of the records that Tidegate gets."""
     needs_clickhouse: bool = False
+    workers: int = 1
+    """Processes, each on a core of its own."""
     leaves_open: bool = False
     """Whether it sends no window before a later one has begun: the last ones aren't looked at then."""
 
@@ -50,6 +53,7 @@ def _apart(script: str, requirements: str) -> Callable[[], Sequence[str]]:
 
 
 TIDEGATE = System("tidegate", _here("tidegate_worker.py"), 1.0, needs_clickhouse=True)
+TIDEGATE_TWICE = dataclasses.replace(TIDEGATE, name="two_workers", workers=2)
 FAUST = System("faust", _here("faust_vanilla.py"), 0.03)
 QUIX = System("quix", _apart("quix.py", "requirements-quix.txt"), 0.06, leaves_open=True)
 BYTEWAX = System("bytewax", _apart("bytewax_flow.py", "requirements-bytewax.txt"), 0.12)
