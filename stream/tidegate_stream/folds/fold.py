@@ -45,7 +45,7 @@ class Fold(Protocol):
         """Columns of a state row, keys included; Arrow IPC can carry all of them."""
 
     def partial(self, events: pl.DataFrame, watermark: int) -> tuple[pl.DataFrame, int]:
-        """State rows of these events alone, and the watermark after them.
+        """State rows of these events alone, and the watermark after them. Of a key there may be several, to be merged.
 
         `events` has the columns of the clean schema and `_offset` (Int64, the record's clean offset), in offset
         order; `watermark` is the one before them, in µs since the epoch (`NO_WATERMARK` at the start).
@@ -83,9 +83,9 @@ def advance(fold: Fold, state: pl.DataFrame, waiting: Sequence[pl.DataFrame]) ->
     Returns the new state and the part of it that changed: whole groups, ready for a delta and for `output`.
     Applying a delta is `replace_groups`.
     """
-    touched = fold.merge(waiting)
-    old = state.join(touched.select(fold.group).unique(), on=fold.group, how="semi")
-    changed = fold.cap(fold.merge([old, touched])).select(list(fold.schema))
+    groups = pl.concat([rows.select(fold.group) for rows in waiting]).unique()
+    old = state.join(groups, on=fold.group, how="semi")
+    changed = fold.cap(fold.merge([old, *waiting])).select(list(fold.schema))
     return replace_groups(fold, state, changed), changed
 
 
@@ -95,15 +95,16 @@ def replace_groups(fold: Fold, state: pl.DataFrame, changed: pl.DataFrame) -> pl
     return pl.concat([kept, changed.select(kept.columns)])
 
 
-def evict(fold: Fold, state: pl.DataFrame, watermark: int) -> tuple[pl.DataFrame, pl.DataFrame]:
+def evict(fold: Fold, state: pl.DataFrame, watermark: int) -> tuple[pl.DataFrame, pl.DataFrame | None]:
     """Forget what no later record can change.
 
-    Returns the state that stays, and the last rows to be written: `output` of the groups that hold an expired
-    row, with `final` set. A write that fails must be repeated, so keep the old state until it has succeeded.
+    Returns the state that stays, and the last rows to be written, None if there are none: `output` of the groups that
+    hold an expired row, with `final` set. A write that fails must be repeated, so keep the old state until it has
+    succeeded.
     """
     mask = fold.expired(state, watermark)
     if not mask.any():
-        return state, fold.output(state.clear(), mask.clear())
+        return state, None
     groups = state.filter(mask).select(fold.group).unique()
     closing = state.join(groups, on=fold.group, how="semi")
     return state.filter(~mask), fold.output(closing, fold.expired(closing, watermark))

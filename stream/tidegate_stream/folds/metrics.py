@@ -8,7 +8,7 @@ import polars as pl
 
 from tidegate_stream.folds import points
 from tidegate_stream.folds.points import COUNT, FRACTIONS, INCREASE, POINT, SUM, amount, fraction, whole
-from tidegate_stream.folds.tumbling import DEFAULT_LATENESS_SECONDS, MICROS, OTHER
+from tidegate_stream.folds.tumbling import DEFAULT_LATENESS_SECONDS, FEW, MICROS, OTHER
 from tidegate_stream.folds.weight import COUNT_SCALE
 from tidegate_stream.windows import assign, closed
 
@@ -63,6 +63,13 @@ class Metrics:
             pl.col("late").alias("revision"),
             pl.lit("").alias("stream"),
         )
+        totals = prepared.filter(pl.col("instrument") != "gauge")
+        lifted = [_point_rows(prepared), *(self._totals(totals) if totals.height else [])]
+        rows = pl.concat([self._conform(frame) for frame in lifted])
+        return (rows if rows.height <= FEW else self.merge([rows])), watermark
+
+    def _totals(self, prepared: pl.DataFrame) -> list[pl.DataFrame]:
+        """What counters and histograms add to their windows, and their streams."""
         parts = points.components(prepared).with_columns(pl.lit(0).alias("count"))
         cumulative = pl.col("temporality") == "cumulative"
         streams = self._streams(parts.filter(cumulative))
@@ -72,8 +79,7 @@ class Metrics:
             whole(pl.col("total")).alias("whole"), fraction(pl.col("total")).alias("fraction")
         )
         stream_rows = streams.with_columns(pl.lit(NO_WINDOW).alias("window_start"), pl.lit(0).alias("incarnation"))
-        lifted = [self._conform(frame) for frame in (_point_rows(prepared), amounts, stream_rows)]
-        return self.merge(lifted), watermark
+        return [amounts, stream_rows]
 
     def _streams(self, cumulative: pl.DataFrame) -> pl.DataFrame:
         """Each total as a stretch of its own."""
@@ -104,6 +110,8 @@ class Metrics:
         """See `Fold.merge`."""
         rows = pl.concat([frame.select(list(self.schema)) for frame in frames])
         stretches = rows.filter(pl.col("stream") != "")
+        if stretches.is_empty():
+            return self._add(rows)
         joined, corrections = self._join(stretches)
         windows = pl.concat([rows.filter(pl.col("stream") == ""), corrections])
         return pl.concat([self._add(windows), joined])

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 import polars as pl
 
 from tidegate_stream.folds.activity import MAX_FEATURES, feature_list, feature_union
-from tidegate_stream.folds.tumbling import DEFAULT_LATENESS_SECONDS, MICROS
+from tidegate_stream.folds.tumbling import DEFAULT_LATENESS_SECONDS, FEW, MICROS
 from tidegate_stream.folds.weight import counted, marked, weight
 from tidegate_stream.windows import cell_width, closed_sessions, running_watermark, segment
 from tidegate_stream.windows.tumbling import incarnation, incarnation_over
@@ -62,7 +62,8 @@ class Sessions:
             return pl.DataFrame(schema=dict(self.schema)), watermark
         timed = events.with_columns(running_watermark(watermark).alias("watermark"))
         known = timed.filter(pl.col("visitor").fill_null("") != "")
-        return self.merge([self._lift(known)]), int(timed["watermark"][-1])
+        rows = self._lift(known)
+        return (rows if rows.height <= FEW else self.merge([rows])), int(timed["watermark"][-1])
 
     def _lift(self, events: pl.DataFrame) -> pl.DataFrame:
         """Each event as a cell of its own."""
@@ -99,7 +100,7 @@ class Sessions:
     def expired(self, rows: pl.DataFrame, watermark: int) -> pl.Series:
         """See `Fold.expired`."""
         cells = segment(rows.with_row_index("_row"), self.group, self.gap, self.cap_micros)
-        in_time = closed_sessions(cells, self.group, watermark, self.gap, self.lateness)
+        in_time = closed_sessions(cells, watermark, self.gap, self.lateness)
         over = incarnation_over(watermark, self.lateness)
         return (
             cells.with_columns(in_time.alias("in_time"))

@@ -14,6 +14,9 @@ OTHER = "(other)"
 DEFAULT_LATENESS_SECONDS = 3600
 MICROS = 1_000_000
 
+#: So many rows or fewer wait for the flush, which merges them all at once, as they are.
+FEW = 2_000
+
 COMMON: Mapping[str, pl.DataType] = {
     "first_offset": pl.Int64(),
     "revision": pl.UInt32(),
@@ -68,7 +71,8 @@ class TumblingFold(ABC):
             pl.col("late").alias("revision"),
             *(pl.col(name).fill_null("") for name in ("project", *self.dimensions)),
         )
-        return self.merge([lifted.select(pl.col(name).cast(dtype) for name, dtype in self.schema.items())]), watermark
+        rows = lifted.select(pl.col(name).cast(dtype) for name, dtype in self.schema.items())
+        return (rows if rows.height <= FEW else self.merge([rows])), watermark
 
     def merge(self, frames: Sequence[pl.DataFrame]) -> pl.DataFrame:
         """See `Fold.merge`."""

@@ -31,7 +31,8 @@ class Replay:
             return
         self._state.take_delta(snapshot_every=sys.maxsize)
         self._state.rows, last_rows = self._state.closing()
-        self._keep(last_rows)
+        if last_rows is not None:
+            self._keep(last_rows)
 
     def finish(self, watermark: int) -> pl.DataFrame:
         """The range's rows at `watermark`, which all of the log has reached by now; sessions of its surroundings too.

@@ -171,7 +171,8 @@ class FoldAgent:
             rest, last_rows = state.closing()
             stays.append(rest)
             for rows in (state.output(delta), last_rows):
-                frames.append(self._source.stamp(rows, delta.partition, delta.fence))
+                if rows is not None:
+                    frames.append(self._source.stamp(rows, delta.partition, delta.fence))
         return pl.concat(frames), stays
 
     def _mark(self, state: PartitionState) -> None:

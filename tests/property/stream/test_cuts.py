@@ -74,7 +74,8 @@ def written(fold: Fold, frame: pl.DataFrame, ends: list[int], groups: list[int])
             waiting = []
             write(fold.output(changed, fold.expired(changed, watermark)))
             state, last = evict(fold, state, watermark)
-            write(last)
+            if last is not None:
+                write(last)
     return {key: row for key, row in table.items() if not row.get("is_deleted")}
 
 

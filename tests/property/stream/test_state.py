@@ -55,7 +55,8 @@ class Run:
             return
         rest, closing = self.state.closing()
         self.table.upsert(self.state.output(delta), delta.fence)
-        self.table.upsert(closing, delta.fence)
+        if closing is not None:
+            self.table.upsert(closing, delta.fence)
         if die == "before durable":
             self.crash()
             return

@@ -112,8 +112,9 @@ def test_a_window_is_final_when_lateness_has_passed() -> None:
     fold = Usage()
     part, mark = fold.partial(frame("track", [track(0)]), 0)
     state, _ = advance(fold, empty_state(fold), [part])
-    assert evict(fold, state, mark)[1].is_empty()
+    assert evict(fold, state, mark)[1] is None
     kept, last = evict(fold, state, BASE + (15 + 60) * MINUTE)
+    assert last is not None
     assert (kept.height, last["final"].to_list()) == (0, [1])
 
 

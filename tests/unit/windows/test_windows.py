@@ -75,10 +75,10 @@ def test_a_run_longer_than_the_cap_is_cut_where_a_cell_would_pass_it() -> None:
 
 def test_a_session_is_closed_when_no_record_in_time_can_reach_it() -> None:
     one = segment(cells((0, 9)), ["who"], 10, 1000)
-    assert [closed_sessions(one, ["who"], mark, 10, 100).item() for mark in (119, 120)] == [False, True]
+    assert [closed_sessions(one, mark, 10, 100).item() for mark in (119, 120)] == [False, True]
 
 
 def test_a_cut_segment_is_closed_once_the_cut_cannot_move() -> None:
     long = segment(cells((0, 9), (10, 19), (20, 29)), ["who"], 10, 19)
-    assert closed_sessions(long, ["who"], 129, 10, 100).to_list() == [False, False, False]
-    assert closed_sessions(long, ["who"], 130, 10, 100).to_list() == [True, True, False]
+    assert closed_sessions(long, 129, 10, 100).to_list() == [False, False, False]
+    assert closed_sessions(long, 130, 10, 100).to_list() == [True, True, False]
