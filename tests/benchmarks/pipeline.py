@@ -120,8 +120,19 @@ def _time_drain(stack: RunningStack) -> Drained:
     raise TimeoutError(f"{stored} of {EVENTS} events were stored in 300 s")
 
 
-def freshness(home: Path) -> float:
-    """p95 of the seconds from the publishing call to the event being counted by a query, at `RATE`."""
+@dataclass(frozen=True)
+class Fresh:
+    """p95 of the seconds from the publishing call to the event being counted by a query, at `RATE`.
+
+    `cores`: how many each process of the stack kept busy meanwhile.
+    """
+
+    p95_seconds: float
+    cores: Mapping[str, float]
+
+
+def freshness(home: Path) -> Fresh:
+    """Watch single events among many."""
     return on_stack(Settings(home=home), lambda stack: asyncio.to_thread(_watch, stack))
 
 
@@ -142,14 +153,14 @@ def feed(brokers: str, stop: threading.Event, rate: int = RATE) -> threading.Thr
     return thread
 
 
-def _watch(stack: RunningStack) -> float:
+def _watch(stack: RunningStack) -> Fresh:
     """Marked events among the others, each watched until a query counts it."""
     stop, client = threading.Event(), connect(Address(stack.where.clickhouse_url))
     feeding = feed(stack.where.brokers, stop)
     publisher = KafkaPublisher(stack.where.brokers, client_id="probe")
     stop.wait(WARM_UP_SECONDS)
-    waits, deadline, number = [], time.monotonic() + FRESH_SECONDS, 0
-    while time.monotonic() < deadline:
+    waits, began_all, number, before = [], time.monotonic(), 0, cpu_seconds(stack)
+    while time.monotonic() < began_all + FRESH_SECONDS:
         number += 1
         name, now = f"probe_{number}", datetime.now(UTC)
         probe = {"event_id": f"018f0000-0000-7000-8000-{number:012d}", "producer_id": "probe", "project": "default"}
@@ -163,7 +174,9 @@ def _watch(stack: RunningStack) -> float:
                 raise TimeoutError(f"event {number} was not visible within {LOST_SECONDS} s")
             stop.wait(0.02)
         waits.append(time.monotonic() - began)
+    seconds, after = time.monotonic() - began_all, cpu_seconds(stack)
     stop.set()
     feeding.join()
     publisher.close()
-    return statistics.quantiles(waits, n=20)[-1]
+    cores = {name: (used - before.get(name, 0.0)) / seconds for name, used in after.items()}
+    return Fresh(statistics.quantiles(waits, n=20)[-1], cores)

@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from tests.benchmarks.peers import arena, in_memory, inputs, results
+from tests.benchmarks.peers import stages as stages_script
 from tests.benchmarks.peers.in_memory import Record
 from tests.benchmarks.peers.systems import System
 
@@ -31,8 +32,8 @@ from tidegate_infra.settings import Settings
 
 EVENTS = 1_000_000
 SHARES: Mapping[str, float] = {"gate": 0.3, "windows": 0.6, "rows": 0.6}
-"""Of EVENTS, what Tidegate gets of a job; of a shape, two fifths. A run takes some ten seconds, of which starting, the last
-flush and the last commit are one and a half."""
+"""Of EVENTS, what Tidegate gets of a job; of a shape, two fifths. A run takes some ten seconds, of which starting, the
+last flush and the last commit are one and a half."""
 ROUNDS = 5
 KEYS = 1_000
 ZIPF = 1.1
@@ -156,11 +157,22 @@ def _number(job: str) -> int:
 
 
 def _in_memory(job: str, records: Sequence[Record], home: Path, keys: Path) -> Rate:
+    said = _told(in_memory.__file__, [job], records, home, keys)
+    return Rate(said["records_per_second"], said["seen"] / said["cpu_seconds"])
+
+
+def stages(home: Path) -> Mapping[str, float]:
+    """Medians of the microseconds an event that each stage takes, both hops' columnar work in memory."""
+    records, keys = given("gate", _number("gate"))
+    found = [_told(stages_script.__file__, [], records, home / str(n), keys)["stages"] for n in range(_rounds())]
+    return {stage: statistics.median(each[stage] for each in found) for stage in found[0]}
+
+
+def _told(script: str, arguments: Sequence[str], records: Sequence[Record], home: Path, keys: Path) -> dict[str, Any]:
     home.mkdir(parents=True)
     path = home / "records"
     path.write_bytes(pickle.dumps([tuple(record) for record in records]))
-    said = arena.told([sys.executable, str(Path(in_memory.__file__)), job, str(path), str(keys)], "in memory")
-    return Rate(said["records_per_second"], said["seen"] / said["cpu_seconds"])
+    return arena.told([sys.executable, script, *arguments, str(path), str(keys)], "in memory")
 
 
 def _rounds() -> int:

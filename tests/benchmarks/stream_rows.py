@@ -14,6 +14,7 @@ from tests.benchmarks.row import Row
 from tests.benchmarks.stream import Contestant, Rate
 
 Measured = Callable[[Path], Row]
+BY_STAGE = "stream.cpu_microseconds_by_stage"
 CORES_FOR_TWO = 4
 """Two for workers, two for the broker and ClickHouse."""
 
@@ -69,12 +70,19 @@ def _workers(name: str, system: System) -> Contestant:
 
 def rows(only: str = "") -> dict[str, Measured]:
     """Figures whose names begin so. A group's rounds have no others than these need."""
-    found: dict[str, Measured] = {}
+    found: dict[str, Measured] = {BY_STAGE: _by_stage}
     for group in groups():
         wanted = [one for one in group if one.name.startswith(only)]
         rounds = _Rounds(wanted)
         found |= {one.name: partial(_row, one, rounds) for one in wanted}
     return found
+
+
+def _by_stage(home: Path) -> Row:
+    spent = stream.stages(home)
+    told = ", ".join(f"{stage} {micros:.1f}" for stage, micros in sorted(spent.items(), key=lambda one: -one[1]))
+    reason = f"{told}; earlier versions are in docs/performance.md"
+    return Row(BY_STAGE, sum(spent.values()), "µs an event, in memory", None, None, "falls", None, reason)
 
 
 class _Rounds:
