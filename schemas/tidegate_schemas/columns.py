@@ -144,9 +144,10 @@ class ColumnCodec:
             header = self._versions.header(whole[0])
         except DecodeError:
             return {}
-        if not all(value.startswith(header) for value in whole):
+        size = len(header)
+        if {value[:size] for value in whole} != {header}:
             return {}
-        return {header: _Batch(list(range(len(whole))), [value[len(header) :] for value in whole])}
+        return {header: _Batch(list(range(len(whole))), [value[size:] for value in whole])}
 
     def _read(self, version: Version, batch: _Batch, bad: list[BadRecord]) -> list[pl.DataFrame]:
         """Decode records of one version into frames of the writer's physical columns and `_index`."""

@@ -19,6 +19,9 @@ RETOLD = r"[\[:,\s]-?[0-9]+(?:\.[0-9]+)?[eE]|0\.0000|[0-9.]{17}"
 SHORT = 10**12
 """A number nearer to zero has 12 digits before its point at most, and no pattern finds anything in it."""
 
+NUMBERS = frozenset((int, float))
+"""Their types; a bool is none."""
+
 
 class ParsedTexts:
     """The values of a chunk's JSON texts. They are shared: whoever changes one makes a new one."""
@@ -117,6 +120,8 @@ class _Scrubbing:
                 scrubbed_item = SECRET
             elif type(item) is str:
                 scrubbed_item = clean.get(item, item)
+            elif type(item) in NUMBERS and -SHORT < item < SHORT:  # type: ignore[operator]
+                scrubbed_item = item
             else:
                 scrubbed_item = self(item)
             scrubbed_members[clean.get(key, key)] = scrubbed_item
@@ -139,7 +144,7 @@ def _collect(value: object, keys: set[str], strings: set[str]) -> None:
             strings.add(item)  # type: ignore[arg-type]
         elif kind is dict or kind is list:
             _collect(item, keys, strings)
-        elif _long_number(item):
+        elif kind in NUMBERS and _long_number(item):
             strings.add(str(item))
 
 
