@@ -75,13 +75,24 @@ def pairs(records: Iterable[Record]) -> Iterable[tuple[bytes, bytes]]:
 
 
 def window_rows(rows: Iterable[Mapping[str, Any]]) -> Results:
-    """Windows by start and dimensions, from rows of Tidegate's tables."""
-    found = {}
+    """Windows by start and dimensions, from rows of Tidegate's tables.
+
+    A key is in one partition, but for `(other)`, which each has once it is above its cap.
+    """
+    found: dict[Any, Mapping[str, Any]] = {}
     for row in rows:
         key = (int(row["window_start"].timestamp()), *(row[name] for name in record_windows.DIMENSIONS))
         sketch = dict(zip(row["buckets"], row["bucket_counts"], strict=True))
-        found[key] = {**{name: row[name] for name in COLUMNS if name in row}, "sketch": sketch}
+        window = {**{name: row[name] for name in COLUMNS if name in row}, "sketch": sketch}
+        found[key] = _together(found[key], window) if key in found else window
     return found
+
+
+def _together(one: Mapping[str, Any], other: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Two partitions' rows of one window as one."""
+    added = {name: one[name] + other[name] for name in one if name.endswith(("count", "errors", "sum_seconds"))}
+    extremes = {name: least(one[name], other[name]) for name, least in (("min_seconds", min), ("max_seconds", max))}
+    return {**added, **extremes, "sketch": dict(Counter(one["sketch"]) + Counter(other["sketch"]))}
 
 
 def windows_of(left: Left) -> Results:
@@ -116,7 +127,7 @@ def _snapshot(value: list[Any]) -> dict[str, Any]:
 
 
 def _stored(client: Client) -> list[dict[str, Any]]:
-    on = "window_start, project, environment, release, service, route, method"
+    on = "source_partition, window_start, project, environment, release, service, route, method"
     sql = f"""
 SELECT l.*, r.client_errors AS client_errors, r.server_errors AS server_errors
 FROM (SELECT * FROM tidegate.latencies FINAL) AS l
