@@ -13,5 +13,13 @@ class QueueFullError(PublishError):
     """The producer's queue holds as much as it may; nothing was queued."""
 
 
+class SpoolFullError(QueueFullError):
+    """The spool holds as much as it may, or its disk is full; nothing was kept."""
+
+
+class SpoolBusyError(TidegateError):
+    """Another process that runs has this spool."""
+
+
 class NotStartedError(TidegateError):
     """A module-level function was called before `tidegate.init`."""

@@ -46,14 +46,27 @@ class Publisher(Protocol):
         """Wait until everything queued is delivered or has failed; returns how much is still queued."""
 
     def ready(self, timeout_seconds: float) -> bool:
-        """Whether a broker answers within the time."""
+        """Whether it can take events: a broker answers within the time, or there is a spool."""
 
     def close(self, timeout_seconds: float = 10.0) -> int:
         """Flush and stop; returns how much was left undelivered."""
 
 
-class _Encoding(ABC):
-    """Topic, key and bytes of everything that producers write; where they go is `_put`'s business."""
+class Outlet(Protocol):
+    """Where encoded records go. Thread-safe."""
+
+    def put(self, topic: str, key: bytes, value: bytes, on_delivery: OnDelivery | None) -> None:
+        """Queue one record. Raises PublishError; never waits for a broker."""
+
+    def flush(self, timeout_seconds: float) -> int:
+        """See `Publisher.flush`."""
+
+    def close(self, timeout_seconds: float = 10.0) -> int:
+        """See `Publisher.close`."""
+
+
+class Encoding(ABC):
+    """Topic, key and bytes of everything that producers write; where they go is `put`'s business."""
 
     def __init__(self, registry: SchemaRegistry | None = None, generation: int = 1) -> None:
         self._letters_topic, self._outcomes_topic = (
@@ -64,27 +77,27 @@ class _Encoding(ABC):
         self._outcomes = RowCodec(outcome_schema(), registry)
 
     @abstractmethod
-    def _put(self, topic: str, key: bytes, value: bytes, on_delivery: OnDelivery | None) -> None:
-        """Queue one record."""
+    def put(self, topic: str, key: bytes, value: bytes, on_delivery: OnDelivery | None) -> None:
+        """See `Outlet.put`."""
 
     def publish(self, kind: Kind, event: Mapping[str, Any], on_delivery: OnDelivery | None = None) -> None:
         """See `Publisher.publish`."""
         topic, codec = self._events[kind]
         value = codec.encode(event)
-        self._put(topic, partition_key(kind, event), value, on_delivery)
+        self.put(topic, partition_key(kind, event), value, on_delivery)
 
     def publish_dead_letter(self, letter: Mapping[str, Any], on_delivery: OnDelivery | None = None) -> None:
         """See `Publisher.publish_dead_letter`."""
         key = letter["dead_letter_id"].encode()
-        self._put(self._letters_topic, key, self._dead_letters.encode(letter), on_delivery)
+        self.put(self._letters_topic, key, self._dead_letters.encode(letter), on_delivery)
 
     def publish_outcome(self, outcome: Mapping[str, Any], on_delivery: OnDelivery | None = None) -> None:
         """See `Publisher.publish_outcome`."""
         key = outcome["outcome_id"].encode()
-        self._put(self._outcomes_topic, key, self._outcomes.encode(outcome), on_delivery)
+        self.put(self._outcomes_topic, key, self._outcomes.encode(outcome), on_delivery)
 
 
-class KafkaPublisher(_Encoding):
+class KafkaPublisher(Encoding):
     """A Publisher on Kafka: idempotent, acks from all in-sync replicas, partitions as Java's clients choose them."""
 
     def __init__(
@@ -125,7 +138,9 @@ class KafkaPublisher(_Encoding):
         while not self._stop.is_set():
             self._producer.poll(_POLL_SECONDS)
 
-    def _put(self, topic: str, key: bytes, value: bytes, on_delivery: OnDelivery | None) -> None:
+    def put(self, topic: str, key: bytes, value: bytes, on_delivery: OnDelivery | None) -> None:
+        """See `Outlet.put`."""
+
         def report(error: Any, _: Any) -> None:
             if on_delivery:
                 on_delivery(None if error is None else str(error))
@@ -160,7 +175,7 @@ class KafkaPublisher(_Encoding):
         return left
 
 
-class MemoryPublisher(_Encoding):
+class MemoryPublisher(Encoding):
     """A Publisher that keeps encoded records by topic, for tests of everything that publishes."""
 
     def __init__(self, *, capacity: int = 1_000_000, failing: str | None = None) -> None:
@@ -169,7 +184,8 @@ class MemoryPublisher(_Encoding):
         self._lock = threading.Lock()
         self.records: dict[str, list[tuple[bytes, bytes]]] = {}
 
-    def _put(self, topic: str, key: bytes, value: bytes, on_delivery: OnDelivery | None) -> None:
+    def put(self, topic: str, key: bytes, value: bytes, on_delivery: OnDelivery | None) -> None:
+        """See `Outlet.put`."""
         with self._lock:
             if sum(map(len, self.records.values())) >= self._capacity:
                 raise QueueFullError(f"the producer's queue holds {self._capacity} records, as much as it may")

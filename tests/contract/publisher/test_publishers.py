@@ -1,16 +1,18 @@
-"""What every publisher keeps: the one on Kafka, on a real broker, and the one in memory."""
+"""What every publisher keeps: the one on Kafka, on a real broker, the one in memory, and those with a spool before."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
 from confluent_kafka import Consumer, TopicPartition
 
 from tidegate.publish import KafkaPublisher, MemoryPublisher, Publisher
+from tidegate.spool.publisher import SpoolingPublisher
 from tidegate_schemas.errors import EncodeError, OversizeError
 from tidegate_schemas.identity import derived_event_id
 from tidegate_schemas.rows import RowCodec
@@ -69,12 +71,16 @@ def ends(brokers: str, topic: str) -> dict[int, int]:
 TOPICS = ("raw.track", "raw.metric", "dead-letters", "outcomes")
 
 
-@pytest.fixture(params=["memory", pytest.param("kafka", marks=pytest.mark.broker)])
-def published(request: pytest.FixtureRequest) -> Iterator[tuple[Publisher, Records]]:
+@pytest.fixture(params=["memory", "durable", "overflow", pytest.param("kafka", marks=pytest.mark.broker)])
+def published(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[Publisher, Records]]:
     """A publisher, and what it has written to a topic since."""
-    if request.param == "memory":
+    if request.param != "kafka":
         memory = MemoryPublisher()
-        yield memory, lambda topic: memory.records.get(topic, [])
+        publisher: Publisher = memory
+        if request.param != "memory":
+            publisher = SpoolingPublisher(memory, tmp_path / "spool", mode=request.param)
+        yield publisher, lambda topic: memory.records.get(topic, [])
+        publisher.close()
         return
     brokers: str = request.getfixturevalue("broker")
     before = {topic: ends(brokers, topic) for topic in TOPICS}

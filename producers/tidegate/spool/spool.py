@@ -1,0 +1,168 @@
+"""A queue on disk: bounded, checksummed, in order, and what was appended outlives a kill of its process.
+
+Records are done in any order; the segments that hold nothing else are deleted. What was not marked done when its
+process ended is taken again, which is safe for events, as they keep their ids.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+from tidegate.errors import SpoolFullError
+from tidegate.spool.frames import Damaged, Found, Record, framed, scan
+from tidegate.spool.segments import Place, Segments
+
+log = logging.getLogger(__name__)
+
+SEGMENT_BYTES = 1 << 20
+
+
+class Spool:
+    """One home's records, oldest first. Thread-safe.
+
+    `lost_bytes` counts what was found damaged. Raises SpoolBusyError if another process has the home.
+    """
+
+    def __init__(self, home: Path, *, max_bytes: int = 256 << 20, segment_bytes: int = SEGMENT_BYTES) -> None:
+        self._max_bytes, self._segment_bytes = max_bytes, segment_bytes
+        self.home = home
+        self._lock = threading.Lock()
+        self._files = Segments(home)
+        self.lost_bytes = 0
+        self._bytes: dict[int, int] = {number: self._files.length(number) for number in self._files.numbers}
+        self._open: dict[Place, None] = {}
+        """Taken and not done, in the order of their places."""
+        self._again: set[Place] = set()
+        self._after = self._files.done()
+        """Everything before is taken, done, or damaged."""
+        self._ahead: deque[Found] = deque()
+        for number in list(self._files.numbers):
+            if number < self._after[0]:
+                self._drop(number)
+        #: Appended or found, and not done yet.
+        self.pending = sum(1 for number in self._files.numbers for _ in self._whole(number, self._start_of(number)))
+
+    def append(self, record: Record, *, sync: bool = False) -> Place:
+        """Keep a record. SpoolFullError if that would be more than `max_bytes`, or the disk is full."""
+        frame = framed(record)
+        with self._lock:
+            held = sum(self._bytes.values())
+            if held + len(frame) > self._max_bytes:
+                raise SpoolFullError(f"the spool holds {held} bytes of {self._max_bytes} at most")
+            try:
+                place = self._write(frame)
+                if sync:
+                    self._files.sync()
+            except OSError as error:
+                raise SpoolFullError(f"the spool's disk refused {len(frame)} bytes: {error.strerror}") from error
+            self.pending += 1
+            return place
+
+    def _write(self, frame: bytes) -> Place:
+        if not self._bytes or self._files.size == 0 or self._files.size >= self._segment_bytes:
+            self._bytes[self._files.begin()] = 0
+        place = self._files.append(frame)
+        self._bytes[place.segment] = place.end
+        return place
+
+    def take(self, limit: int) -> Sequence[tuple[Place, Record]]:
+        """The next records that nobody has taken, or that are to be taken again; they stay until they are done."""
+        with self._lock:
+            taken = [(place, record) for place in self._due(limit) for record in self._read_again(place)]
+            while len(taken) < limit and (found := self._next()) is not None:
+                place = Place(self._after[0], found.begin, found.end)
+                self._open[place] = None
+                taken.append((place, found.record))
+            return taken
+
+    def _due(self, limit: int) -> list[Place]:
+        due = sorted(self._again)[:limit]
+        self._again.difference_update(due)
+        return due
+
+    def _read_again(self, place: Place) -> Iterator[Record]:
+        """The record of a place, none if it was damaged since it was taken first."""
+        for span in scan(self._files.read(place.segment, place.begin, place.end)):
+            if isinstance(span, Found):
+                yield span.record
+            else:
+                self._count_lost(place.segment, span)
+                del self._open[place]
+                self.pending -= 1
+
+    def _next(self) -> Found | None:
+        if not self._ahead:
+            self._look_ahead()
+        if not self._ahead:
+            return None
+        found = self._ahead.popleft()
+        self._after = self._after[0], found.end
+        return found
+
+    def _look_ahead(self) -> None:
+        """Read on, in the first segment that has anything left."""
+        for number in [number for number in self._files.numbers if number >= self._after[0]]:
+            begin = self._start_of(number)
+            if begin < self._bytes[number]:
+                self._after = number, begin
+                self._ahead.extend(self._whole(number, begin, count_lost=True))
+                if self._ahead:
+                    return
+                self._after = number, self._bytes[number]
+
+    def _start_of(self, number: int) -> int:
+        return self._after[1] if number == self._after[0] else 0
+
+    def _whole(self, number: int, begin: int, *, count_lost: bool = False) -> Iterator[Found]:
+        """The whole frames of a segment from a position on, with positions in the segment."""
+        for span in scan(self._files.read(number, begin, self._bytes[number])):
+            if isinstance(span, Found):
+                yield Found(span.record, begin + span.begin, begin + span.end)
+            elif count_lost:
+                self._count_lost(number, span)
+
+    def _count_lost(self, number: int, span: Damaged) -> None:
+        self.lost_bytes += span.end - span.begin
+        how = "were cut short" if span.torn else "are damaged"
+        log.warning("%d bytes of the spool's segment %d %s and are left out", span.end - span.begin, number, how)
+
+    def done(self, places: Iterable[Place]) -> None:
+        """These are where they belong; a place that isn't open is passed over."""
+        with self._lock:
+            for place in places:
+                if place in self._open:
+                    del self._open[place]
+                    self._again.discard(place)
+                    self.pending -= 1
+            self._settle()
+
+    def again(self, places: Iterable[Place]) -> None:
+        """These didn't arrive: give them out again, before all others."""
+        with self._lock:
+            self._again.update(place for place in places if place in self._open)
+
+    def _settle(self) -> None:
+        """Mark what is done, and delete the segments that are."""
+        first = next(iter(self._open), None)  # the lowest, as places are taken in order
+        segment, position = self._after if first is None else (first.segment, first.begin)
+        if first is None and position >= self._segment_bytes and position == self._bytes.get(segment):
+            segment, position = self._after = segment + 1, 0
+        self._files.mark_done(segment, position)
+        for number in [number for number in self._files.numbers if number < segment]:
+            self._drop(number)
+
+    def _drop(self, number: int) -> None:
+        self._files.remove(number)
+        self._bytes.pop(number, None)
+
+    def close(self) -> None:
+        """Let go of the home, which is removed if all of it is done."""
+        with self._lock:
+            empty = not self.pending
+            for number in list(self._files.numbers) if empty else []:
+                self._drop(number)
+            self._files.close(remove=empty)
