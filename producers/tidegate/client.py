@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypedDict, Unpack
 
-from tidegate.errors import PublishError, QueueFullError
+from tidegate.errors import InvalidSettingError, PublishError, QueueFullError
 from tidegate.publish import KafkaPublisher, Publisher, new_producer_id
 from tidegate.spool.publisher import SpoolingPublisher
 from tidegate_schemas.canonical import canonical_object
@@ -94,7 +94,9 @@ class Client:
         clock: Clock = utc_now,
     ) -> None:
         if durable and spool is None:
-            raise ValueError("durable needs a spool: a folder on a disk")
+            raise InvalidSettingError(
+                "durable needs a spool: name a folder on a disk, such as spool=Path('/var/lib/app')"
+            )
         self.producer_id = new_producer_id()
         self.dropped: Counter[Reason] = Counter()
         client_id = f"tidegate-sdk-{self.producer_id[:8]}"

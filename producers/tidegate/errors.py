@@ -21,5 +21,9 @@ class SpoolBusyError(TidegateError):
     """Another process that runs has this spool."""
 
 
+class InvalidSettingError(TidegateError):
+    """What the SDK was started with doesn't fit together."""
+
+
 class NotStartedError(TidegateError):
     """A module-level function was called before `tidegate.init`."""

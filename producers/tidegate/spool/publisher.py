@@ -115,11 +115,12 @@ class SpoolingPublisher(Encoding):
         """See `Publisher.close`. What is left stays on disk, for the next process with this root."""
         if self._stop.is_set():
             return self.pending
+        deadline = self._clock() + timeout_seconds
         left = self.flush(timeout_seconds)
         self._stop.set()
         self._more.set()
         self._thread.join()
-        self._outlet.close(timeout_seconds)
+        self._outlet.close(max(0.0, deadline - self._clock()))
         for spool in self._sending:
             spool.close()
         return left
@@ -140,15 +141,22 @@ class SpoolingPublisher(Encoding):
         """Hand over some of a spool's records; whether there were any."""
         taken = spool.take(IN_FLIGHT // 10)
         for number, (place, record) in enumerate(taken):
-            self._in_flight.acquire()
-            try:
-                self._outlet.put(*record, self._settle(spool, place))
-            except QueueFullError:
-                self._in_flight.release()
+            if not self._handed_over(spool, place, record):
                 spool.again(place for place, _ in taken[number:])
                 self._try_after = self._clock() + PAUSE_SECONDS
                 return False
         return bool(taken)
+
+    def _handed_over(self, spool: Spool, place: Place, record: Record) -> bool:
+        while not self._in_flight.acquire(timeout=IDLE_SECONDS):
+            if self._stop.is_set():
+                return False
+        try:
+            self._outlet.put(*record, self._settle(spool, place))
+        except QueueFullError:
+            self._in_flight.release()
+            return False
+        return True
 
     def _settle(self, spool: Spool, place: Place) -> OnDelivery:
         def settle(error: str | None) -> None:

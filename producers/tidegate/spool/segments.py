@@ -6,6 +6,7 @@ however it ends. Numbers of segments only rise, so a place in a spool is ordered
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import struct
@@ -112,7 +113,8 @@ class Segments:
             # The lock's file goes last: whoever looks meanwhile finds it taken.
             for name in ("done", "lock"):
                 (self._home / name).unlink(missing_ok=True)
-            self._home.rmdir()
+            with contextlib.suppress(OSError):  # another process has just made it its own
+                self._home.rmdir()
         os.close(self._done)
         os.close(self._lock)
 
