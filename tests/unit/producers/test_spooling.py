@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import logging
+import resource
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -10,7 +13,7 @@ import pytest
 from tests.waiting import wait_until
 
 from tidegate import Client
-from tidegate.errors import InvalidSettingError
+from tidegate.errors import InvalidSettingError, SpoolFullError
 from tidegate.publish import MemoryPublisher, OnDelivery
 from tidegate.spool.frames import Record
 from tidegate.spool.publisher import Mode, SpoolingPublisher
@@ -93,3 +96,29 @@ def test_a_spool_whose_process_runs_is_left_alone(tmp_path: Path) -> None:
 def test_durable_needs_a_place() -> None:
     with pytest.raises(InvalidSettingError, match="durable needs a spool"):
         Client(durable=True)
+
+
+@contextmanager
+def files_of_at_most(size_bytes: int) -> Iterator[None]:
+    """The system cuts a write short at this size and refuses the next one, as it does where a disk is full."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size_bytes, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_what_a_full_disk_cut_short_is_taken_back(tmp_path: Path) -> None:
+    records = [Record("raw.track", b"%d" % number, b"x" * 100) for number in range(3)]
+    spool = Spool(tmp_path / "spool")
+    place = spool.append(records[0])
+    with (
+        files_of_at_most(place.end + 50),
+        pytest.raises(SpoolFullError, match="disk refused 128 bytes: File too large"),
+    ):
+        spool.append(records[1])
+    spool.append(records[2])
+    assert [record for _, record in spool.take(10)] == [records[0], records[2]]
+    assert (spool.pending, spool.lost_bytes) == (2, 0)
+    spool.close()
