@@ -3,7 +3,8 @@
 import fcntl
 import hashlib
 import os
-from collections.abc import Iterator
+import tempfile
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any
 
 from tidegate_infra.errors import ChecksumError, JarsUnavailableError
 
-__all__ = ["Artifact", "default_cache", "fetch", "locked", "repository"]
+__all__ = ["Artifact", "default_cache", "fetch", "locked", "repository", "whole"]
 
 _TIMEOUT_SECONDS = 60
 
@@ -46,6 +47,22 @@ def locked(path: Path) -> Iterator[None]:
     with path.open("w") as handle:
         fcntl.flock(handle, fcntl.LOCK_EX)
         yield
+
+
+def whole(folder: Path, fill: Callable[[Path, Path], None]) -> Path:
+    """Return a folder of the cache, which `fill(staged, scratch)` makes the first time.
+
+    Blocks; safe for several processes at once. It appears whole, by a rename, or not at all; `scratch` is thrown away.
+    """
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with locked(folder.with_suffix(".lock")):
+        if not folder.exists():
+            with tempfile.TemporaryDirectory(dir=folder.parent, prefix="fetch-") as scratch:
+                staged = Path(scratch) / "staged"
+                staged.mkdir()
+                fill(staged, Path(scratch))
+                staged.rename(folder)
+    return folder
 
 
 def repository(folder: Path) -> Any:

@@ -71,11 +71,6 @@ class Segments:
         self.size += len(data)
         return Place(self.numbers[-1], begin, self.size)
 
-    def sync(self) -> None:
-        """Have the disk hold what was appended, so that it survives the machine too."""
-        if self._open >= 0:
-            os.fdatasync(self._open)
-
     def read(self, number: int, begin: int = 0, end: int | None = None) -> bytes:
         """Bytes of a segment."""
         with self._path(number).open("rb") as file:

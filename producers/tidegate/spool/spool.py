@@ -39,6 +39,8 @@ class Spool:
         self._again: set[Place] = set()
         self._after = self._files.done()
         """Everything before is taken, done, or damaged."""
+        self._read = self._after
+        """Everything before is looked at: what is whole of it and not taken yet is in `_ahead`, of the same segment."""
         self._ahead: deque[Found] = deque()
         for number in list(self._files.numbers):
             if number < self._after[0]:
@@ -46,7 +48,7 @@ class Spool:
         #: Appended or found, and not done yet.
         self.pending = sum(1 for number in self._files.numbers for _ in self._whole(number, self._start_of(number)))
 
-    def append(self, record: Record, *, sync: bool = False) -> Place:
+    def append(self, record: Record) -> Place:
         """Keep a record. SpoolFullError if that would be more than `max_bytes`, or the disk is full."""
         frame = framed(record)
         with self._lock:
@@ -55,8 +57,6 @@ class Spool:
                 raise SpoolFullError(f"the spool holds {held} bytes of {self._max_bytes} at most")
             try:
                 place = self._write(frame)
-                if sync:
-                    self._files.sync()
             except OSError as error:
                 raise SpoolFullError(f"the spool's disk refused {len(frame)} bytes: {error.strerror}") from error
             self.pending += 1
@@ -74,7 +74,7 @@ class Spool:
         with self._lock:
             taken = [(place, record) for place in self._due(limit) for record in self._read_again(place)]
             while len(taken) < limit and (found := self._next()) is not None:
-                place = Place(self._after[0], found.begin, found.end)
+                place = Place(self._read[0], found.begin, found.end)
                 self._open[place] = None
                 taken.append((place, found.record))
             return taken
@@ -100,22 +100,22 @@ class Spool:
         if not self._ahead:
             return None
         found = self._ahead.popleft()
-        self._after = self._after[0], found.end
+        self._after = self._read[0], found.end
         return found
 
     def _look_ahead(self) -> None:
         """Read on, in the first segment that has anything left."""
-        for number in [number for number in self._files.numbers if number >= self._after[0]]:
-            begin = self._start_of(number)
-            if begin < self._bytes[number]:
-                self._after = number, begin
+        for number in [number for number in self._files.numbers if number >= self._read[0]]:
+            begin, end = self._start_of(number), self._bytes[number]
+            if begin < end:
                 self._ahead.extend(self._whole(number, begin, count_lost=True))
+                self._read = number, end
                 if self._ahead:
                     return
-                self._after = number, self._bytes[number]
+        self._after = self._read
 
     def _start_of(self, number: int) -> int:
-        return self._after[1] if number == self._after[0] else 0
+        return self._read[1] if number == self._read[0] else 0
 
     def _whole(self, number: int, begin: int, *, count_lost: bool = False) -> Iterator[Found]:
         """The whole frames of a segment from a position on, with positions in the segment."""
@@ -150,7 +150,7 @@ class Spool:
         first = next(iter(self._open), None)  # the lowest, as places are taken in order
         segment, position = self._after if first is None else (first.segment, first.begin)
         if first is None and position >= self._segment_bytes and position == self._bytes.get(segment):
-            segment, position = self._after = segment + 1, 0
+            segment, position = self._after = self._read = segment + 1, 0
         self._files.mark_done(segment, position)
         for number in [number for number in self._files.numbers if number < segment]:
             self._drop(number)

@@ -9,9 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-import shutil
 import subprocess
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, cast
@@ -20,7 +18,7 @@ from tests.benchmarks.peers import record_windows
 
 from tidegate_infra.broker.jars import ensure_jars
 from tidegate_infra.broker.java import find_java
-from tidegate_infra.maven import Artifact, default_cache, fetch, locked, repository
+from tidegate_infra.maven import Artifact, default_cache, fetch, repository, whole
 from tidegate_schemas.framing import single_object_header
 from tidegate_schemas.subjects import Schema, clean_schema, raw_schema
 from tidegate_schemas.topics import KINDS, Kind, clean_topic, raw_topic
@@ -56,37 +54,32 @@ def command() -> Sequence[str]:
 
 
 def _ensure(cache: Path) -> Path:
-    folder = cache / "kafka-streams" / hashlib.sha256(repr(ARTIFACTS).encode()).hexdigest()[:12]
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with locked(folder.with_suffix(".lock")):
-        if not folder.exists():  # it appears whole, by a rename
-            with tempfile.TemporaryDirectory(dir=folder.parent, prefix="fetch-") as scratch:
-                staged = Path(scratch) / "jars"
-                staged.mkdir()
-                for artifact in ARTIFACTS:
-                    fetch(repository(Path(scratch) / "repository"), artifact, staged, Path(__file__).name)
-                staged.rename(folder)
-    return folder
+    def fetch_all(staged: Path, scratch: Path) -> None:
+        for artifact in ARTIFACTS:
+            fetch(repository(scratch / "repository"), artifact, staged, Path(__file__).name)
+
+    return whole(cache / "kafka-streams" / _digest(repr(ARTIFACTS)), fetch_all)
 
 
 def _compiled(cache: Path, jars: str) -> Path:
     """Classes of the sources as they are now, and the plan."""
     sources = sorted(SOURCES.glob("*.java"))
     plan = json.dumps(plan_of_all())
-    digest = hashlib.sha256("".join([jars, plan, *(path.read_text() for path in sources)]).encode()).hexdigest()
-    target = cache / "kafka-streams" / f"classes-{digest[:12]}"
-    if not target.exists():
-        with tempfile.TemporaryDirectory(dir=target.parent, prefix="compile-") as scratch:
-            classes = Path(scratch) / "classes"
-            options = ["-17", "-nowarn", "-d", str(classes)]
-            run = [str(find_java().executable), "-cp", jars, COMPILER, *options, "-cp", jars, *map(str, sources)]
-            done = subprocess.run(run, capture_output=True, text=True, check=False)
-            if done.returncode:
-                raise RuntimeError(f"the sources in {SOURCES} don't compile: {done.stdout}{done.stderr}")
-            (classes / "plan.json").write_text(plan)
-            shutil.rmtree(target, ignore_errors=True)
-            classes.rename(target)
-    return target
+
+    def compile_all(classes: Path, _: Path) -> None:
+        options = ["-17", "-nowarn", "-d", str(classes)]
+        run = [str(find_java().executable), "-cp", jars, COMPILER, *options, "-cp", jars, *map(str, sources)]
+        done = subprocess.run(run, capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise RuntimeError(f"the sources in {SOURCES} don't compile: {done.stdout}{done.stderr}")
+        (classes / "plan.json").write_text(plan)
+
+    of = "".join([jars, plan, *(path.read_text() for path in sources)])
+    return whole(cache / "kafka-streams" / f"classes-{_digest(of)}", compile_all)
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
 def plan_of_all() -> dict[str, Any]:

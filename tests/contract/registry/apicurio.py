@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 import signal
 import tarfile
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,7 +17,7 @@ from pathlib import Path
 import httpx
 
 from tidegate_infra.broker.java import find_java
-from tidegate_infra.maven import Artifact, default_cache, fetch, locked, repository
+from tidegate_infra.maven import Artifact, default_cache, fetch, repository, whole
 from tidegate_infra.processes import spawn, stop_group
 
 REGISTRY = Artifact(
@@ -46,20 +45,15 @@ _LISTENING = re.compile(r"Listening on: (http://127\.0\.0\.1:\d+)")
 
 def ensure(cache: Path) -> Path:
     """Return the unpacked registry's folder, fetching it the first time; raises as `maven.fetch` does."""
-    folder = cache / "apicurio" / REGISTRY.sha256[:12]
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with locked(folder.with_suffix(".lock")):
-        if not folder.exists():  # it appears whole, by a rename
-            with tempfile.TemporaryDirectory(dir=folder.parent, prefix="fetch-") as scratch:
-                staged = Path(scratch) / "unpacked"
-                staged.mkdir()
-                fetch(repository(Path(scratch) / "repository"), REGISTRY, staged, Path(__file__).name)
-                archive = staged / REGISTRY.filename
-                with tarfile.open(archive) as packed:
-                    packed.extractall(staged, filter="data")
-                archive.unlink()
-                staged.rename(folder)
-    return folder
+
+    def unpack(staged: Path, scratch: Path) -> None:
+        fetch(repository(scratch / "repository"), REGISTRY, staged, Path(__file__).name)
+        archive = staged / REGISTRY.filename
+        with tarfile.open(archive) as packed:
+            packed.extractall(staged, filter="data")
+        archive.unlink()
+
+    return whole(cache / "apicurio" / REGISTRY.sha256[:12], unpack)
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from tidegate.errors import SpoolBusyError, SpoolFullError
-from tidegate.spool.frames import MARK, Record
+from tidegate.spool.frames import MARK, Damaged, Record, scan
 from tidegate.spool.segments import SUFFIX, Place
 from tidegate.spool.spool import Spool
 
@@ -100,6 +100,21 @@ class SpoolModel(RuleBasedStateMachine):
         newest = max(self.home.glob(f"*{SUFFIX}"))
         newest.write_bytes(newest.read_bytes() + MARK + junk)
         self.open()
+        damaged = self.damaged_bytes()
+        while self.spool.take(3):
+            pass
+        assert self.spool.lost_bytes == damaged
+        self.kill()
+
+    def damaged_bytes(self) -> int:
+        """What is no frame, of all that isn't done."""
+        begin = self.spool._files.done()
+        found = 0
+        for path in self.home.glob(f"*{SUFFIX}"):
+            skipped = begin[1] if int(path.stem) == begin[0] else 0
+            spans = scan(path.read_bytes(), skipped)
+            found += sum(span.end - span.begin for span in spans if isinstance(span, Damaged))
+        return found
 
     @precondition(lambda self: self.kept and not self.harmed)
     @rule(data=st.data())
