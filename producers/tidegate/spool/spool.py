@@ -19,6 +19,8 @@ from tidegate.spool.segments import Place, Segments
 log = logging.getLogger(__name__)
 
 SEGMENT_BYTES = 1 << 20
+MARK_BYTES = 64 << 10
+"""What is done is noted after so many bytes: the less often, the more comes twice after a kill."""
 
 
 class Spool:
@@ -27,8 +29,15 @@ class Spool:
     `lost_bytes` counts what was found damaged. Raises SpoolBusyError if another process has the home.
     """
 
-    def __init__(self, home: Path, *, max_bytes: int = 256 << 20, segment_bytes: int = SEGMENT_BYTES) -> None:
-        self._max_bytes, self._segment_bytes = max_bytes, segment_bytes
+    def __init__(
+        self,
+        home: Path,
+        *,
+        max_bytes: int = 256 << 20,
+        segment_bytes: int = SEGMENT_BYTES,
+        mark_bytes: int = MARK_BYTES,
+    ) -> None:
+        self._max_bytes, self._segment_bytes, self._mark_bytes = max_bytes, segment_bytes, mark_bytes
         self.home = home
         self._lock = threading.Lock()
         self._files = Segments(home)
@@ -37,7 +46,7 @@ class Spool:
         self._open: dict[Place, None] = {}
         """Taken and not done, in the order of their places."""
         self._again: set[Place] = set()
-        self._after = self._files.done()
+        self._after = self._marked = self._files.done()
         """Everything before is taken, done, or damaged."""
         self._read = self._after
         """Everything before is looked at: what is whole of it and not taken yet is in `_ahead`, of the same segment."""
@@ -151,7 +160,10 @@ class Spool:
         segment, position = self._after if first is None else (first.segment, first.begin)
         if first is None and position >= self._segment_bytes and position == self._bytes.get(segment):
             segment, position = self._after = self._read = segment + 1, 0
+        if self.pending and segment == self._marked[0] and position - self._marked[1] < self._mark_bytes:
+            return
         self._files.mark_done(segment, position)
+        self._marked = segment, position
         for number in [number for number in self._files.numbers if number < segment]:
             self._drop(number)
 

@@ -23,11 +23,12 @@ VALUES = st.binary(max_size=40) | st.just(MARK * 5) | st.binary(min_size=200, ma
 class SpoolModel(RuleBasedStateMachine):
     """`log` holds what was appended and wasn't lost, oldest first, `finished` the numbers of what is done.
 
-    A process that begins anew is given what its predecessor had not done, and what was done after the first of these.
+    A process that begins anew is given what its predecessor had not done, and perhaps some that it had, in order.
     """
 
-    @initialize()
-    def begin(self) -> None:
+    @initialize(mark_bytes=st.sampled_from([0, 150, 10_000]))
+    def begin(self, mark_bytes: int) -> None:
+        self.mark_bytes = mark_bytes
         self.root = Path(tempfile.mkdtemp(prefix="spool-"))
         self.home = self.root / "one"
         self.number = 0
@@ -38,8 +39,10 @@ class SpoolModel(RuleBasedStateMachine):
         self.open()
 
     def open(self) -> None:
-        self.spool = Spool(self.home, max_bytes=MAX_BYTES, segment_bytes=500)
-        self.log = self.log[self.log.index(self.kept[0]) :] if self.kept else []
+        unfinished = self.kept
+        self.spool = Spool(self.home, max_bytes=MAX_BYTES, segment_bytes=500, mark_bytes=self.mark_bytes)
+        self.log = self.log[len(self.log) - self.spool.pending :]
+        assert [record for record in self.log if record in unfinished] == unfinished
         self.finished = set()
         self.held = []
 
@@ -128,14 +131,14 @@ class SpoolModel(RuleBasedStateMachine):
         place = data.draw(st.integers(0, len(content) - 1))
         content[place] ^= 0xFF
         path.write_bytes(bytes(content))
-        self.open()
+        self.spool = Spool(self.home)
         taken: list[Record] = []
         while more := self.spool.take(100):
             taken += [record for _, record in more]
-        gone = [record for record in self.kept if record not in taken]
+        gone = [record for record in self.log if record not in taken]
         assert len(gone) <= 1
         assert not gone or self.spool.lost_bytes > 0
-        assert taken == [record for record in self.kept if record in taken]
+        assert taken == [record for record in self.log if record in taken]
         self.spool._files.close()
         self.log = taken
         self.open()
