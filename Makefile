@@ -12,7 +12,7 @@ RUN := $(UV) run --frozen --no-sync
 # By files, in the order in which tests are collected (tests/conftest.py), not by how many a file holds.
 PARALLEL := -n 2 --dist loadfile --no-loadscope-reorder
 
-.PHONY: help setup demo test faults check bench format clean
+.PHONY: help setup demo test clients faults check bench format clean
 
 help: ## What there is
 	@grep -hE '^[a-z]+:.*##' $(firstword $(MAKEFILE_LIST)) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -25,6 +25,10 @@ demo: setup ## The stack with a demo marketplace and live traffic; DEMO_SECONDS,
 test: setup ## Every test, on a real broker, a real ClickHouse engine and a real browser; ARGS goes to pytest
 	@scripts/install-chromium.sh
 	$(RUN) pytest $(PARALLEL) $(ARGS)
+
+clients: setup ## Official clients of other projects against a gateway: Python, Node (from PyPI, with npm), Chromium
+	@scripts/install-chromium.sh
+	$(RUN) pytest $(PARALLEL) -m clients tests/clients $(ARGS)
 
 faults: setup ## Kills at every failpoint and at random, and the fault matrix; FAULTS_JSON=path, SOAK_SEED, SOAK_SECONDS
 	$(RUN) pytest $(PARALLEL) -m faults tests/faults tests/e2e $(ARGS)
