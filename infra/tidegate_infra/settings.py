@@ -83,7 +83,11 @@ class Settings(BaseSettings):
     )
 
     partitions: int = Field(
-        default=2, ge=1, le=1024, description="Partitions of every topic. Another count is a new generation."
+        default=1,
+        ge=1,
+        le=1024,
+        description="Partitions of every topic: two for each worker that there will be, or one where one worker is enough "
+        "(docs/performance.md). Another count is a new generation.",
     )
     replication_factor: int = Field(
         default=1,

@@ -18,7 +18,6 @@ from tests.benchmarks.events import some_events
 from tidegate.errors import QueueFullError
 from tidegate.publish import KafkaPublisher
 from tidegate_infra.broker import fixture as broker_fixture
-from tidegate_infra.broker.topics import create_topics, tidegate_topics
 from tidegate_infra.settings import Settings
 from tidegate_infra.up import RunningStack, running_stack
 from tidegate_schemas.identity import new_event_id
@@ -72,8 +71,7 @@ class Drained:
 
 def drain(home: Path) -> Drained:
     """Drain events that are in the raw topics before the worker starts."""
-    with broker_fixture.start(home / "data" / "broker") as broker:
-        create_topics(broker.bootstrap, tidegate_topics(Settings(home=home).partitions))
+    with broker_fixture.start(home / "data" / "broker", Settings(home=home).partitions) as broker:
         publisher = KafkaPublisher(broker.bootstrap, queue_messages=400_000)
         for kind, event in some_events(EVENTS):
             _put(publisher, kind, event)

@@ -99,7 +99,7 @@ def check(system: System, job: str, records: Sequence[Record], keys: Path, left:
         results.compare_clean(system.name, list(left.values(results.clean_topics())), _passed(records, keys))
         return
     if job == "rows":
-        results.compare_counts(left, records)
+        results.compare_counts(system.name, left, records)
         return
     expected, found = _windows(records), results.windows_of(left)
     if system.leaves_open:

@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from tests.benchmarks import stream
-from tests.benchmarks.peers.systems import BYTEWAX, FAUST, KAFKA_STREAMS, QUIX, TIDEGATE, TIDEGATE_TWICE, System
+from tests.benchmarks.peers.systems import BYTEWAX, FAUST, FAUST_ROWS, KAFKA_STREAMS, QUIX, TIDEGATE, TIDEGATE_TWICE, System
 from tests.benchmarks.row import Row
 from tests.benchmarks.stream import Contestant, Rate
 
@@ -51,8 +51,7 @@ def groups() -> Sequence[Sequence[Comparison]]:
     return (
         _job("gate", (FAUST, 25.0), (QUIX, 3.0), (BYTEWAX, 3.0), (KAFKA_STREAMS, 1.0)),
         _job("windows", (FAUST, 25.0), (QUIX, 3.0), (BYTEWAX, 3.0), (KAFKA_STREAMS, 1.0)),
-        # Faust counts spans in windows here, one aggregate of one kind: less than what it is compared with.
-        _job("rows", (FAUST, 40.0), peers_job="windows"),
+        _job("rows", (FAUST_ROWS, 40.0)),
         (
             Comparison(_shape("100000_keys"), _shape("10_keys"), 0.5),
             Comparison(_shape("zipf_keys"), _shape("uniform_keys"), 0.8),
@@ -62,9 +61,9 @@ def groups() -> Sequence[Sequence[Comparison]]:
     )
 
 
-def _job(job: str, *peers: tuple[System, float], peers_job: str = "") -> Sequence[Comparison]:
+def _job(job: str, *peers: tuple[System, float]) -> Sequence[Comparison]:
     ours = Contestant(job, job, TIDEGATE)
-    against = [(Contestant(peer.name, peers_job or job, peer), mark) for peer, mark in peers]
+    against = [(Contestant(peer.name, job, peer), mark) for peer, mark in peers]
     against.append((Contestant("bytes_in_memory", job, None), 0.5))
     return [Comparison(ours, theirs, mark) for theirs, mark in against]
 

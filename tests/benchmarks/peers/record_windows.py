@@ -16,6 +16,7 @@ import orjson
 
 from tidegate_schemas.framing import SINGLE_OBJECT_HEADER_BYTES
 from tidegate_schemas.subjects import clean_schema
+from tidegate_schemas.topics import KINDS, Kind
 from tidegate_stream.folds.latencies import Latencies
 from tidegate_stream.folds.sketch import bucket_of
 from tidegate_stream.folds.weight import COUNT_SCALE, MAX_SECONDS, SECONDS_SCALE
@@ -27,15 +28,15 @@ Value = list[Any]
 Span = tuple[float, float, int, bool]
 """Duration in seconds, sample rate, status code, failed."""
 
-_SCHEMA = fastavro.parse_schema(clean_schema("span").definition)
+_SCHEMAS = {kind: fastavro.parse_schema(clean_schema(kind).definition) for kind in KINDS}
 
 
-def decoded(value: bytes) -> Mapping[str, Any]:
-    """A clean span."""
+def decoded(value: bytes, kind: Kind = "span") -> Mapping[str, Any]:
+    """A clean event."""
     body = io.BytesIO(value)
     body.seek(SINGLE_OBJECT_HEADER_BYTES)
-    span: Mapping[str, Any] = fastavro.schemaless_reader(body, _SCHEMA, None)  # type: ignore[assignment]
-    return span
+    event: Mapping[str, Any] = fastavro.schemaless_reader(body, _SCHEMAS[kind], None)  # type: ignore[assignment]
+    return event
 
 
 def span_key(span: Mapping[str, Any]) -> bytes:

@@ -103,16 +103,16 @@ def windows_of(left: Left) -> Results:
     return {_place(key): _snapshot(orjson.loads(value)) for key, value in latest.items()}
 
 
-def compare_counts(left: Left, records: Sequence[Record]) -> None:
+def compare_counts(system: str, left: Left, records: Sequence[Record]) -> None:
     """Whether ClickHouse has every record of the clean topics once, and the aggregates count them all."""
     assert left.clickhouse is not None
     expected = Counter(record.topic for record in records)
     for kind in KINDS:
         stored = left.clickhouse.query(f"SELECT count() FROM tidegate.events_{kind} FINAL").result_rows[0][0]
-        compare("tidegate", {kind: {"rows": stored}}, {kind: {"rows": expected[clean_topic(kind)]}})
+        compare(system, {kind: {"rows": stored}}, {kind: {"rows": expected[clean_topic(kind)]}})
     for column, view, kind in COUNTED:
         counted = left.clickhouse.query(f"SELECT sum({column}) FROM analytics.{view}").result_rows[0][0]
-        compare("tidegate", {view: {"rows": counted}}, {view: {"rows": expected[clean_topic(kind)]}})
+        compare(system, {view: {"rows": counted}}, {view: {"rows": expected[clean_topic(kind)]}})
 
 
 def _place(key: bytes) -> tuple[Any, ...]:

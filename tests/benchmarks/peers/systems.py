@@ -55,6 +55,7 @@ def _apart(script: str, requirements: str) -> Callable[[], Sequence[str]]:
 TIDEGATE = System("tidegate", _here("tidegate_worker.py"), 1.0, needs_clickhouse=True)
 TIDEGATE_TWICE = dataclasses.replace(TIDEGATE, name="two_workers", workers=2)
 FAUST = System("faust", _here("faust_vanilla.py"), 0.03)
+FAUST_ROWS = dataclasses.replace(FAUST, share=0.015, needs_clickhouse=True)
 QUIX = System("quix", _apart("quix.py", "requirements-quix.txt"), 0.06, leaves_open=True)
 BYTEWAX = System("bytewax", _apart("bytewax_flow.py", "requirements-bytewax.txt"), 0.12)
 KAFKA_STREAMS = System("kafka_streams", kafka_streams.command, 1.0)

@@ -8,14 +8,14 @@ import pytest
 from tests.benchmarks import stream
 from tests.benchmarks.peers import in_memory, inputs, results
 from tests.benchmarks.peers.record_gate import RecordGate
-from tests.benchmarks.peers.systems import FAUST, TIDEGATE, System
+from tests.benchmarks.peers.systems import FAUST, FAUST_ROWS, TIDEGATE, System
 
 EVENTS = 2_000
 
 
 @pytest.mark.broker
 @pytest.mark.clickhouse
-@pytest.mark.parametrize(("system", "job"), [(TIDEGATE, "rows"), (FAUST, "windows")], ids=["tidegate", "faust"])
+@pytest.mark.parametrize(("system", "job"), [(TIDEGATE, "rows"), (FAUST_ROWS, "rows"), (FAUST, "windows")])
 def test_a_system_leaves_what_the_work_in_memory_does(system: System, job: str, tmp_path: Path) -> None:
     records, keys = stream.given(job, EVENTS)
     rate = stream.measure(system, job, records, tmp_path / "run", keys)

@@ -133,7 +133,7 @@ def test_an_event_that_never_came_is_said_to_be_nowhere(stack: Up) -> None:
 
 def test_the_doctor_finds_nothing_wrong(stack: Up) -> None:
     wait_until(lambda: stack.command("doctor").returncode == 0, 30, stack.command("doctor").stdout)
-    assert "topics: all 15 there, with 2 partitions each" in stack.command("doctor").stdout
+    assert "topics: all 15 there, with 1 partitions each" in stack.command("doctor").stdout
 
 
 def test_the_doctor_finds_another_partition_count_and_says_how_to_fix_it(stack: Up) -> None:
@@ -143,8 +143,8 @@ def test_the_doctor_finds_another_partition_count_and_says_how_to_fix_it(stack: 
     finally:
         del stack.environment["TIDEGATE_PARTITIONS"]
     assert said.returncode == 1
-    assert "has 2 partitions, not 3" in said.stdout.replace("\n", " ")
-    assert "Fix: set TIDEGATE_PARTITIONS=2 again" in said.stdout.replace("\n", " ")
+    assert "has 1 partitions, not 3" in said.stdout.replace("\n", " ")
+    assert "Fix: set TIDEGATE_PARTITIONS=1 again" in said.stdout.replace("\n", " ")
 
 
 def test_a_second_stack_on_the_same_home_is_told_who_holds_it(stack: Up) -> None:
