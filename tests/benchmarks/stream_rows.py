@@ -9,7 +9,16 @@ from functools import partial
 from pathlib import Path
 
 from tests.benchmarks import stream
-from tests.benchmarks.peers.systems import BYTEWAX, FAUST, FAUST_ROWS, KAFKA_STREAMS, QUIX, TIDEGATE, TIDEGATE_TWICE, System
+from tests.benchmarks.peers.systems import (
+    BYTEWAX,
+    FAUST,
+    FAUST_ROWS,
+    KAFKA_STREAMS,
+    QUIX,
+    TIDEGATE,
+    TIDEGATE_TWICE,
+    System,
+)
 from tests.benchmarks.row import Row
 from tests.benchmarks.stream import Contestant, Rate
 

@@ -1,7 +1,7 @@
 """All aggregates and the archive on one record at a time, as rows of Tidegate's own tables.
 
-Late records, `(other)`, links of identities, counters and histograms are Tidegate's alone: the inputs have none of them,
-and a peer is spared the work.
+Late records, `(other)`, links of identities, counters and histograms are Tidegate's alone: the inputs have none of
+them, and a peer is spared the work.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ Place = tuple[Any, ...]
 JSON_COLUMNS = frozenset({"properties", "attributes"})
 RATES = ("client_errors", "server_errors")
 SERIES = ("environment", "service", "name", "instrument", "unit", "attributes")
+
 
 @dataclass(frozen=True)
 class Aggregate:
@@ -156,10 +157,10 @@ def _rows(table: str, place: Sequence[Any], row: Any) -> Iterator[tuple[str, Row
 
 
 def _span_rows(place: Sequence[Any], value: record_windows.Value, first_offset: int) -> Iterator[tuple[str, Row]]:
-    named = {**dict(zip(("window_start", *record_windows.DIMENSIONS), place, strict=True)), "first_offset": first_offset}
+    named = dict(zip(("window_start", *record_windows.DIMENSIONS), place, strict=True))
+    named["first_offset"] = first_offset
     count, errors = value[0] / COUNT_SCALE, [number / COUNT_SCALE for number in value[1:3]]
-    yield "latencies", {
-        **named,
+    durations = {
         "count": count,
         "sum_seconds": value[3] / SECONDS_SCALE,
         "min_seconds": value[4],
@@ -167,5 +168,6 @@ def _span_rows(place: Sequence[Any], value: record_windows.Value, first_offset: 
         "buckets": [int(bucket) for bucket in value[6]],
         "bucket_counts": [number / COUNT_SCALE for number in value[6].values()],
     }
+    yield "latencies", {**named, **durations}
     rates = {name: named[name] for name in named if name not in ("operation", "statement", "db_system")}
     yield "error_rates", {**rates, "requests": count, **dict(zip(RATES, errors, strict=True))}
