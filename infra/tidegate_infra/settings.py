@@ -86,8 +86,8 @@ class Settings(BaseSettings):
         default=1,
         ge=1,
         le=1024,
-        description="Partitions of every topic: one where one worker is enough, else two for each worker that there will "
-        "be (docs/performance.md). Another count is a new generation.",
+        description="Partitions of every topic: one where one worker is enough, else two for each worker that there "
+        "will be (docs/performance.md). Another count is a new generation.",
     )
     replication_factor: int = Field(
         default=1,
