@@ -24,6 +24,8 @@ TYPES: Mapping[str, str | None] = {
     "group": "groupId",
     "alias": "previousId",
 }
+#: Properties of a page that say where it is, how the visitor came there and what the query was.
+_ADDRESSES = frozenset({"url", "referrer", "search"})
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,8 @@ def to_event(item: Mapping[str, Any], request: Request) -> Event:
     required = TYPES[kind]
     if required is not None and identifier(item, required) is None:
         raise RefusedError(Reason.MISSING_FIELD, required, f"a {kind} call must give it")
-    traits, properties = members(item, "traits"), _properties(kind, item, context)
+    given, traits = members(item, "properties"), members(item, "traits")
+    properties = _properties(kind, item, context)
     person = mapping(context.get("traits")) if kind == "group" else {**mapping(context.get("traits")), **traits}
     return {
         "event_id": _event_id(item, request.project),
@@ -67,7 +70,7 @@ def to_event(item: Mapping[str, Any], request: Request) -> Event:
         "feature": text(properties, "feature"),
         "agent": text(properties, "agent"),
         "failed": properties.get("failed") is True or properties.get("success") is False,
-        **_context(context, properties, request.browser_ip),
+        **_context(context, given, request.browser_ip),
     }
 
 
@@ -86,8 +89,13 @@ def _event_id(item: Mapping[str, Any], project: str) -> str:
 
 
 def _properties(kind: str, item: Mapping[str, Any], context: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The call's own, and what is to be found beside them: group, a group's traits, category, campaign."""
+    """The call's own, and what is to be found beside them: group, a group's traits, category, campaign.
+
+    A page's addresses have columns of their own, of which the gate cuts the query: what visitors typed stays out.
+    """
     properties = members(item, "properties")
+    if kind in {"page", "screen"}:
+        properties = {name: value for name, value in properties.items() if name not in _ADDRESSES}
     beside: dict[str, Any] = {}
     if group_id := identifier(item, "groupId") or optional(context, "groupId"):
         beside["group_id"] = group_id
@@ -101,9 +109,13 @@ def _properties(kind: str, item: Mapping[str, Any], context: Mapping[str, Any]) 
 
 
 def _occurred_at(item: Mapping[str, Any], request: Request) -> datetime:
-    """Segment's rule: receivedAt - (sentAt - originalTimestamp), so that a wrong clock falls out of it."""
-    given = moment(item, "timestamp")
-    original = moment(item, "originalTimestamp") or given
+    """Segment's rule: receivedAt - (sentAt - originalTimestamp), so that a wrong clock falls out of it.
+
+    Most clients call the original time `timestamp`. RudderStack's Node client sends both: when the application says it
+    happened, and, as the original one, when it was called.
+    """
+    called = moment(item, "originalTimestamp")
+    original = moment(item, "timestamp") or called
     if original is None:
         return request.received_at
     sent_at = request.sent_at or moment(item, "sentAt")

@@ -57,6 +57,19 @@ def test_a_page_has_its_name_and_category(kind: str) -> None:
     assert properties(item) == {"category": "Docs", "title": "t"}
 
 
+def test_a_pages_addresses_are_in_columns_only_so_that_no_query_gets_past_the_gate() -> None:
+    page = {
+        "url": "https://x.example/a?q=jane",
+        "referrer": "https://y.example/?q=1",
+        "search": "?q=jane",
+        "path": "/a",
+    }
+    item = {"type": "page", "userId": "1", "properties": page}
+    assert properties(item) == {"path": "/a"}
+    event = to_event(item, REQUEST)
+    assert (event["url"], event["referrer"]) == (page["url"], page["referrer"])
+
+
 def test_what_python_sends_as_null_counts_as_absent() -> None:
     item = {"type": "page", "userId": "1", "anonymousId": None, "category": None, "name": None, "timestamp": None}
     event = to_event(item, REQUEST)
@@ -90,6 +103,12 @@ def test_a_clock_that_is_wrong_by_an_hour_falls_out(name: str) -> None:
     request = Request("default", RECEIVED, sent_at=RECEIVED + timedelta(hours=1))
     item = track(**{name: (RECEIVED + timedelta(minutes=58)).isoformat()})
     assert to_event(item, request)["occurred_at"] == RECEIVED - timedelta(minutes=2)
+
+
+def test_what_the_application_says_goes_before_when_the_client_was_called() -> None:
+    request = Request("default", RECEIVED, sent_at=RECEIVED + timedelta(hours=1))
+    times = {"timestamp": "2026-05-01T01:00:00Z", "originalTimestamp": "2026-06-01T12:59:59Z"}
+    assert to_event(track(**times), request)["occurred_at"] == datetime(2026, 5, 1, tzinfo=UTC)
 
 
 def test_without_a_sending_time_the_events_own_is_believed() -> None:
