@@ -51,7 +51,6 @@ def test_a_node_client_over_its_rate_delivers_everything_in_the_end(
     stack: Stack, slow: Stack, node: NodeWorkspace, mark: str
 ) -> None:
     script = Script(mark)
-    facts = {"url": slow.gateway_url, "key": slow.write_key, "batch": 2}
-    assert node.run("segment_node.mjs", **facts, **script.facts) == []
+    assert node.run("segment_node.mjs", url=slow.gateway_url, key=slow.write_key, batch=2, **script.facts) == []
     assert told_to_wait(slow) > 0
     check(stack, script)
