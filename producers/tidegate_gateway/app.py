@@ -12,6 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+import tidegate_gateway.browser.routes as browser
 import tidegate_gateway.otlp.routes as otlp
 import tidegate_gateway.segment.routes as segment
 import tidegate_gateway.sentry.routes as sentry
@@ -49,7 +50,7 @@ def create_app(settings: GatewaySettings, publisher: Publisher) -> Starlette:
     )
     aside = [Route("/healthz", healthz), Route("/metrics", metrics)]
     return Starlette(
-        routes=[*segment.routes(edge), *sentry.routes(edge), *otlp.routes(edge), *aside],
+        routes=[*segment.routes(edge), *sentry.routes(edge), *otlp.routes(edge), *browser.routes(edge), *aside],
         middleware=[cors],
         exception_handlers={404: _no_such_path, 405: _no_such_path},
     )
@@ -57,6 +58,8 @@ def create_app(settings: GatewaySettings, publisher: Publisher) -> Starlette:
 
 async def _no_such_path(request: Request, error: Exception) -> Response:
     """A path that no protocol has: named, so that a misspelt host or path is seen at once."""
-    message = "is none of /v1/{batch,track,…}, /api/{project}/envelope/, /v1/{traces,metrics}, or not by this method"
+    message = (
+        "is none of /v1/{batch,track,beacon,…}, /api/{project}/envelope/, /v1/{traces,metrics}, or not by this method"
+    )
     problem = Problem(Reason.UNKNOWN_KIND, "path", message)
     return answer_json({"error": problem.as_json()}, getattr(error, "status_code", 404))

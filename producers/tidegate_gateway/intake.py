@@ -34,6 +34,22 @@ class BadItem:
     index: int
     problem: Problem
     payload: bytes
+    #: who numbered it, if its protocol tells
+    producer_id: str = ""
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a producer tells of its own counting: `quantity` events that it dropped, or, with the outcome `closed`, the
+    last number that it gave. `number` names the report among the producer's: sent again, it counts once.
+    """
+
+    producer_id: str
+    number: str
+    kind: str
+    outcome: str
+    reason: str
+    quantity: int
 
 
 @dataclass
@@ -45,6 +61,8 @@ class Batch:
     bad: list[BadItem] = field(default_factory=list)
     #: items that we have no place for, by kind: counted, not kept
     dropped: Counter[tuple[str, Reason]] = field(default_factory=Counter)
+    #: what the producers themselves count, by the name of the protocol
+    reports: list[Report] = field(default_factory=list)
 
     def refuse(self, index: int, error: RefusedError, payload: bytes) -> None:
         """Note an item that can't be taken; the others go on."""
@@ -123,8 +141,9 @@ class Intake:
 
     def _publish(self, project: Project, batch: Batch, received_at: datetime, delivery: _Delivery) -> None:
         for kind, event in batch.events:
-            event["producer_id"] = self._producer_id
-            event["sequence"] = next(self._sequence)
+            if "producer_id" not in event:  # a protocol whose producers number keeps what they said
+                event["producer_id"] = self._producer_id
+                event["sequence"] = next(self._sequence)
             event["project"] = project.id
             event["received_at"] = received_at
             report = delivery.expect()
@@ -134,7 +153,8 @@ class Intake:
                 report(None)  # nothing to wait for
                 reason = Reason.OVERSIZE if isinstance(error, OversizeError) else Reason.INVALID_FIELD
                 problem = Problem(reason, "", str(error))
-                batch.bad.append(BadItem(-1, problem, event["event_id"].encode()))
+                numbered_by = "" if event["producer_id"] == self._producer_id else event["producer_id"]
+                batch.bad.append(BadItem(-1, problem, event["event_id"].encode(), numbered_by))
         for item in batch.bad:
             REFUSED.labels(batch.protocol, item.problem.reason.value).inc()
             self._publisher.publish_dead_letter(self._letter(project, batch, item, received_at), delivery.expect())
@@ -147,6 +167,7 @@ class Intake:
         return {
             "dead_letter_id": derived_event_id("dead-letter", project.id, batch.protocol, digest),
             "project": project.id,
+            "producer_id": item.producer_id,
             "source": f"gateway:{batch.protocol}",
             "reason": item.problem.reason.value,
             "detail": detail,
@@ -156,24 +177,42 @@ class Intake:
         }
 
     def _outcomes(self, project: Project, batch: Batch, at: datetime) -> Sequence[Mapping[str, Any]]:
-        counts: Counter[tuple[str, str, Reason]] = Counter()
+        counts: Counter[tuple[str, str, str, Reason]] = Counter()
+        letters: dict[str, list[str]] = {}
         for item in batch.bad:
-            counts["", "dead_lettered", item.problem.reason] += 1
+            counts[item.producer_id, "", "dead_lettered", item.problem.reason] += 1
+            letters.setdefault(item.producer_id, []).append(hashlib.sha256(item.payload).hexdigest())
         for (kind, reason), number in batch.dropped.items():
-            counts[kind, "dropped", reason] += number
+            counts["", kind, "dropped", reason] += number
             REFUSED.labels(batch.protocol, reason.value).inc(number)
-        minute = at.replace(second=0, microsecond=0)
-        return [
+        shared = {"project": project.id, "minute": at.replace(second=0, microsecond=0)}
+        counted = [
             {
-                "outcome_id": derived_event_id("outcome", self._producer_id, str(next(self._outcome_numbers))),
-                "project": project.id,
+                **shared,
+                # The numbers of a producer are its own: a letter sent again is the same letter.
+                "outcome_id": derived_event_id("outcome", producer_id, reason.value, *letters[producer_id])
+                if producer_id
+                else derived_event_id("outcome", self._producer_id, str(next(self._outcome_numbers))),
                 "kind": kind,
-                "producer_id": self._producer_id,
-                "minute": minute,
+                "producer_id": producer_id or self._producer_id,
                 "outcome": outcome,
                 "reason": reason.value,
                 "quantity": number,
                 "reporter": "gateway",
             }
-            for (kind, outcome, reason), number in counts.items()
+            for (producer_id, kind, outcome, reason), number in counts.items()
         ]
+        return counted + [{**shared, **self._reported(batch.protocol, report)} for report in batch.reports]
+
+    @staticmethod
+    def _reported(protocol: str, report: Report) -> Mapping[str, Any]:
+        identity = (report.producer_id, report.outcome, report.number, report.kind, report.reason)
+        return {
+            "outcome_id": derived_event_id("report", *identity),
+            "kind": report.kind,
+            "producer_id": report.producer_id,
+            "outcome": report.outcome,
+            "reason": report.reason,
+            "quantity": report.quantity,
+            "reporter": protocol,
+        }
