@@ -23,12 +23,21 @@ from tidegate_schemas.reasons import Reason
 from tidegate_schemas.topics import Kind
 
 PROTOCOL = "browser"
-MAX_EVENTS = 1_000
+MAX_ITEMS = 1_000
 MAX_COUNT = 1 << 31
 _ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE)
 _PRODUCER = re.compile(r"[0-9a-f]{32}")
-_REASONS = frozenset({Reason.CONSENT_DENIED, Reason.SAMPLED, Reason.QUEUE_FULL, Reason.OVERSIZE, Reason.UNDELIVERABLE})
-#: Names of a person, a device or a visit: not taken without consent.
+_REASONS = frozenset(
+    {
+        Reason.CONSENT_DENIED,
+        Reason.INVALID_FIELD,
+        Reason.OVERSIZE,
+        Reason.QUEUE_FULL,
+        Reason.SAMPLED,
+        Reason.UNDELIVERABLE,
+    }
+)
+#: Names of a person, a device or a visit: not taken without consent, nor for measurements, which are nobody's.
 _IDS = {"user_id": "userId", "anonymous_id": "anonymousId", "session_id": "sessionId"}
 
 
@@ -49,11 +58,8 @@ class Beacon:
 
     def batch(self, max_item_bytes: int) -> Batch:
         """Good events, bad ones with their problem, and the page's own counts. Raises RefusedError."""
-        items = self._body.get("events", [])
-        if not isinstance(items, list) or len(items) > MAX_EVENTS:
-            raise RefusedError(Reason.INVALID_FIELD, "events", f"must be an array of at most {MAX_EVENTS}")
         batch = Batch(PROTOCOL, reports=self._reports())
-        for index, item in enumerate(items):
+        for index, item in enumerate(_array(self._body, "events")):
             payload = orjson.dumps(item)
             try:
                 if len(payload) > max_item_bytes:
@@ -71,7 +77,7 @@ class Beacon:
             raise RefusedError(Reason.UNKNOWN_KIND, "kind", f"must be one of {', '.join(KINDS)}")
         consent = consent_of(item.get("consent"), signal=self._signal)
         event = {**self._shared, **self._envelope(item), **KINDS[kind](item), "consent": consent}
-        if consent in {"granted", "unknown"}:
+        if consent in {"granted", "unknown"} and kind != "metric":
             event |= {name: optional(item, said) for name, said in _IDS.items()}
         else:
             event.pop("traits", None)
@@ -100,11 +106,10 @@ class Beacon:
         return self._received_at - (self._sent_at - at) if self._sent_at else at
 
     def _reports(self) -> list[Report]:
-        dropped, reports = mapping(self._body.get("dropped")), []
-        if dropped:
-            number, counts = str(_count(dropped, "report", "dropped.")), dropped.get("counts")
-            for entry in counts if isinstance(counts, list) else []:
-                reports.append(self._report(number, mapping(entry)))
+        reports = []
+        for dropped in map(mapping, _array(self._body, "dropped")):
+            number = str(_count(dropped, "report", "dropped."))
+            reports += [self._report(number, mapping(entry)) for entry in _array(dropped, "counts", "dropped.")]
         if self._body.get("closed") is not None:
             last = _count(self._body, "closed", low=0)
             reports.append(Report(self.producer_id, str(last), "", "closed", "closed", last))
@@ -126,6 +131,13 @@ def _producer_id(body: Mapping[str, Any]) -> str:
     if not _PRODUCER.fullmatch(producer):
         raise RefusedError(Reason.INVALID_FIELD, "producerId", "must be 32 hexadecimal digits")
     return f"browser:{producer}"
+
+
+def _array(source: Mapping[str, Any], field: str, within: str = "") -> list[Any]:
+    value = source.get(field, [])
+    if not isinstance(value, list) or len(value) > MAX_ITEMS:
+        raise RefusedError(Reason.INVALID_FIELD, f"{within}{field}", f"must be an array of at most {MAX_ITEMS}")
+    return value
 
 
 def _count(source: Mapping[str, Any], field: str, within: str = "", low: int = 1) -> int:
