@@ -4,6 +4,7 @@ from tidegate_schemas.errors import TidegateError
 
 __all__ = [
     "BrokerError",
+    "BundleError",
     "ChecksumError",
     "HomeGoneError",
     "HomeInUseError",
@@ -35,6 +36,10 @@ class ChecksumError(InfraError):
 
 class BrokerError(InfraError):
     """The embedded broker couldn't be formatted or started."""
+
+
+class BundleError(InfraError):
+    """The browser SDK's bundle couldn't be built."""
 
 
 class PortInUseError(InfraError):

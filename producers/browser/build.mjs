@@ -7,7 +7,9 @@ import { minify } from "terser";
 
 const here = dirname(fileURLToPath(import.meta.url));
 const [file = join(here, "dist/tidegate.js"), version = ""] = process.argv.slice(2);
-const common = { absWorkingDir: here, bundle: true, target: "es2020", charset: "utf8", legalComments: "none" };
+// A field is an assignment: without this, older targets get a helper for each.
+const tsconfigRaw = { compilerOptions: { useDefineForClassFields: false } };
+const common = { absWorkingDir: here, bundle: true, target: "es2020", tsconfigRaw, charset: "utf8", legalComments: "none" };
 
 await build({ ...common, entryPoints: ["src/index.ts"], format: "esm", outfile: "dist/index.js" });
 
