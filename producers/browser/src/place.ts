@@ -6,4 +6,4 @@ export const path = (): string => location.pathname + (/^#!?\//.test(location.ha
 export const here = (): string => location.origin + location.pathname;
 
 /** Numbers and hexadecimal ids become {id}. */
-export const routeOf = (path: string): string => path.replace(/\/(\d+|[0-9a-f-]{8,})(?=\/|$)/gi, "/{id}");
+export const routeOf = (path: string): string => path.replace(/\/(\d+|[0-9a-f-]{8,})(?=[/#]|$)/gi, "/{id}");

@@ -132,7 +132,7 @@ def site(gateway: Gateway) -> Iterator[str]:
             '<!doctype html><html lang="en"><title>Shop</title><h1>Shop</h1>'
             f'<script src="{gateway.url}/tidegate.js" data-write-key="{KEY}" data-service="shop" {attributes}></script>'
             '<main><p>Text.</p><button data-tidegate-feature="export">Export</button>'
-            '<button data-tidegate-consent>Privacy settings</button></main></html>'
+            "<button data-tidegate-consent>Privacy settings</button></main></html>"
         )
         policy = f"default-src 'none'; script-src {gateway.url}; connect-src 'self' {gateway.url}"
         return HTMLResponse(html, headers={"content-security-policy": policy, "cache-control": "no-store"})

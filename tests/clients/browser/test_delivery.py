@@ -33,14 +33,16 @@ def ids_sent(gateway: Gateway, name: str) -> list[str]:
     return [event["id"] for event in sent if event.get("name") == name]
 
 
-def kill_tabs(browser: Browser) -> None:
-    """SIGKILL for every process that draws a page, as when memory runs out."""
+def kill_tabs(browser: Browser, *tabs: Page) -> None:
+    """SIGKILL for every process that draws a page, as when memory runs out; `tabs` are the ones that were open."""
     session = browser.new_browser_cdp_session()
     processes = session.send("SystemInfo.getProcessInfo")["processInfo"]
     for process in processes:
         if process["type"] == "renderer":
             os.kill(process["id"], signal.SIGKILL)
     session.detach()
+    for tab in tabs:
+        tab.close()
 
 
 def test_a_gateway_that_is_away_gets_the_same_ids_again(gateway: Gateway, visit: Visit) -> None:
@@ -114,7 +116,7 @@ def test_with_consent_what_a_killed_tab_had_tracked_is_sent_by_the_next_page(
     gateway.faults.away = True
     page.evaluate("for (let i = 0; i < 25; i++) tidegate.track('before_the_kill')")
     wait_until(lambda: kept(other) == 25, DEADLINE_SECONDS, "the browser doesn't have them")
-    kill_tabs(browser)
+    kill_tabs(browser, page, other)
     gateway.faults.away = False
     assert last_numbers(gateway) == {}
     visit("/next", attributes=QUIET)
@@ -125,7 +127,9 @@ def test_with_consent_what_a_killed_tab_had_tracked_is_sent_by_the_next_page(
 
 def kept(page: Page) -> int:
     """Events on the device."""
-    queues = page.evaluate("Object.entries(localStorage).filter(([k]) => k.startsWith('tidegate.q.')).map(([, v]) => v)")
+    queues = page.evaluate(
+        "Object.entries(localStorage).filter(([k]) => k.startsWith('tidegate.q.')).map(([, v]) => v)"
+    )
     return sum(str(queue).count("before_the_kill") for queue in queues)
 
 
@@ -136,7 +140,7 @@ def test_without_consent_a_killed_tab_loses_at_most_what_waited_and_never_says_t
     page.evaluate("for (let i = 0; i < 10; i++) tidegate.track('sent')")
     wait_until(lambda: len(gateway.events()) == 10, DEADLINE_SECONDS, "not all arrived")
     page.evaluate("for (let i = 0; i < 5; i++) tidegate.track('waiting')")
-    kill_tabs(browser)
+    kill_tabs(browser, page)
     after = visit("/next", attributes=QUIET)
     after.evaluate("tidegate.track('after')")
     gateway.wait_for("after")

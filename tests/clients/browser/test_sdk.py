@@ -49,7 +49,9 @@ def test_errors_come_with_name_message_stack_and_route(gateway: Gateway, visit: 
     page.evaluate("setTimeout(() => null.x)")
     page.evaluate("Promise.reject(new RangeError('too far')), null")
     page.evaluate("tidegate.error(new SyntaxError('caught'), {step: 3})")
-    errors = {event["name"]: event for event in gateway.wait_for("TypeError", "RangeError", "SyntaxError", kind="error")}
+    errors = {
+        event["name"]: event for event in gateway.wait_for("TypeError", "RangeError", "SyntaxError", kind="error")
+    }
     assert [errors[name]["handled"] for name in ("TypeError", "RangeError", "SyntaxError")] == [False, False, True]
     assert "null" in errors["TypeError"]["message"]
     assert errors["RangeError"]["message"] == "too far"
