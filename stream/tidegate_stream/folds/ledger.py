@@ -1,4 +1,4 @@
-"""Which numbers of each producer are stored, by minutes of receipt: what the ledger holds against the numbers given out."""
+"""Which numbers of each producer are stored, by minutes of receipt: what the ledger holds against all numbers."""
 
 from __future__ import annotations
 

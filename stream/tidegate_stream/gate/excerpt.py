@@ -17,8 +17,8 @@ def excerpt(plan: Plan, record: Mapping[str, Any]) -> str:
     """Texts of a decoded record as one JSON object, at most `EXCERPT_CHARACTERS` long.
 
     Only the fields that a clean event would show as text, by the scrubbers that it would pass. Ids, addresses and what
-    is bounded to a few words stay out: a bad value there may be anything. JSON that can't be parsed stays out too, as its
-    keys tell what is secret.
+    is bounded to a few words stay out: a bad value there may be anything. JSON that can't be parsed stays out too, as
+    its keys tell what is secret.
     """
     known = known_of(plan, record)
     shown: dict[str, object] = {}

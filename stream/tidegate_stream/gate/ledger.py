@@ -29,7 +29,7 @@ REFUSED = {
     "reason": pl.String,
     "detail": pl.String,
 }
-"""Columns of a frame of records that didn't pass; `_index` is the record's place in its chunk, `sequence` 0 if unknown."""
+"""Columns of a frame of records that didn't pass; `_index` is the place in the chunk, `sequence` 0 if unknown."""
 NO_DEAD_LETTERS, NO_OUTCOMES = (
     pl.DataFrame(schema=dict(polars_schema(schema))) for schema in (dead_letter_schema(), outcome_schema())
 )
