@@ -6,6 +6,7 @@ __all__ = [
     "BrokerError",
     "BundleError",
     "ChecksumError",
+    "DeadLetterError",
     "HomeGoneError",
     "HomeInUseError",
     "InfraError",
@@ -40,6 +41,10 @@ class BrokerError(InfraError):
 
 class BundleError(InfraError):
     """The browser SDK's bundle couldn't be built."""
+
+
+class DeadLetterError(InfraError):
+    """A dead letter can't be opened, or what it holds can't be sent again; never says what it holds."""
 
 
 class PortInUseError(InfraError):

@@ -56,18 +56,18 @@ export function createClient(options: Options, ask: (client: Client) => void, as
     const sequence = ++own.last;
     const mode = consent();
     const sampleRate = options.sampleRates?.[kind] ?? 1;
-    if (mode === "denied") return own.drop(kind, "consent_denied");
-    if (Math.random() >= sampleRate) return own.drop(kind, "sampled");
+    const reason = mode === "denied" ? "consent_denied" : Math.random() >= sampleRate ? "sampled" : undefined;
+    if (own.due || !reason) sender.soon();
+    if (reason) return own.drop(kind, sequence, reason);
     try {
       const now = Date.now();
       const who = mode === "granted" && kind !== "metric" ? device.identity(now, kind === "track") : {};
       const shared = { kind, id: eventId(now), sequence, at: new Date(at).toISOString(), consent: mode, sampleRate };
-      own.add(kind, JSON.stringify({ url: here(), ...shared, ...who, ...event }));
+      own.add(kind, sequence, JSON.stringify({ url: here(), ...shared, ...who, ...event }));
     } catch {
-      own.drop(kind, "invalid_field");
+      own.drop(kind, sequence, "invalid_field");
     }
     keepSoon();
-    sender.soon();
   }
 
   function fromEarlierPages(): void {
@@ -137,10 +137,7 @@ export function createClient(options: Options, ask: (client: Client) => void, as
 
   function report(error: unknown, handled: boolean, properties?: Properties): void {
     const { name, message, stack } = (error instanceof Error ? error : { name: "", message: String(error) }) as Error;
-    if (++errors > MAX_ERRORS) {
-      own.last++;
-      return own.drop("error", "queue_full");
-    }
+    if (++errors > MAX_ERRORS) return own.drop("error", ++own.last, "queue_full");
     put("error", {
       name: name || "Error",
       message: message.slice(0, 1_000),

@@ -37,7 +37,7 @@ export function createSender(
       const { ok, status, headers } = await fetch(url, { method: "POST", body: batch.body, credentials: "omit", signal });
       if (!ok && (status >= 500 || status === 429 || status === 408))
         return Math.max(Number(headers.get("Retry-After")) * 1_000 || 0, backoff);
-      if (!ok) box.items.slice(0, batch.items).forEach(([kind]) => box.drop(kind, "undeliverable"));
+      if (!ok) box.items.slice(0, batch.items).forEach(([kind, number]) => box.drop(kind, number, "undeliverable"));
       box.settle(batch);
       after(box);
       return 0;
@@ -50,7 +50,7 @@ export function createSender(
 
   async function run(): Promise<void> {
     for (const box of boxes) {
-      while (box.items.length) {
+      while (box.due) {
         const wait = await attempt(box);
         if (wait) {
           failures++;

@@ -1,8 +1,8 @@
 """A beacon: what one page numbered, left out and was about to be gone with. Pure.
 
-A page numbers its events from 1, those that it leaves out too. `dropped` counts these by kind and reason in numbered
-reports, and `closed` is the last number at the time when the page was hidden or left. What a beacon says is the same
-when it is sent again, so each part counts once.
+A page numbers its events from 1, those that it leaves out too. `dropped` has the numbers of these by kind and reason,
+in numbered reports, and `closed` is the last number at the time when the page was hidden or left. What a beacon says is
+the same when it is sent again, so each part counts once.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ class Beacon:
                     raise RefusedError(Reason.OVERSIZE, f"events[{index}]", f"exceeds {max_item_bytes} bytes")
                 batch.events.append(self._event(index, item))
             except RefusedError as error:
-                batch.bad.append(BadItem(index, error.problem, payload, self.producer_id))
+                batch.bad.append(BadItem(index, error.problem, payload, self.producer_id, _number_of(item)))
         return batch
 
     def _event(self, index: int, item: Any) -> tuple[Kind, Event]:
@@ -121,8 +121,12 @@ class Beacon:
             allowed = ", ".join(sorted(_REASONS))
             message = f"kind must be one of {', '.join(KINDS)}, and reason one of {allowed}"
             raise RefusedError(Reason.INVALID_FIELD, "dropped.counts", message)
-        quantity = _count(entry, "quantity", "dropped.counts.")
-        return Report(self.producer_id, number, kind, "dropped", reason, quantity)
+        spans = tuple(_array(entry, "sequences", "dropped.counts."))
+        if not spans or len(spans) % 2 or not all(_is_number(each) for each in spans) or list(spans) != sorted(spans):
+            message = "must be pairs of first and last number, ascending"
+            raise RefusedError(Reason.INVALID_FIELD, "dropped.counts.sequences", message)
+        quantity = sum(last - first + 1 for first, last in zip(spans[::2], spans[1::2], strict=True))
+        return Report(self.producer_id, number, kind, "dropped", reason, quantity, spans)
 
 
 def _producer_id(body: Mapping[str, Any]) -> str:
@@ -142,6 +146,16 @@ def _array(source: Mapping[str, Any], field: str, within: str = "") -> list[Any]
 
 def _count(source: Mapping[str, Any], field: str, within: str = "", low: int = 1) -> int:
     value = source.get(field)
-    if not isinstance(value, int) or isinstance(value, bool) or not low <= value < MAX_COUNT:
+    if not _is_number(value, low):
         raise RefusedError(Reason.INVALID_FIELD, f"{within}{field}", f"must be a whole number from {low} to 2^31")
-    return value
+    return int(value or 0)
+
+
+def _is_number(value: object, low: int = 1) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and low <= value < MAX_COUNT
+
+
+def _number_of(item: object) -> int:
+    """The number of an event that is refused for something else; 0 if it has none."""
+    number = mapping(item).get("sequence")
+    return int(number or 0) if _is_number(number) else 0

@@ -133,6 +133,27 @@ def test_what_is_sampled_carries_its_weight_and_the_rest_is_counted(gateway: Gat
     assert {event["sample_rate"] for event in gateway.events()} == {0.5}
 
 
+def test_numbers_left_out_are_told_by_report_however_many_they_are(gateway: Gateway, visit: Visit) -> None:
+    page = visit(attributes="data-sample-rates={%22track%22:0.001} data-pages=off data-vitals=off data-requests=off")
+    page.evaluate("for (let i = 0; i < 2600; i++) tidegate.track('rare')")
+    page.close()
+
+    def numbers() -> list[int]:
+        pairs = [row["sequences"] for row in gateway.outcomes() if row["reason"] == "sampled"]
+        return [
+            n
+            for told in pairs
+            for first, last in zip(told[::2], told[1::2], strict=True)
+            for n in range(first, last + 1)
+        ]
+
+    def all_numbers() -> list[int]:
+        return sorted([*numbers(), *(int(event["sequence"]) for event in gateway.events())])
+
+    wait_until(lambda: len(all_numbers()) == 2600, DEADLINE_SECONDS, "not every number was accounted for")
+    assert all_numbers() == list(range(1, 2601))
+
+
 def test_bad_calls_do_not_raise_into_the_page(gateway: Gateway, visit: Visit) -> None:
     page = visit()
     thrown = page.evaluate(

@@ -173,10 +173,10 @@ def test_bad_events_are_named_and_the_others_go_on(gateway: Gateway) -> None:
         (6, "invalid_field", "value"),
         (7, "invalid_field", "events[7]"),
     ]
-    assert {row["producer_id"] for row in gateway.outcomes()} == {PRODUCER}
     codec = RowCodec(dead_letter_schema())
     letters = [codec.decode(value) for _, value in gateway.publisher.records[DEAD_LETTERS]]
     assert {letter["producer_id"] for letter in letters} == {PRODUCER}
+    assert sorted(letter["sequence"] for letter in letters) == [0, 0, 2, 3, 4, 6, 7]
 
 
 @pytest.mark.parametrize(
@@ -199,28 +199,37 @@ def test_a_beacon_that_can_not_be_read_is_answered_with_reason_and_field(
 
 def test_what_a_page_dropped_and_that_it_closed_are_outcomes_that_count_once_when_sent_again(gateway: Gateway) -> None:
     counts = [
-        {"kind": "track", "reason": "consent_denied", "quantity": 3},
-        {"kind": "span", "reason": "sampled", "quantity": 9},
+        {"kind": "track", "reason": "consent_denied", "sequences": [1, 2, 12, 12]},
+        {"kind": "span", "reason": "sampled", "sequences": [3, 11]},
     ]
     for _ in range(2):
-        answer = gateway.beacon(item(13), {**item(14), "id": "x"}, dropped=[{"report": 1, "counts": counts}], closed=14)
+        answer = gateway.beacon(item(13), dropped=[{"report": 1, "counts": counts}], closed=14)
         assert answer.status_code == 200
-    gateway.beacon(dropped=[{"report": 2, "counts": counts[:1]}])
-    told = [
-        (row["outcome"], row["kind"], row["reason"], row["quantity"], row["reporter"]) for row in gateway.outcomes()
-    ]
+    later = {"kind": "track", "reason": "consent_denied", "sequences": [15, 15]}
+    gateway.beacon(dropped=[{"report": 2, "counts": [later]}])
+    columns = ("producer_id", "reporter", "outcome", "kind", "reason", "quantity", "sequences")
+    told = [tuple(row[column] for column in columns) for row in gateway.outcomes()]
     assert sorted(told) == [
-        ("closed", "", "closed", 14, "browser"),
-        ("dead_lettered", "", "invalid_field", 1, "gateway"),
-        ("dropped", "span", "sampled", 9, "browser"),
-        ("dropped", "track", "consent_denied", 3, "browser"),
-        ("dropped", "track", "consent_denied", 3, "browser"),
+        (PRODUCER, "browser", "closed", "", "closed", 14, []),
+        (PRODUCER, "browser", "dropped", "span", "sampled", 9, [3, 11]),
+        (PRODUCER, "browser", "dropped", "track", "consent_denied", 1, [15, 15]),
+        (PRODUCER, "browser", "dropped", "track", "consent_denied", 3, [1, 2, 12, 12]),
     ]
-    assert {row["producer_id"] for row in gateway.outcomes()} == {PRODUCER}
 
 
-@pytest.mark.parametrize("entry", [{"kind": "track", "reason": "whim", "quantity": 1}, {"kind": "x", "quantity": 1}, 7])
-def test_a_drop_that_has_no_name_is_refused(gateway: Gateway, entry: Any) -> None:
+NUMBERS: list[Any] = [7, [1], [2, 1], [0, 1], ["1", 1], []]
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        {"kind": "track", "reason": "whim", "sequences": [1, 1]},
+        {"kind": "x", "reason": "sampled", "sequences": [1, 1]},
+        *({"kind": "track", "reason": "sampled", "sequences": numbers} for numbers in NUMBERS),
+        7,
+    ],
+)
+def test_a_drop_without_its_name_or_numbers_is_refused(gateway: Gateway, entry: Any) -> None:
     assert gateway.beacon(dropped=[{"report": 1, "counts": [entry]}]).status_code == 400
 
 
