@@ -9,6 +9,7 @@ UV_VERSION := 0.13.9
 UV_HOME := .cache/uv-$(UV_VERSION)
 UV := $(UV_HOME)/bin/uv
 RUN := $(UV) run --frozen --no-sync
+BUNDLE_SOURCES := $(wildcard producers/browser/src/*.ts producers/browser/build.mjs producers/browser/package*.json)
 # By files, in the order in which tests are collected (tests/conftest.py), not by how many a file holds.
 PARALLEL := -n 2 --dist loadfile --no-loadscope-reorder
 
@@ -50,9 +51,9 @@ format: setup ## Let ruff mend what it can
 	$(RUN) ruff format
 
 clean: ## Remove what the commands above made in this folder
-	rm -rf .venv .cache .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis tests/.artifacts
+	rm -rf .venv .cache .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis tests/.artifacts producers/tidegate_gateway/browser/tidegate.js
 
-.venv/.synced: uv.lock pyproject.toml $(UV)
+.venv/.synced: uv.lock pyproject.toml $(BUNDLE_SOURCES) $(UV)
 	@echo "installing the locked dependencies into .venv"
 	@$(UV) sync --frozen --all-extras --python $(UV_HOME)/bin/python
 	@$(RUN) tidegate install

@@ -34,6 +34,7 @@ def snippets(settings: DashboardSettings) -> list[Snippet]:
     return [
         Snippet("curl", "curl", "Nothing to install.", _text(_curl(url, key))),
         Snippet("tidegate", "Tidegate SDK", "pip install tidegate", _text(_sdk(settings))),
+        Snippet("browser", "Browser", "Nothing to install: your gateway serves it.", _text(_browser(url, key))),
         Snippet("segment", "Segment", "pip install segment-analytics-python", _text(_segment(url, key))),
         Snippet("sentry", "Sentry", "pip install sentry-sdk", _text(_sentry(dsn(settings)))),
         Snippet(
@@ -65,6 +66,19 @@ def _sdk(settings: DashboardSettings) -> tuple[str, ...]:
         f'tidegate.init(brokers="{settings.brokers}", project="{settings.project}"{generation})',
         'tidegate.track("hello_tidegate", anonymous_id="me")',
         "tidegate.flush()",
+    )
+
+
+def _browser(url: str, key: str) -> tuple[str, ...]:
+    return (
+        '<script>(window.tidegate ??= []).push(["track", "hello_tidegate"])</script>',
+        "<script",
+        "  async",
+        f'  src="{url}/tidegate.js"',
+        f'  data-write-key="{key}"',
+        '  data-service="my-site"',
+        '  data-banner-title="May we count visits?"',
+        "></script>",
     )
 
 

@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from tidegate_infra.dead_letters.command import app as dead_letters
 from tidegate_infra.settings import Settings, load
 from tidegate_schemas.errors import TidegateError
 
@@ -23,6 +24,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+app.add_typer(dead_letters)
 
 
 def main() -> None:
@@ -70,8 +72,15 @@ def demo(
 def install() -> None:
     """Fetch what the embedded stack needs, so that starting it needs no network; does nothing the second time."""
     from tidegate_infra.broker.aot import ensure_archive  # noqa: PLC0415 - only this command needs it
+    from tidegate_infra.browser_bundle import ensure_bundle  # noqa: PLC0415 - same
+    from tidegate_infra.errors import BundleError  # noqa: PLC0415 - same
 
-    ensure_archive(load().cache, _console())
+    cache, say = load().cache, _console()
+    ensure_archive(cache, say)
+    try:
+        ensure_bundle(cache, say)
+    except BundleError as error:  # all but /tidegate.js works without
+        say(str(error))
 
 
 @app.command()

@@ -4,7 +4,9 @@ from tidegate_schemas.errors import TidegateError
 
 __all__ = [
     "BrokerError",
+    "BundleError",
     "ChecksumError",
+    "DeadLetterError",
     "HomeGoneError",
     "HomeInUseError",
     "InfraError",
@@ -35,6 +37,14 @@ class ChecksumError(InfraError):
 
 class BrokerError(InfraError):
     """The embedded broker couldn't be formatted or started."""
+
+
+class BundleError(InfraError):
+    """The browser SDK's bundle couldn't be built."""
+
+
+class DeadLetterError(InfraError):
+    """A dead letter can't be opened, or what it holds can't be sent again; never says what it holds."""
 
 
 class PortInUseError(InfraError):

@@ -72,6 +72,7 @@ def _gateway(settings: Settings, where: Addresses, keys: Keys) -> None:
             generation=settings.generation,
             max_event_bytes=settings.max_event_bytes,
             key_rate=Rate(settings.rate_limit_events_per_second, settings.rate_limit_burst_events),
+            counters=settings.data_dir / "gateway",
         ),
         provide_registry(settings),
     )

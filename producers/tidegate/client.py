@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import logging
 import threading
@@ -12,8 +13,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypedDict, Unpack
 
+from tidegate.accounts import report_closed, report_ended
+from tidegate.counter import Numbering
 from tidegate.errors import InvalidSettingError, PublishError, QueueFullError
-from tidegate.publish import KafkaPublisher, Publisher, new_producer_id
+from tidegate.publish import KafkaPublisher, Publisher
 from tidegate.spool.publisher import SpoolingPublisher
 from tidegate_schemas.canonical import canonical_object
 from tidegate_schemas.errors import EncodeError, OversizeError, TidegateError
@@ -70,8 +73,9 @@ def utc_now() -> datetime:
 class Client:
     """Tracks what happens in one application. Thread-safe; `track` and its like never raise into the application.
 
-    Each call gets the producer's next sequence number. An event that can't be queued or delivered is dropped, counted
-    by reason in `dropped`, reported to the ledger with one of the next events, and logged without its content.
+    Each call gets the producer's next sequence number; with a `spool` a file there tells the last one to the ledger
+    even after a kill of the process. An event that can't be queued or delivered is dropped, counted by reason in
+    `dropped`, reported to the ledger with one of the next events, and logged without its content.
 
     With a `spool` (a folder on a disk, which processes may share) what Kafka doesn't take is kept there and sent when
     it does, by this process or the next. `durable` writes each event there before the call returns, some 20 µs, so that
@@ -97,13 +101,13 @@ class Client:
             raise InvalidSettingError(
                 "durable needs a spool: name a folder on a disk, such as spool=Path('/var/lib/app')"
             )
-        self.producer_id = new_producer_id()
+        self._numbering = Numbering("sdk", project, lambda: int(clock().timestamp() * 1e6), folder=spool)
+        self.producer_id = self._numbering.producer_id
         self.dropped: Counter[Reason] = Counter()
-        client_id = f"tidegate-sdk-{self.producer_id[:8]}"
+        client_id = f"tidegate-sdk-{self.producer_id.removeprefix('sdk:')[:8]}"
         self._publisher = publisher or _publisher(brokers, client_id, generation, spool, durable=durable)
         self._clock = clock
         self._lock = threading.Lock()
-        self._sequence = itertools.count(1)
         self._reports = itertools.count(1)
         self._unreported: Counter[Reason] = Counter()
         self._anonymous_id = uuid.uuid4().hex
@@ -115,6 +119,8 @@ class Client:
             "service": service,
             "consent": consent,
         }
+        if spool is not None:
+            report_ended(spool, self._publisher)
 
     @property
     def anonymous_id(self) -> str:
@@ -153,7 +159,12 @@ class Client:
     def shutdown(self, timeout_seconds: float = 10.0) -> int:
         """Flush and stop; returns how much was left undelivered."""
         self._report()
-        return self._publisher.close(timeout_seconds)
+        told: list[str | None] = []
+        with contextlib.suppress(PublishError):
+            report_closed(self._numbering, self._publisher, self._clock(), told.append)
+        left = self._publisher.close(timeout_seconds)
+        self._numbering.close(remove=told == [None])
+        return left
 
     def _send(
         self,
@@ -165,7 +176,7 @@ class Client:
         traits: Mapping[str, Any] | None = None,
         previous_id: str | None = None,
     ) -> None:
-        sequence = next(self._sequence)
+        sequence = self._numbering.take()
         try:
             said = _mapping("properties", properties)
             event = {

@@ -207,6 +207,6 @@ class MemoryPublisher(Encoding):
         return 0
 
 
-def new_producer_id() -> str:
-    """A name for one numbering of events: random, never derived from a person or a device."""
-    return uuid.uuid4().hex
+def new_producer_id(kind: str) -> str:
+    """A name for one numbering of events, led by who numbers, such as `sdk`: random, never derived from a person."""
+    return f"{kind}:{uuid.uuid4().hex}"

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.applications import Starlette
@@ -12,6 +14,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+import tidegate_gateway.browser.routes as browser
 import tidegate_gateway.otlp.routes as otlp
 import tidegate_gateway.segment.routes as segment
 import tidegate_gateway.sentry.routes as sentry
@@ -28,7 +31,12 @@ READY_SECONDS = 1.0
 
 def create_app(settings: GatewaySettings, publisher: Publisher) -> Starlette:
     """The application over one publisher; whoever made the publisher closes it."""
-    intake = Intake(publisher, settings.dead_letter_public_key, timeout_seconds=settings.delivery_timeout_seconds)
+    intake = Intake(
+        publisher,
+        settings.dead_letter_public_key,
+        timeout_seconds=settings.delivery_timeout_seconds,
+        counters=settings.counters,
+    )
     edge = Edge(settings, intake, Limiter(settings.key_rate))
 
     async def healthz(_: Request) -> Response:
@@ -38,6 +46,11 @@ def create_app(settings: GatewaySettings, publisher: Publisher) -> Starlette:
 
     async def metrics(_: Request) -> Response:
         return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+
+    @asynccontextmanager
+    async def numbering(_: Starlette) -> AsyncIterator[None]:
+        yield
+        await asyncio.to_thread(intake.close)
 
     # Browsers call from any site, without credentials: the public key can only write.
     cors = Middleware(
@@ -50,8 +63,9 @@ def create_app(settings: GatewaySettings, publisher: Publisher) -> Starlette:
     )
     aside = [Route("/healthz", healthz), Route("/metrics", metrics)]
     app = Starlette(
-        routes=[*segment.routes(edge), *sentry.routes(edge), *otlp.routes(edge), *aside],
+        routes=[*segment.routes(edge), *sentry.routes(edge), *otlp.routes(edge), *browser.routes(edge), *aside],
         middleware=[cors],
+        lifespan=numbering,
         exception_handlers={404: _no_such_path, 405: _no_such_path},
     )
     # A redirect to a path with or without a slash would lose events: Segment's clients take any 3xx for delivered.
@@ -61,6 +75,8 @@ def create_app(settings: GatewaySettings, publisher: Publisher) -> Starlette:
 
 async def _no_such_path(request: Request, error: Exception) -> Response:
     """A path that no protocol has: named, so that a misspelt host or path is seen at once."""
-    message = "is none of /v1/{batch,track,…}, /api/{project}/envelope/, /v1/{traces,metrics}, or not by this method"
+    message = (
+        "is none of /v1/{batch,track,beacon,…}, /api/{project}/envelope/, /v1/{traces,metrics}, or not by this method"
+    )
     problem = Problem(Reason.UNKNOWN_KIND, "path", message)
     return answer_json({"error": problem.as_json()}, getattr(error, "status_code", 404))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hmac
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from tidegate_gateway.limits import Rate
 
@@ -37,6 +38,7 @@ class GatewaySettings:
     key_rate: Rate = field(default_factory=Rate)  # of each write key
     delivery_timeout_seconds: float = 10.0
     log_level: str = "info"
+    counters: Path | None = None  # folder of files that still say how far the gateway numbered when it was killed
 
     def project_of(self, key: str) -> Project | None:
         """The project of a write key; takes the same time for any key of a length."""

@@ -11,9 +11,10 @@ import polars as pl
 from tidegate_schemas.subjects import clean_schema
 from tidegate_schemas.topics import Kind
 from tidegate_stream.gate.columns import clean_frame, refusals
+from tidegate_stream.gate.excerpt import excerpt
 from tidegate_stream.gate.json_columns import ParsedTexts
 from tidegate_stream.gate.keys import Keys, Pseudonymiser, Sealer
-from tidegate_stream.gate.ledger import REFUSED, RawChunk, dead_letters, named_safely, outcomes
+from tidegate_stream.gate.ledger import DROPPED_REASONS, REFUSED, RawChunk, dead_letters, named_safely, outcomes
 from tidegate_stream.gate.plan import Plan, compile_plan
 from tidegate_stream.gate.seen import Learnt, Memory, split_ids
 
@@ -85,7 +86,7 @@ class Gate:
         return GateResult(
             clean=clean,
             keys=clean.select(pl.coalesce("visitor", "event_id").cast(pl.Binary)).to_series().to_list(),
-            dead_letters=dead_letters(chunk, refused, self._sealer),
+            dead_letters=dead_letters(chunk, refused, self._sealer, self._excerpts(frame, refused)),
             outcomes=outcomes(self.kind, chunk, refused),
             learnt=Learnt(ids.filter(~repeated), chunk.timestamps[0]),
             refused=refused,
@@ -96,6 +97,14 @@ class Gate:
         cleaned = clean_frame(self.plan, self._names, passing, parsed)
         return cleaned.with_columns(_offsets(chunk, passing).alias("source_offset")).select(self._columns)
 
+    def _excerpts(self, frame: pl.DataFrame, refused: pl.DataFrame) -> dict[int, str]:
+        """What may be read of the records that become dead letters and could be decoded, by their place."""
+        letters = refused.filter(~pl.col("reason").is_in(DROPPED_REASONS))
+        if letters.is_empty():  # as nearly always
+            return {}
+        rows = frame.join(letters.select("_index"), on="_index", how="semi")
+        return {row.pop("_index"): excerpt(self.plan, row) for row in rows.iter_rows(named=True)}
+
     def _refused(self, rows: pl.DataFrame, chunk: RawChunk) -> pl.DataFrame:
         """A broken record may tell any time of receipt, so the ledger's minute falls back to the record's own."""
         if rows.is_empty():
@@ -103,7 +112,8 @@ class Gate:
         stamps = (pl.Series(chunk.timestamps, dtype=pl.Int64) * 1000).gather(rows["_index"])
         received = pl.col("received_at").cast(pl.Int64)
         near = (received - stamps).abs() <= 86_400_000_000
-        timed = rows.with_columns(pl.when(near).then(received).otherwise(stamps).alias("received_at"))
+        number = pl.col("sequence").clip(0).fill_null(0)
+        timed = rows.with_columns(pl.when(near).then(received).otherwise(stamps).alias("received_at"), number)
         return timed.with_columns(named_safely()).select(pl.col(name).cast(dtype) for name, dtype in REFUSED.items())
 
     def _undecoded(self, bad: Sequence[Bad], chunk: RawChunk) -> pl.DataFrame:
@@ -113,6 +123,7 @@ class Gate:
                     "_index": record.index,
                     "project": "",
                     "producer_id": "",
+                    "sequence": 0,
                     "received_at": chunk.timestamps[record.index] * 1000,
                     "reason": str(record.reason),
                     "detail": record.detail,

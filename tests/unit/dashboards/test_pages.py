@@ -178,8 +178,8 @@ def test_snippets_carry_the_key_and_the_gateway() -> None:
 
     assert dsn(settings) == "https://key1@in.example:8443/7"
     found = {snippet.key: snippet.text for snippet in snippets(settings)}
-    assert set(found) == {"curl", "tidegate", "segment", "sentry", "opentelemetry"}
-    for key in ("curl", "segment", "sentry", "opentelemetry"):
+    assert set(found) == {"curl", "tidegate", "browser", "segment", "sentry", "opentelemetry"}
+    for key in ("curl", "browser", "segment", "sentry", "opentelemetry"):
         assert "in.example:8443" in found[key]
         assert "key1" in found[key]
     for key in ("tidegate", "segment", "sentry"):

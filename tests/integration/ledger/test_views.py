@@ -1,0 +1,119 @@
+"""The ledger's views on the real engine are what sets of numbers say; whatever happened to them, in whatever order."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+from random import Random
+from typing import Any
+
+import pytest
+from clickhouse_connect.driver.client import Client
+from tests.integration.ledger import accounts
+from tests.integration.ledger.accounts import Account
+
+from tidegate_infra.addresses import ClickHouseAddress
+from tidegate_sinks.clickhouse import Address, connect
+from tidegate_stream.folds import ledger_folds
+
+pytestmark = pytest.mark.clickhouse
+MINUTE = datetime.now(UTC).replace(second=0, microsecond=0) - timedelta(hours=1)
+
+
+@pytest.fixture(scope="module")
+def client(tables: ClickHouseAddress) -> Client:
+    return connect(Address(tables.url, "writer", tables.writer_password))
+
+
+def insert(client: Client, table: str, rows: list[dict[str, Any]]) -> None:
+    if rows:
+        client.insert(f"tidegate.{table}", [list(row.values()) for row in rows], column_names=list(rows[0]))
+
+
+def write(client: Client, rng: Random, account: Account, project: str, minute: datetime = MINUTE) -> None:
+    for frame in accounts.stored_rows(rng, account, project, minute):
+        client.insert_arrow("tidegate.ledger", frame.to_arrow())
+    insert(client, "outcomes", accounts.outcomes(rng, account, project, minute))
+    insert(client, "dead_letters", accounts.letters(account, project, minute))
+
+
+def sums(client: Client, view: str, project: str) -> dict[str, Counter[str]]:
+    fates = ("sent", *accounts.FATES, "in_flight")
+    columns = ", ".join(f"sum({fate})" for fate in fates)
+    answer = client.query(
+        f"SELECT producer_id, {columns} FROM analytics.{view} WHERE project = {{project:String}} GROUP BY producer_id",
+        parameters={"project": project},
+    )
+    return {str(name): Counter(dict(zip(fates, map(int, found), strict=True))) for name, *found in answer.result_rows}
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_every_number_is_in_one_place_and_none_is_missed(client: Client, seed: int) -> None:
+    rng, project = Random(seed), f"numbers-{seed}"
+    drawn = [accounts.drawn(rng, kind) for kind in ("sdk", "gateway", "browser", "kafka") for _ in range(4)]
+    for account in drawn:
+        write(client, rng, account, project)
+    for view in ("producers", "ledger"):
+        found = sums(client, view, project)
+        for account in drawn:
+            if account.producer_id not in found and view == "ledger" and account.producer_id.startswith("browser:"):
+                continue  # a complete page
+            got = found.get(account.producer_id, Counter())
+            expected = account.fates
+            assert {fate: got[fate] for fate in accounts.FATES} == {fate: expected[fate] for fate in accounts.FATES}, (
+                account.producer_id,
+                view,
+            )
+            assert got["sent"] == expected.total() - expected["voided"]
+
+
+def test_a_gap_is_in_flight_for_five_minutes(client: Client) -> None:
+    account = Account("sdk:young", 3, {1: {"stored"}, 2: {"missing"}, 3: {"stored"}}, reported=False)
+    write(client, Random(1), account, "young", datetime.now(UTC).replace(second=0, microsecond=0))
+    found = sums(client, "ledger", "young")["sdk:young"]
+    assert (found["in_flight"], found["missing"]) == (1, 0)
+
+
+def test_complete_pages_share_a_row_and_incomplete_ones_have_their_own(client: Client) -> None:
+    whole = [Account(f"browser:{n}", 2, {1: {"stored"}, 2: {"stored"}}, reported=True) for n in range(3)]
+    unclosed = Account("browser:unclosed", 2, {1: {"stored"}, 2: {"stored"}}, reported=False)
+    lossy = Account("browser:lossy", 3, {1: {"stored"}, 2: {"missing"}, 3: {"missing"}}, reported=True)
+    for account in (*whole, unclosed, lossy):
+        write(client, Random(2), account, "pages")
+    found = sums(client, "ledger", "pages")
+    assert {name: (each["stored"], each["missing"]) for name, each in found.items()} == {
+        "": (6, 0),
+        "browser:unclosed": (2, 0),
+        "browser:lossy": (1, 2),
+    }
+    states = client.query("SELECT producer_id, state, tail_at_most FROM analytics.producers WHERE project = 'pages'")
+    told = {row[0]: row[1:] for row in states.result_rows}
+    assert told["browser:unclosed"] == ("open", 1000)
+    assert told["browser:lossy"] == ("closed", 0)
+
+
+def test_events_without_a_number_are_counted_and_never_missed(client: Client) -> None:
+    account = Account("loader", 0, {}, reported=False)
+    fold = ledger_folds()[0]
+    table = accounts.folded(fold, account.producer_id, [0, 0, 0, 2**62], "plain", MINUTE)
+    client.insert_arrow("tidegate.ledger", table.to_arrow())
+    found = sums(client, "ledger", "plain")["loader"]
+    assert (found["sent"], found["stored"], found["missing"]) == (4, 4, 0)
+
+
+def test_an_erased_event_is_erased_and_no_longer_stored(client: Client) -> None:
+    account = Account("sdk:erased", 2, {1: {"stored"}, 2: {"stored"}}, reported=True)
+    write(client, Random(3), account, "erased")
+    said = {"quantity": 1, "sequences": [2, 2], "outcome": "erased", "reason": "erased"}
+    insert(client, "outcomes", [accounts.outcome(account, "erased", MINUTE, **said)])
+    answer = client.query("SELECT sent, stored, erased, missing FROM analytics.producers WHERE project = 'erased'")
+    assert answer.result_rows == [(2, 1, 1, 0)]
+
+
+def test_a_report_that_names_absurd_numbers_breaks_nobodys_ledger(client: Client) -> None:
+    account = Account("vandal", 1, {1: {"stored"}}, reported=False)
+    write(client, Random(4), account, "vandal")
+    for pairs in ([1, 2**62], [-5, 3], [9, 2], [7], [2**63 - 1, 2**63 - 1]):
+        said = {"quantity": 1, "sequences": pairs, "outcome": "dropped", "reason": "queue_full"}
+        insert(client, "outcomes", [accounts.outcome(account, "vandal", MINUTE, **said)])
+    assert sums(client, "ledger", "vandal")["vandal"]["stored"] == 1
