@@ -120,10 +120,17 @@ def _http(named: Mapping[str, Any], operation: str) -> Event:
 def _query(name: str, named: Mapping[str, Any], operation: str) -> Event:
     if operation != "query":
         return {}
-    summary = text(named, "db.query.summary") or summarise(text(named, "db.query.text", "db.statement"))
+    system = text(named, "db.system.name", "db.system")
+    summary = " ".join(text(named, "db.query.summary").split()) or summarise(
+        text(named, "db.query.text", "db.statement"), system
+    )
+    if not summary:
+        verb = text(named, "db.operation.name", "db.operation")
+        target = text(named, "db.collection.name", "db.sql.table", "db.mongodb.collection", "db.cassandra.table")
+        summary = f"{verb} {target}".strip()
     if not summary and name.isidentifier():  # such as `connect`, which has no statement
         summary = name
-    return {"statement": summary[:255], "db_system": text(named, "db.system.name", "db.system")}
+    return {"statement": summary[:255], "db_system": system}
 
 
 def sample_rate(trace_state: str) -> float:
