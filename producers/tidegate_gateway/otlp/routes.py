@@ -68,8 +68,10 @@ def _endpoint(edge: Edge, signal: Signal) -> Endpoint:
 
     async def endpoint(request: Request) -> Response:
         project = edge.project(_key(request))
+        edge.admit(project)
         encoding = media_type(request)
         batch = sorted_out(await edge.body(request), encoding, project.id)
+        edge.admit(project, len(batch.events))
         await edge.intake.take(project, batch, edge.intake.clock())
         return answer(_response(signal, batch), encoding)
 
