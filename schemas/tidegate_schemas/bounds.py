@@ -144,6 +144,8 @@ BOUNDS: Mapping[str, Bound] = {
     "count": _NOT_NEGATIVE,
     "sum": _FINITE,
     "attributes": JsonText(),
+    "exemplars": JsonText(array=True),
+    "severity_number": Between(0, 24, "must be from 0 to 24"),
     "minute": _time(2000),
     "quantity": _NOT_NEGATIVE,
     "size_bytes": _NOT_NEGATIVE,

@@ -46,6 +46,7 @@ DERIVED = {
     "installs": "Weighted events `agent_installed`.",
     "last_seen": "When it was last seen.",
     "max": "Greatest value; for a pool how many connections there may be.",
+    "measured_at": "When it was measured.",
     "median_seconds": "Median duration.",
     "memory_bytes": "Most memory in use.",
     "minute": "Begin of the minute.",

@@ -51,7 +51,7 @@ def _span(
     begun = corrected(span.get("start_timestamp"), "start_timestamp", *times)
     ended = corrected(span.get("timestamp"), "timestamp", *times)
     operation, description = _operation(text(span, "op")), text(span, "description")
-    data = mapping(span.get("data"))
+    system = text(mapping(span.get("data")), "db.system.name", "db.system")
     trace_id = text(span, "trace_id") or (shared["trace_id"] or "")
     span_id = text(span, "span_id")
     status = text(span, "status").lower()
@@ -64,8 +64,8 @@ def _span(
         "operation": operation,
         "duration_seconds": max(0.0, (ended - begun).total_seconds()),
         "status": "ok" if status in _GOOD else "error",
-        "statement": summarise(description) if operation == "query" else "",
-        "db_system": text(data, "db.system", "db.system.name"),
+        "statement": summarise(description, system) if operation == "query" else "",
+        "db_system": system,
         "trace_id": trace_id or None,
         "span_id": span_id or None,
         "parent_span_id": optional(span, "parent_span_id"),
