@@ -28,7 +28,7 @@ __all__ = [
     "raw_topic",
 ]
 
-Kind = Literal["track", "error", "span", "metric"]
+Kind = Literal["track", "error", "span", "metric", "health"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
 DEAD_LETTERS = "dead-letters"
@@ -64,7 +64,7 @@ def ids_topic(kind: Kind, generation: int = 1) -> str:
 
 
 def is_kind(text: str) -> bool:
-    """Whether a text names one of the four kinds."""
+    """Whether a text names one of the kinds."""
     return text in KINDS
 
 

@@ -76,6 +76,7 @@ def valid(kind: Kind) -> dict[str, Any]:
         "error": {},
         "span": {"operation": "request", "duration_seconds": 0.1},
         "metric": {"instrument": "gauge", "started_at": NOW},
+        "health": {"report": "feedback"},
     }
     return event | own[kind]
 

@@ -6,6 +6,7 @@ from tidegate_stream.folds.fold import Fold, advance, empty_state, evict, replac
 from tidegate_stream.folds.identities import Identities
 from tidegate_stream.folds.latencies import Latencies
 from tidegate_stream.folds.metrics import Metrics
+from tidegate_stream.folds.release_health import ReleaseHealth
 from tidegate_stream.folds.sessions import GAP_SECONDS, Sessions
 from tidegate_stream.folds.tumbling import DEFAULT_LATENESS_SECONDS
 from tidegate_stream.folds.usage import Usage
@@ -17,6 +18,7 @@ __all__ = [
     "Identities",
     "Latencies",
     "Metrics",
+    "ReleaseHealth",
     "RequestRates",
     "Sessions",
     "Usage",
@@ -41,4 +43,5 @@ def all_folds(
         ExceptionRates(lateness_seconds),
         Latencies(lateness_seconds),
         Metrics(lateness_seconds),
+        ReleaseHealth(lateness_seconds),
     )

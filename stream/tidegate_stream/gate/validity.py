@@ -110,6 +110,19 @@ OWN: Mapping[Kind, Sequence[Rule]] = {
             lambda value: all(count >= 0 for count in value),
         ),
     ),
+    "health": (
+        one_of("report", "session", "sessions", "check_in", "feedback"),
+        one_of("state", "", "ok", "exited", "errored", "crashed", "abnormal", "in_progress", "error"),
+        between("errors", 0, 2**63 - 1, "not negative"),
+        between("quantity", 0, 2**63 - 1, "not negative"),
+        between("duration_seconds", 0.0, MAX_DURATION_SECONDS, "from 0 to a year"),
+        Rule(
+            "error_id",
+            "a UUID",
+            pl.col("error_id").is_null() | pl.col("error_id").str.contains(UUID),
+            lambda value: value is None or re.match(UUID.removesuffix("$") + r"\Z", value) is not None,
+        ),
+    ),
 }
 
 

@@ -101,6 +101,12 @@ _OPTIONS: dict[str, st.SearchStrategy[Any]] = {
     "count": st.just(2),
     "bucket_bounds": st.sampled_from([[], [0.1, 1.0], [1.0, 0.1]]),
     "bucket_counts": st.sampled_from([[], [1, 1, 0], [1, -1, 0]]),
+    "report": st.sampled_from(["session", "sessions", "check_in", "feedback", "nonsense"]),
+    "state": st.sampled_from(["", "ok", "crashed", "nonsense"]),
+    "init": st.booleans(),
+    "errors": st.sampled_from([0, 3, -1]),
+    "quantity": st.sampled_from([1, 40, -1]),
+    "error_id": st.none() | st.uuids().map(str) | st.just("nothing"),
     "handled": st.booleans(),
     "failed": st.booleans(),
 }
