@@ -50,6 +50,8 @@ class Report:
     outcome: str
     reason: str
     quantity: int
+    #: the minute that it belongs to, for one who says it the same way again; None: that of its receipt
+    minute: datetime | None = None
 
 
 @dataclass
@@ -215,4 +217,5 @@ class Intake:
             "reason": report.reason,
             "quantity": report.quantity,
             "reporter": protocol,
+            **({"minute": report.minute} if report.minute else {}),
         }

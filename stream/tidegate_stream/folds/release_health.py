@@ -1,9 +1,9 @@
 """How releases fare: sessions as their clients report them, by the ten minutes in which they began.
 
 One row a session. A session reports its state so far, again and again, maybe hours apart and in any order; each report
-only raises marks, so a row is the greatest of its reports, and so is a session of which several rows exist. What a client
-counted itself (Sentry's `sessions`) has no identity and adds up. Like visitors, sessions aren't capped: the lateness bounds
-how long a row is kept here.
+only raises marks, so a row is the greatest of its reports, and so is a session of which several rows exist. What a
+client counted itself (Sentry's `sessions`) has no identity and adds up. Like visitors, sessions aren't capped: the
+lateness bounds how long a row is kept here.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class ReleaseHealth(TumblingFold):
         super().__init__(lateness_seconds)
 
     def lift(self, events: pl.DataFrame) -> pl.DataFrame:
-        """Sessions and counts of sessions. A session without an id (its consent is `anonymous`) is counted as it begins."""
+        """Sessions and counts of them. One without an id (its consent is `anonymous`) is counted as it begins."""
         named = pl.col("session").fill_null("") != ""
         state = pl.col("state").fill_null("")
         own = (pl.col("report") == "session") & named
@@ -58,7 +58,10 @@ class ReleaseHealth(TumblingFold):
             pl.when(own).then(_duration()).otherwise(0.0).alias("duration_seconds"),
             number.alias("counted"),
             pl.when(orderly).then(number).otherwise(0).alias("counted_errored"),
-            *(pl.when(condition).then(number).otherwise(0).alias(f"counted_{name}") for name, condition in ended.items()),
+            *(
+                pl.when(condition).then(number).otherwise(0).alias(f"counted_{name}")
+                for name, condition in ended.items()
+            ),
         )
 
     def aggregates(self) -> list[pl.Expr]:
