@@ -36,7 +36,7 @@ class Arrival:
         return moment + drift if abs(drift) > DRIFT else moment
 
     def identity_of(self, what: str, payload: bytes, *place: str) -> str:
-        """Event id of what has none: of its bytes and of the envelope's header, so that the same envelope gives the same.
+        """Event id of what has none: by its bytes and the envelope's header, so that the same envelope gives the same.
 
         Two processes may count alike and send the same bytes. Their headers tell them apart by `sent_at` or
         `event_id`; where a header has neither, each request is its own.

@@ -85,7 +85,7 @@ def _counts(report: Mapping[str, Any]) -> Counter[tuple[str, Reason]]:
 
 
 def kind_of_category(category: str) -> str:
-    """One of our kinds, else Sentry's own name with `sentry.` before it; a name that we don't know is `sentry.other`."""
+    """One of our kinds, else `sentry.` and Sentry's own name; a name that we don't know is `sentry.other`."""
     return KINDS.get(category) or f"sentry.{category if category in OTHERS else 'other'}"
 
 

@@ -123,7 +123,7 @@ def tags_of(value: object) -> dict[str, Any]:
 
 def _exceptions(event: Mapping[str, Any]) -> tuple[list[Mapping[str, Any]], Mapping[str, Any]]:
     """The causes, first one first, and the exception that was raised last."""
-    values = [each for each in _values(event.get("exception")) if isinstance(each, dict)]
+    values: list[Mapping[str, Any]] = [each for each in _values(event.get("exception")) if isinstance(each, dict)]
     if not values and isinstance(event.get("exception"), dict) and text(event["exception"], "type"):
         values = [event["exception"]]
     return (values[:-1], values[-1]) if values else ([], {})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -81,8 +82,9 @@ def count_events(sessions: Mapping[str, Any], payload: bytes, number: int, arriv
 
 def seconds_of(value: object) -> float:
     """A duration within a year; 0 for anything else."""
-    known = isinstance(value, int | float) and not isinstance(value, bool)
-    return float(min(max(value, 0.0), MAX_SECONDS)) if known else 0.0  # type: ignore[type-var]  # a number
+    if not isinstance(value, int | float) or isinstance(value, bool) or math.isnan(value):
+        return 0.0
+    return float(min(max(value, 0.0), MAX_SECONDS))
 
 
 def _place(session: Mapping[str, Any], arrival: Arrival) -> Event:
