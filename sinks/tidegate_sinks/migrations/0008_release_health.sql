@@ -51,7 +51,7 @@ CREATE TABLE IF NOT EXISTS tidegate.release_health {on_cluster}
     `project` LowCardinality(String) COMMENT 'Project.',
     `environment` LowCardinality(String) COMMENT 'Deployment environment.',
     `release` LowCardinality(String) COMMENT 'Release.',
-    `unit` String COMMENT 'Pseudonym of the session; for counts of sessions that of their user, empty for none.',
+    `session_or_user` String COMMENT 'Pseudonym of the session; for counts of sessions that of their user, empty for none.',
     `user` String COMMENT 'Pseudonym of the user; empty for none.',
     `init` UInt8 COMMENT '1 once the session has reported its begin.',
     `errored` UInt8 COMMENT '1 once the session has reported an error.',
@@ -71,7 +71,7 @@ CREATE TABLE IF NOT EXISTS tidegate.release_health {on_cluster}
 )
 ENGINE = {engine}ReplacingMergeTree(version)
 PARTITION BY toYYYYMM(window_start)
-ORDER BY (project, window_start, environment, release, unit, source_topic, source_partition, first_offset)
+ORDER BY (project, window_start, environment, release, session_or_user, source_topic, source_partition, first_offset)
 TTL window_start + INTERVAL 90 DAY
 COMMENT 'Sessions as clients report them, by the 10 min in which they began.';
 
@@ -81,7 +81,7 @@ SELECT
     r.project AS project,
     r.environment AS environment,
     r.release AS release,
-    r.unit AS unit,
+    r.session_or_user AS session_or_user,
     max(r.user) AS user,
     max(r.init) + sum(r.counted) AS sessions,
     if(max(r.crashed) = 0 AND max(r.abnormal) = 0, max(r.errored), 0) + sum(r.counted_errored) AS errored,
@@ -91,7 +91,7 @@ SELECT
     sum(r.revision) AS revision,
     min(r.final) AS final
 FROM (SELECT * FROM tidegate.release_health FINAL) AS r
-GROUP BY window_start, project, environment, release, unit;
+GROUP BY window_start, project, environment, release, session_or_user;
 
 CREATE OR REPLACE VIEW analytics.release_health {on_cluster} AS
 SELECT
@@ -131,12 +131,12 @@ FROM analytics.reported_sessions AS s
 GROUP BY project, environment, release;
 
 CREATE OR REPLACE VIEW analytics.check_ins {on_cluster} AS
-SELECT project, environment, release, name AS monitor, session AS check_in, state, occurred_at, duration_seconds, properties
+SELECT project, environment, release, name AS monitor, session AS check_in, state AS job_state, occurred_at, duration_seconds, properties
 FROM tidegate.events_health FINAL
 WHERE report = 'check_in';
 
 CREATE OR REPLACE VIEW analytics.feedback {on_cluster} AS
-SELECT project, environment, release, event_id, occurred_at, user, message, error_id, url, trace_id, properties
+SELECT project, environment, release, event_id, occurred_at, user, message AS text, error_id, url, trace_id, properties
 FROM tidegate.events_health FINAL
 WHERE report = 'feedback';
 

@@ -27,7 +27,7 @@ class ReleaseHealth(TumblingFold):
     kind: ClassVar[str] = "health"
     table: ClassVar[str] = "release_health"
     size_seconds: ClassVar[int] = 600
-    dimensions: ClassVar[tuple[str, ...]] = ("environment", "release", "unit")
+    dimensions: ClassVar[tuple[str, ...]] = ("environment", "release", "session_or_user")
     values: ClassVar[Mapping[str, pl.DataType]] = {
         "user": pl.String(),
         **dict.fromkeys(MARKS, pl.UInt8()),
@@ -50,7 +50,7 @@ class ReleaseHealth(TumblingFold):
         ended = {name: state == name for name in ("crashed", "abnormal")}
         orderly = errored & ~ended["crashed"] & ~ended["abnormal"]
         return events.filter(pl.col("report").is_in(["session", "sessions"])).with_columns(
-            pl.when(own).then(pl.col("session")).otherwise(pl.col("user")).alias("unit"),
+            pl.when(own).then(pl.col("session")).otherwise(pl.col("user")).alias("session_or_user"),
             pl.col("user").fill_null(""),
             (own & init).alias("init"),
             (own & errored).alias("errored"),

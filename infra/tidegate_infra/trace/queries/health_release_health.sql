@@ -10,6 +10,6 @@ WHERE e.event_id = {event_id:UUID}
     AND w.window_start = toStartOfInterval(e.occurred_at, INTERVAL 10 MINUTE)
     AND w.environment = e.environment
     AND w.release = e.release
-    AND w.unit = if(e.report = 'session' AND e.session != '', e.session, e.user)
+    AND w.session_or_user = if(e.report = 'session' AND e.session != '', e.session, e.user)
 ORDER BY w.first_offset
 LIMIT 5

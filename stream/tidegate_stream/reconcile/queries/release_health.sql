@@ -40,12 +40,12 @@ FROM
         window_start,
         project,
         source_partition,
-        cityHash64(environment, release, unit),
+        cityHash64(environment, release, session_or_user),
         1,
         toFloat64(max(w.init)),
         toFloat64(max(w.crashed)),
         toFloat64(sum(w.counted)),
         toFloat64(sum(w.counted_crashed))
     FROM (SELECT * FROM tidegate.release_health FINAL WHERE {aggregated}) AS w
-    GROUP BY window_start, project, source_partition, environment, release, unit
+    GROUP BY window_start, project, source_partition, environment, release, session_or_user
 )
