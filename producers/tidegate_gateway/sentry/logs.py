@@ -9,7 +9,7 @@ from typing import Any
 from tidegate_gateway.errors import RefusedError
 from tidegate_gateway.intake import Event
 from tidegate_gateway.sentry.arrival import Arrival
-from tidegate_gateway.sentry.attributes import plain_attributes
+from tidegate_gateway.sentry.attributes import kept_attributes, plain_attributes
 from tidegate_gateway.values import mapping, optional, text
 from tidegate_schemas.canonical import canonical_json, canonical_object
 from tidegate_schemas.identity import derived_event_id
@@ -19,7 +19,7 @@ SEVERITIES: Mapping[str, int] = {"trace": 1, "debug": 5, "info": 9, "warn": 13, 
 """OpenTelemetry's lowest severity number of each of Sentry's levels."""
 _LEVELS = {"trace": "debug", "warn": "warning", "warning": "warning"}
 #: What has a field of its own.
-_OWN = frozenset({"sentry.environment", "sentry.release", "user.id", "logger.name", "event.name"})
+_OWN = frozenset({"sentry.environment", "sentry.release", "logger.name", "event.name"})
 
 
 def numbered(records: Iterable[Mapping[str, Any]]) -> list[tuple[Mapping[str, Any], int]]:
@@ -56,7 +56,9 @@ def log_event(record: Mapping[str, Any], copy: int, arrival: Arrival) -> Event:
         "user_id": optional(attributes, "user.id"),
         "trace_id": optional(record, "trace_id"),
         "span_id": text(record, "span_id") or optional(attributes, "sentry.trace.parent_span_id"),
-        "attributes": canonical_object({name: value for name, value in attributes.items() if name not in _OWN}),
+        "attributes": canonical_object(
+            {name: each for name, each in kept_attributes(attributes).items() if name not in _OWN}
+        ),
     }
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from tidegate_gateway.errors import RefusedError
 from tidegate_gateway.intake import Event
 from tidegate_gateway.sentry.arrival import Arrival
-from tidegate_gateway.sentry.attributes import plain_attributes
+from tidegate_gateway.sentry.attributes import kept_attributes, plain_attributes
 from tidegate_gateway.statements import summarise
 from tidegate_gateway.values import mapping, optional, text
 from tidegate_schemas.canonical import canonical_json, canonical_object
@@ -69,7 +69,9 @@ def lone_span(span: Mapping[str, Any], arrival: Arrival) -> Event:
             raise RefusedError(Reason.MISSING_FIELD, name, "must be there: seconds since the epoch, or ISO 8601")
     data = mapping(span.get("data"))
     event = span_event(span, _shared(data), arrival)
-    return event | _request_of(event, span, data) | {"properties": canonical_object({"data": data})}
+    return (
+        event | _request_of(event, span, data) | {"properties": canonical_object({"attributes": kept_attributes(data)})}
+    )
 
 
 def contained_span(item: Mapping[str, Any], arrival: Arrival) -> Event:
@@ -86,7 +88,7 @@ def contained_span(item: Mapping[str, Any], arrival: Arrival) -> Event:
         "timestamp": item.get("end_timestamp"),
         "data": attributes,
     }
-    return lone_span(span, arrival) | {"properties": canonical_object({"attributes": attributes})}
+    return lone_span(span, arrival)
 
 
 def operation_of(op: str) -> str:

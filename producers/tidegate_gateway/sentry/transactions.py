@@ -24,6 +24,8 @@ def root_span(transaction: Mapping[str, Any], arrival: Arrival) -> Event:
     tags = tags_of(transaction.get("tags"))
     said = mapping(contexts.get("response")).get("status_code")
     root["status_code"] = status_code(said) or http_status(trace, tags) if root["operation"] == "request" else 0
+    data = mapping(trace.get("data"))
+    root["method"] = root["method"] or text(data, "http.request.method", "http.method").upper()[:16]
     measured = mapping(transaction.get("measurements"))
     numbers = {name: mapping(value).get("value") for name, value in measured.items()}
     kept = {
