@@ -55,6 +55,8 @@ class Report:
     quantity: int
     #: the numbers of dropped events: pairs of first and last
     sequences: tuple[int, ...] = ()
+    #: the minute that it belongs to, for one who says it the same way again; None: that of its receipt
+    minute: datetime | None = None
 
 
 @dataclass
@@ -230,4 +232,5 @@ def _reported(protocol: str, report: Report) -> Mapping[str, Any]:
         "quantity": report.quantity,
         "reporter": protocol,
         "sequences": list(report.sequences),
+        **({"minute": report.minute} if report.minute else {}),
     }

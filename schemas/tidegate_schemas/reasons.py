@@ -35,6 +35,10 @@ class Reason(StrEnum):
     SAMPLED = "sampled", "The client left the event out by its sample rate."
     UNSUPPORTED_ITEM = "unsupported_item", "A foreign protocol's item that has no place in Tidegate."
     QUEUE_FULL = "queue_full", "The producer's queue or spool was full."
+    HELD_BACK = "held_back", "The client held the event back, as a rate limit had told it to."
+    NETWORK_ERROR = "network_error", "The client could not send the event, or was refused, and gave it up."
+    FILTERED = "filtered", "The application's own rules left the event out."
+    CLIENT_ERROR = "client_error", "The client dropped the event for a reason of its own, a fault in it among them."
     UNDELIVERABLE = "undeliverable", "Kafka didn't take the record within the retries."
     UNANSWERED = (
         "unanswered",

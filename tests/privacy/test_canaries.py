@@ -77,6 +77,7 @@ def valid(kind: Kind) -> dict[str, Any]:
         "span": {"operation": "request", "duration_seconds": 0.1},
         "metric": {"instrument": "gauge", "started_at": NOW},
         "log": {},
+        "health": {"report": "feedback"},
     }
     return event | own[kind]
 

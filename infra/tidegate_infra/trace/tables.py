@@ -19,6 +19,7 @@ _WINDOWS: Mapping[Kind, tuple[str, ...]] = {
     "span": ("error_rates", "latencies"),
     "metric": ("metric_windows",),
     "log": (),
+    "health": ("release_health",),
 }
 
 

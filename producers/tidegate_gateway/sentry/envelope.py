@@ -11,6 +11,8 @@ from tidegate_gateway.values import parse_object, text
 from tidegate_schemas.reasons import Reason
 
 MAX_ITEMS = 1_000
+MAX_HEADER_BYTES = 64 << 10
+_NEWLINE = 0x0A
 
 
 @dataclass(frozen=True)
@@ -35,27 +37,48 @@ class SentryEnvelope:
 
 
 def parse_envelope(body: bytes) -> SentryEnvelope:
-    """Read an envelope. Raises RefusedError (malformed_envelope, malformed_json)."""
-    line, _, rest = body.partition(b"\n")
-    items = list(_items(rest))
-    return SentryEnvelope(parse_object(line, "envelope header"), items)
+    """Read an envelope, in one pass. Raises RefusedError (malformed_envelope, malformed_json, oversize)."""
+    header, position = _header(body, 0, "envelope header")
+    return SentryEnvelope(header, list(_items(body, position)))
 
 
-def _items(rest: bytes) -> Iterator[Item]:
+def _items(body: bytes, position: int) -> Iterator[Item]:
     number = 0
-    while rest.strip(b"\n"):
+    while (position := _after_newlines(body, position)) < len(body):
         if number >= MAX_ITEMS:
             raise RefusedError(Reason.OVERSIZE, "envelope", f"has more than {MAX_ITEMS} items")
-        line, _, rest = rest.lstrip(b"\n").partition(b"\n")
-        header = parse_object(line, f"header of item {number}")
-        length = header.get("length")
-        if length is None:
-            payload, _, rest = rest.partition(b"\n")
-        elif not isinstance(length, int) or isinstance(length, bool) or not 0 <= length <= len(rest):
-            raise RefusedError(
-                Reason.MALFORMED_ENVELOPE, f"length of item {number}", f"must be a number of bytes up to {len(rest)}"
-            )
-        else:
-            payload, rest = rest[:length], rest[length:]
-        yield Item(header, payload)
-        number += 1
+        header, start = _header(body, position, f"header of item {number}")
+        end = _end(body, start, header.get("length"), number)
+        yield Item(header, body[start:end])
+        position, number = end + 1, number + 1
+
+
+def _header(body: bytes, start: int, what: str) -> tuple[dict[str, Any], int]:
+    """A header line's object, and where the next line begins."""
+    end = body.find(b"\n", start)
+    end = len(body) if end < 0 else end
+    if end - start > MAX_HEADER_BYTES:
+        raise RefusedError(Reason.OVERSIZE, what, f"is longer than {MAX_HEADER_BYTES} bytes")
+    return parse_object(body[start:end], what), end + 1
+
+
+def _end(body: bytes, start: int, length: object, number: int) -> int:
+    """Where a payload ends: after its length, or at the end of its line if none is given."""
+    left = max(0, len(body) - start)
+    if length is None:
+        end = body.find(b"\n", start)
+        return len(body) if end < 0 else end
+    if not isinstance(length, int) or isinstance(length, bool) or not 0 <= length <= left:
+        what = f"must be a number of bytes up to {left}, which is all that follows"
+        raise RefusedError(Reason.MALFORMED_ENVELOPE, f"length of item {number}", what)
+    end = start + length
+    if end < len(body) and body[end] != _NEWLINE:
+        what = f"must end at a newline or with the envelope; after {length} bytes the payload goes on"
+        raise RefusedError(Reason.MALFORMED_ENVELOPE, f"length of item {number}", what)
+    return end
+
+
+def _after_newlines(body: bytes, position: int) -> int:
+    while position < len(body) and body[position] == _NEWLINE:
+        position += 1
+    return position

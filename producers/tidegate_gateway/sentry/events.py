@@ -2,64 +2,91 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
-from datetime import datetime, timedelta
 from typing import Any
 
 from tidegate_gateway.errors import RefusedError
 from tidegate_gateway.intake import Event
-from tidegate_gateway.values import instant, mapping, optional, text
+from tidegate_gateway.sentry.arrival import Arrival
+from tidegate_gateway.sentry.contexts import debug_images, kept_contexts, members_of, sdk_of, threads
+from tidegate_gateway.values import mapping, optional, text
 from tidegate_schemas.canonical import canonical_json, canonical_object
 from tidegate_schemas.identity import derived_event_id
 from tidegate_schemas.reasons import Reason
 
 MAX_FRAMES = 100
-#: Only a clock that is off by more than this is corrected, as Sentry does it.
-DRIFT = timedelta(minutes=1)
+MAX_CAUSES = 10
 LEVELS = frozenset({"fatal", "error", "warning", "info", "debug"})
+_LEVEL_NAMES = {"critical": "fatal", "warn": "warning", "log": "info", "trace": "debug"}
 _HEX = frozenset("0123456789abcdef")
+_FRAME = ("module", "filename", "function", "lineno", "colno", "context_line", "in_app")
+_MECHANISM = ("type", "handled", "synthetic", "source", "exception_id", "parent_id", "is_exception_group")
 
 
-def error_event(
-    event: Mapping[str, Any], project: str, received_at: datetime, sent_at: datetime | None, header_id: str = ""
-) -> Event:
+def error_event(event: Mapping[str, Any], arrival: Arrival) -> Event:
     """An error event. Raises RefusedError."""
-    sentry_id = (text(event, "event_id") or header_id).replace("-", "").lower()
-    if len(sentry_id) != 32 or not _HEX.issuperset(sentry_id):
-        raise RefusedError(Reason.INVALID_FIELD, "event_id", "must be a UUID of 32 hexadecimal digits")
-    exception = _exception(event)
+    causes, exception = _exceptions(event)
     name, message = text(exception, "type"), text(exception, "value")
-    level = text(event, "level", default="error")
+    mechanism = mapping(exception.get("mechanism"))
+    listed, thread_stack = threads(event)
+    stack = mapping(exception.get("stacktrace")) or mapping(event.get("stacktrace")) or thread_stack
     return {
-        **common(event, received_at, sent_at),
-        "event_id": derived_event_id("sentry", project, sentry_id),
+        **common(event, arrival),
+        "event_id": derived_event_id("sentry", arrival.project, sentry_id(event, arrival)),
         "name": name or "message",
         "message": message if name else _message(event),
-        "level": level if level in LEVELS else "error",
-        "handled": mapping(exception.get("mechanism")).get("handled") is not False,
-        "stack": canonical_json(_frames(mapping(exception.get("stacktrace")).get("frames"))),
+        "level": level_of(event),
+        "handled": mechanism.get("handled") is not False,
+        "stack": canonical_json(_frames(stack)),
         "fingerprint": _fingerprint(event.get("fingerprint")),
         "platform": text(event, "platform"),
         "breadcrumbs": canonical_json(_values(event.get("breadcrumbs"))[-MAX_FRAMES:]),
-        "properties": canonical_object({"tags": _tags(event.get("tags")), "extra": mapping(event.get("extra"))}),
+        "properties": canonical_object(
+            {
+                "tags": tags_of(event.get("tags")),
+                "extra": mapping(event.get("extra")),
+                **_present(
+                    causes=[_cause(cause) for cause in causes[-MAX_CAUSES:]],
+                    mechanism=members_of(mechanism, _MECHANISM),
+                    module=text(exception, "module"),
+                    message_template=text(mapping(event.get("logentry")), "message"),
+                    threads=listed,
+                    contexts=kept_contexts(mapping(event.get("contexts"))),
+                    debug_images=debug_images(event),
+                    logger=text(event, "logger"),
+                    transaction=text(event, "transaction"),
+                    dist=text(event, "dist"),
+                    sdk=sdk_of(event),
+                    attachments=list(arrival.attachments),
+                ),
+            }
+        ),
     }
 
 
-def common(event: Mapping[str, Any], received_at: datetime, sent_at: datetime | None) -> Event:
-    """What error events and transactions share."""
+def sentry_id(event: Mapping[str, Any], arrival: Arrival) -> str:
+    """32 hexadecimal digits: the event's id, else its envelope's, else of its content. Raises RefusedError."""
+    said = text(event, "event_id") or text(arrival.header, "event_id")
+    if not said:
+        return hashlib.sha256(canonical_json(event).encode()).hexdigest()[:32]
+    found = said.replace("-", "").lower()
+    if len(found) != 32 or not _HEX.issuperset(found):
+        raise RefusedError(Reason.INVALID_FIELD, "event_id", "must be a UUID of 32 hexadecimal digits")
+    return found
+
+
+def common(event: Mapping[str, Any], arrival: Arrival) -> Event:
+    """What error events and transactions share. Of the user an id is kept, of the request no header but one."""
     request, user = mapping(event.get("request")), mapping(event.get("user"))
-    trace = mapping(mapping(event.get("contexts")).get("trace"))
-    headers = {str(key).lower(): value for key, value in mapping(request.get("headers")).items()}
-    release, transaction = text(event, "release"), text(event, "transaction")
-    service = release.partition("@")[0] if "@" in release else ""
+    trace = mapping(mapping(event.get("contexts")).get("trace")) or mapping(arrival.header.get("trace"))
+    transaction, ip = text(event, "transaction"), text(user, "ip_address")
     return {
-        "environment": text(event, "environment"),
-        "release": release,
-        "service": text(mapping(_tags(event.get("tags"))), "service") or service,
-        "occurred_at": corrected(event.get("timestamp"), "timestamp", received_at, sent_at),
+        **release_of(event),
+        "occurred_at": arrival.corrected(event.get("timestamp"), "timestamp"),
         "user_id": optional(user, "id", "username", "email"),
-        "ip": optional(user, "ip_address") if text(user, "ip_address") != "{{auto}}" else None,
-        "user_agent": optional(headers, "user-agent"),
+        "ip": ip if ip and ip != "{{auto}}" else None,
+        "user_agent": _header(request.get("headers"), "user-agent"),
         "url": optional(request, "url"),
         "trace_id": optional(trace, "trace_id"),
         "span_id": optional(trace, "span_id"),
@@ -68,19 +95,50 @@ def common(event: Mapping[str, Any], received_at: datetime, sent_at: datetime | 
     }
 
 
-def corrected(value: object, field: str, received_at: datetime, sent_at: datetime | None) -> datetime:
-    """The client's time; a clock that is off is put right by what it said when it sent."""
-    if value is None:
-        return received_at
-    moment = instant(value, field)
-    drift = received_at - sent_at if sent_at else timedelta()
-    return moment + drift if abs(drift) > DRIFT else moment
+def release_of(event: Mapping[str, Any]) -> Event:
+    """Environment, release, and the service: the tag of that name, else what stands before the release's @."""
+    release = text(event, "release")
+    service = release.partition("@")[0] if "@" in release else ""
+    return {
+        "environment": text(event, "environment"),
+        "release": release,
+        "service": text(tags_of(event.get("tags")), "service") or service,
+    }
 
 
-def _exception(event: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The exception that was raised last; those before it are its causes."""
-    values = _values(event.get("exception"))
-    return mapping(values[-1]) if values else {}
+def level_of(event: Mapping[str, Any]) -> str:
+    """One of ours; `error` for any that we don't know."""
+    level = text(event, "level", default="error").lower()
+    level = _LEVEL_NAMES.get(level, level)
+    return level if level in LEVELS else "error"
+
+
+def tags_of(value: object) -> dict[str, Any]:
+    """An object, or a list of pairs as older clients send it."""
+    if isinstance(value, dict):
+        return value
+    pairs = value if isinstance(value, list) else []
+    return {str(pair[0]): pair[1] for pair in pairs if isinstance(pair, list) and len(pair) == 2}
+
+
+def _exceptions(event: Mapping[str, Any]) -> tuple[list[Mapping[str, Any]], Mapping[str, Any]]:
+    """The causes, first one first, and the exception that was raised last."""
+    values: list[Mapping[str, Any]] = [each for each in _values(event.get("exception")) if isinstance(each, dict)]
+    if not values and isinstance(event.get("exception"), dict) and text(event["exception"], "type"):
+        values = [event["exception"]]
+    return (values[:-1], values[-1]) if values else ([], {})
+
+
+def _cause(exception: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "type": text(exception, "type"),
+        "value": text(exception, "value"),
+        **_present(
+            module=text(exception, "module"),
+            mechanism=members_of(mapping(exception.get("mechanism")), _MECHANISM),
+            frames=_frames(mapping(exception.get("stacktrace"))),
+        ),
+    }
 
 
 def _values(value: object) -> list[Any]:
@@ -98,23 +156,27 @@ def _message(event: Mapping[str, Any]) -> str:
     )
 
 
-def _frames(frames: object) -> list[dict[str, Any]]:
-    """Frames without local variables and source around the line."""
-    if not isinstance(frames, list):
-        return []
-    kept = [frame for frame in frames if isinstance(frame, dict)][-MAX_FRAMES:]
-    names = ("module", "filename", "function", "lineno", "colno", "context_line", "in_app")
-    return [{name: frame[name] for name in names if frame.get(name) is not None} for frame in kept]
+def _frames(stack: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Frames without local variables and without the source around the line."""
+    frames = stack.get("frames")
+    kept = [each for each in frames if isinstance(each, dict)][-MAX_FRAMES:] if isinstance(frames, list) else []
+    return [members_of(frame, _FRAME) for frame in kept]
+
+
+def _header(headers: object, name: str) -> str | None:
+    """One request header, of an object or of a list of pairs."""
+    pairs = headers.items() if isinstance(headers, dict) else headers if isinstance(headers, list) else ()
+    for pair in pairs:
+        if isinstance(pair, list | tuple) and len(pair) == 2 and str(pair[0]).lower() == name:
+            return optional({name: pair[1]}, name)
+    return None
+
+
+def _present(**members: Any) -> dict[str, Any]:
+    return {name: value for name, value in members.items() if value}
 
 
 def _fingerprint(value: object) -> str:
     """The sender's own grouping; Sentry's default mark alone is none."""
     parts = [str(part) for part in value] if isinstance(value, list) else []
     return "" if parts in ([], ["{{ default }}"], ["{{default}}"]) else canonical_json(parts)
-
-
-def _tags(value: object) -> dict[str, Any]:
-    if isinstance(value, dict):
-        return value
-    pairs = value if isinstance(value, list) else []
-    return {str(pair[0]): pair[1] for pair in pairs if isinstance(pair, list) and len(pair) == 2}

@@ -1,8 +1,11 @@
-"""POST /api/{project}/envelope/ and /store/."""
+"""Sentry's paths under /api/{project}: envelope, store, cron, security, minidump; with and without the last slash."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import base64
+import binascii
+import zlib
+from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import Any
 
@@ -10,17 +13,22 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from tidegate_gateway.edge import Edge, answer_json, retry_headers
-from tidegate_gateway.errors import RETRY_AFTER_SECONDS, RefusedError
+from tidegate_gateway.edge import Edge, answer_json
+from tidegate_gateway.errors import RefusedError
 from tidegate_gateway.intake import Batch
-from tidegate_gateway.sentry.envelope import Item, SentryEnvelope, parse_envelope
-from tidegate_gateway.sentry.events import error_event
-from tidegate_gateway.sentry.transactions import span_events
+from tidegate_gateway.sentry.answers import error_answer, receipt
+from tidegate_gateway.sentry.arrival import Arrival
+from tidegate_gateway.sentry.auth import project_of
+from tidegate_gateway.sentry.check_ins import check_in_event
+from tidegate_gateway.sentry.contexts import attachment_of
+from tidegate_gateway.sentry.envelope import SentryEnvelope, parse_envelope
+from tidegate_gateway.sentry.events import error_event, sentry_id
+from tidegate_gateway.sentry.items import PROTOCOL, count_unsupported, sort_out, sort_transaction
 from tidegate_gateway.settings import Project
-from tidegate_gateway.values import instant, mapping, parse_object, text
+from tidegate_gateway.values import instant, parse_object, text
 from tidegate_schemas.reasons import Reason
 
-PROTOCOL = "sentry"
+Endpoint = Callable[[Request], Awaitable[Response]]
 
 
 def routes(edge: Edge) -> list[Route]:
@@ -28,104 +36,100 @@ def routes(edge: Edge) -> list[Route]:
 
     async def envelope(request: Request) -> Response:
         parsed = parse_envelope(await edge.body(request))
-        project = _project(edge, request, text(parsed.header, "dsn"))
-        received_at = edge.intake.clock()
-        batch = sort_out(parsed, project, received_at)
-        await edge.intake.take(project, batch, received_at)
-        return answer_json(_receipt(text(parsed.header, "event_id"), batch))
+        project = project_of(edge, request, text(parsed.header, "dsn"))
+        arrival = arrival_of(parsed, project, edge.intake.clock())
+        batch = sort_out(parsed, arrival)
+        await edge.intake.take(project, batch, arrival.received_at)
+        return receipt(text(parsed.header, "event_id"), batch)
 
     async def store(request: Request) -> Response:
-        event = parse_object(await edge.body(request))
-        project, received_at = _project(edge, request, ""), edge.intake.clock()
-        batch = Batch(PROTOCOL, [("error", error_event(event, project.id, received_at, None))])
-        await edge.intake.take(project, batch, received_at)
-        return answer_json(_receipt(text(event, "event_id"), batch))
+        body = await edge.body(request)
+        event = parse_object(unpacked(body, edge.settings.max_inflated_bytes))
+        project = project_of(edge, request)
+        arrival, batch = Arrival(project.id, edge.intake.clock()), Batch(PROTOCOL)
+        if event.get("type") == "transaction":
+            sort_transaction(batch, 0, event, arrival)
+        else:
+            batch.events.append(("error", error_event(event, arrival)))
+        await edge.intake.take(project, batch, arrival.received_at)
+        return receipt(sentry_id(event, arrival), batch)
 
+    async def cron(request: Request) -> Response:
+        body = await edge.body(request)
+        project = project_of(edge, request, key=request.path_params.get("key", ""))
+        said = {**request.query_params, **(parse_object(body) if body.strip() else {})}
+        said["monitor_slug"] = request.path_params["slug"]
+        arrival = Arrival(project.id, edge.intake.clock())
+        batch = Batch(PROTOCOL, [("health", check_in_event(_with_numbers(said), arrival))])
+        await edge.intake.take(project, batch, arrival.received_at)
+        return answer_json({"id": text(said, "check_in_id").replace("-", "").lower()}, 202)
+
+    def unsupported(name: str, what: str) -> Endpoint:
+        async def endpoint(request: Request) -> Response:
+            project, batch = project_of(edge, request), Batch(PROTOCOL)
+            async for _ in request.stream():
+                pass  # read to its end, or the sender never gets to see the answer
+            count_unsupported(batch, name)
+            await edge.intake.take(project, batch, edge.intake.clock())
+            raise RefusedError(
+                Reason.UNSUPPORTED_ITEM, "path", f"{what} have no place in Tidegate; this one was counted"
+            )
+
+        return endpoint
+
+    security = unsupported("security", "reports of browsers' policies")
     return [
-        Route("/api/{number:int}/envelope/", edge.guard(PROTOCOL, envelope, _error), methods=["POST"]),
-        Route("/api/{number:int}/store/", edge.guard(PROTOCOL, store, _error), methods=["POST"]),
+        *_both(edge, "envelope", envelope),
+        *_both(edge, "store", store),
+        *_both(edge, "cron/{slug}", cron, "GET", "POST"),
+        *_both(edge, "cron/{slug}/{key}", cron, "GET", "POST"),
+        *_both(edge, "security", security),
+        *_both(edge, "csp-report", security),
+        *_both(edge, "minidump", unsupported("minidump", "minidumps")),
     ]
 
 
-def _receipt(event_id: str, batch: Batch) -> dict[str, Any]:
-    receipt: dict[str, Any] = {"id": event_id.replace("-", "")} if event_id else {}
-    if batch.bad:
-        receipt["rejected"] = batch.rejected
-    return receipt
-
-
-def _error(_: Request, error: RefusedError) -> Response:
-    """Never a bare 429 or 503: without X-Sentry-Rate-Limits the clients stop everything for a minute."""
-    headers = {"X-Sentry-Error": error.problem.message, **retry_headers(error)}
-    if error.status >= 500:
-        headers["X-Sentry-Rate-Limits"] = f"{RETRY_AFTER_SECONDS}:error;transaction:project"
-    status = 403 if error.problem.reason is Reason.UNAUTHORISED else error.status
-    return answer_json({"detail": error.problem.message, "error": error.problem.as_json()}, status, headers)
-
-
-def _project(edge: Edge, request: Request, dsn: str) -> Project:
-    """By X-Sentry-Auth, the query, or the envelope's own DSN; the path's number must be the key's project."""
-    auth = request.headers.get("x-sentry-auth") or request.headers.get("authorization", "")
-    pairs = dict(part.strip().partition("=")[::2] for part in auth.removeprefix("Sentry ").split(",") if "=" in part)
-    key = pairs.get("sentry_key") or request.query_params.get("sentry_key") or _user_of(dsn)
-    project = edge.project(key)
-    if project.number != request.path_params["number"]:
-        raise RefusedError(Reason.UNAUTHORISED, "project", "the key belongs to another project than the path's")
-    return project
-
-
-def _user_of(dsn: str) -> str:
-    return dsn.partition("://")[2].partition("@")[0].partition(":")[0] if "@" in dsn else ""
-
-
-def sort_out(envelope: SentryEnvelope, project: Project, received_at: datetime) -> Batch:
-    """Events and transactions, and what we have no place for."""
+def arrival_of(envelope: SentryEnvelope, project: Project, received_at: datetime) -> Arrival:
+    """What the items' mappings need to know. Raises RefusedError (invalid_field)."""
     sent = envelope.header.get("sent_at")
-    sent_at = instant(sent, "sent_at") if sent else None
-    batch = Batch(PROTOCOL)
-    for index, item in enumerate(envelope.items):
-        try:
-            _sort_item(batch, item, envelope.header, project, (received_at, sent_at))
-        except RefusedError as error:
-            batch.refuse(index, error, item.payload)
-    return batch
+    has_error = any(item.type == "event" for item in envelope.items)
+    attached = [item for item in envelope.items if item.type == "attachment"] if has_error else []
+    return Arrival(
+        project.id,
+        received_at,
+        instant(sent, "sent_at") if sent else None,
+        envelope.header,
+        [attachment_of(item.header, len(item.payload)) for item in attached],
+    )
 
 
-def _sort_item(
-    batch: Batch,
-    item: Item,
-    header: Mapping[str, Any],
-    project: Project,
-    times: tuple[datetime, datetime | None],
-) -> None:
-    if item.type == "event":
-        event = parse_object(item.payload, "event")
-        batch.events.append(("error", error_event(event, project.id, *times, text(header, "event_id"))))
-    elif item.type == "transaction":
-        transaction = parse_object(item.payload, "transaction")
-        rate = _sample_rate(header)
-        batch.events += [("span", span) for span in span_events(transaction, project.id, *times, rate)]
-    elif item.type == "client_report":
-        _client_report(batch, parse_object(item.payload, "client_report"))
-    else:
-        batch.dropped["", Reason.UNSUPPORTED_ITEM] += 1
-
-
-def _client_report(batch: Batch, report: Mapping[str, Any]) -> None:
-    """What the client itself gave up: its own sampling and queue, by category."""
-    kinds = {"error": "error", "transaction": "span", "span": "span"}
-    discarded = report.get("discarded_events")
-    for entry in discarded if isinstance(discarded, list) else []:
-        quantity = mapping(entry).get("quantity")
-        if isinstance(quantity, int) and 0 < quantity < 1 << 31:
-            reason = Reason.SAMPLED if text(mapping(entry), "reason") == "sample_rate" else Reason.QUEUE_FULL
-            batch.dropped[kinds.get(text(mapping(entry), "category"), ""), reason] += quantity
-
-
-def _sample_rate(header: Mapping[str, Any]) -> float:
-    """From the envelope's trace header; 1 where it says nothing usable."""
+def unpacked(body: bytes, max_bytes: int) -> bytes:
+    """The JSON of a body of /store/: oldest clients send it as base64 of zlib's. Raises RefusedError."""
+    if body.lstrip()[:1] == b"{" or not body.strip():
+        return body
     try:
-        rate = float(text(mapping(header.get("trace")), "sample_rate", default="1"))
-    except ValueError:
-        return 1.0
-    return rate if 0 < rate <= 1 else 1.0
+        inflater = zlib.decompressobj()
+        content = inflater.decompress(base64.b64decode(body, validate=True), max_bytes)
+    except (binascii.Error, ValueError, zlib.error):
+        return body  # no JSON either: refused as such
+    if inflater.unconsumed_tail:
+        raise RefusedError(Reason.OVERSIZE, "body", f"inflates to more than {max_bytes} bytes")
+    return content
+
+
+def _both(edge: Edge, path: str, endpoint: Endpoint, *methods: str) -> list[Route]:
+    guarded = edge.guard(PROTOCOL, endpoint, error_answer)
+    allowed = list(methods) or ["POST"]
+    return [Route(f"/api/{{number:int}}/{path}{end}", guarded, methods=allowed) for end in ("/", "")]
+
+
+def _with_numbers(said: dict[str, Any]) -> dict[str, Any]:
+    """A check-in whose duration came as text, in a query."""
+    duration = said.get("duration")
+    if isinstance(duration, str):
+        try:
+            return {**said, "duration": float(duration)}
+        except ValueError:
+            limit = "must be a number of seconds"
+            raise RefusedError(Reason.INVALID_FIELD, "duration", limit) from None
+    return said

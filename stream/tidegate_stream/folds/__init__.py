@@ -7,6 +7,7 @@ from tidegate_stream.folds.identities import Identities
 from tidegate_stream.folds.latencies import Latencies
 from tidegate_stream.folds.ledger import ErrorLedger, Ledger, MetricLedger, SpanLedger
 from tidegate_stream.folds.metrics import Metrics
+from tidegate_stream.folds.release_health import ReleaseHealth
 from tidegate_stream.folds.sessions import GAP_SECONDS, Sessions
 from tidegate_stream.folds.tumbling import DEFAULT_LATENESS_SECONDS
 from tidegate_stream.folds.usage import Usage
@@ -21,6 +22,7 @@ __all__ = [
     "Ledger",
     "MetricLedger",
     "Metrics",
+    "ReleaseHealth",
     "RequestRates",
     "Sessions",
     "SpanLedger",
@@ -47,6 +49,7 @@ def all_folds(
         ExceptionRates(lateness_seconds),
         Latencies(lateness_seconds),
         Metrics(lateness_seconds),
+        ReleaseHealth(lateness_seconds),
     )
 
 

@@ -120,6 +120,19 @@ OWN: Mapping[Kind, Sequence[Rule]] = {
         one_of("level", "fatal", "error", "warning", "info", "debug"),
         between("severity_number", 0, 24, "from 0 to 24"),
     ),
+    "health": (
+        one_of("report", "session", "sessions", "check_in", "feedback"),
+        one_of("state", "", "ok", "exited", "errored", "crashed", "abnormal", "in_progress", "error"),
+        between("errors", 0, 2**63 - 1, "not negative"),
+        between("quantity", 0, 2**63 - 1, "not negative"),
+        between("duration_seconds", 0.0, MAX_DURATION_SECONDS, "from 0 to a year"),
+        Rule(
+            "error_id",
+            "a UUID",
+            pl.col("error_id").is_null() | pl.col("error_id").str.contains(UUID),
+            lambda value: value is None or re.match(UUID.removesuffix("$") + r"\Z", value) is not None,
+        ),
+    ),
 }
 
 

@@ -34,6 +34,7 @@ CHECKS = (
     Check("exceptions", "error_rates", "error", 10),
     Check("latencies", "latencies", "span", 10),
     Check("metric_windows", "metric_windows", "metric", 10),
+    Check("release_health", "release_health", "health", 600),
 )
 
 

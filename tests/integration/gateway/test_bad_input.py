@@ -144,9 +144,11 @@ def test_sentry_is_told_403_for_a_wrong_key_and_400_for_a_broken_envelope(edge: 
 
 def test_items_that_have_no_place_are_counted_not_swallowed(edge: Edge) -> None:
     body = b'{}\n{"type":"replay_event"}\n{}\n{"type":"attachment","length":3}\nabc\n'
-    assert edge.http.post(f"/api/1/envelope/?sentry_key={KEY}", content=body).status_code == 200
-    assert [(each["outcome"], each["reason"], each["quantity"]) for each in edge.outcomes()] == [
-        ("dropped", "unsupported_item", 2)
+    answer = edge.http.post(f"/api/1/envelope/?sentry_key={KEY}", content=body)
+    assert answer.json()["unsupported"] == {"sentry.replay_event": 1, "sentry.attachment": 1}
+    assert [(each["kind"], each["outcome"], each["reason"], each["quantity"]) for each in edge.outcomes()] == [
+        ("sentry.replay_event", "dropped", "unsupported_item", 1),
+        ("sentry.attachment", "dropped", "unsupported_item", 1),
     ]
 
 

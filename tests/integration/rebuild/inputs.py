@@ -43,7 +43,7 @@ def events(
             "sample_rate": rng.choice((1.0, 1.0, 0.3)),
             "anonymous_id": f"{name}-{rng.randrange(VISITORS)}",
         }
-        kind, event = rng.choice((_track, _track, _span, _error, _metric))(common, rng)
+        kind, event = rng.choice((_track, _track, _span, _error, _metric, _health))(common, rng)
         yield kind, {field: value for field, value in event.items() if value is not None}
         if index % 40 == 0:
             yield "log", _log(common, index)
@@ -96,6 +96,21 @@ def _log(common: dict[str, Any], index: int) -> dict[str, Any]:
 def _error(common: dict[str, Any], rng: random.Random) -> tuple[Kind, dict[str, Any]]:
     own = {"name": "ValueError", "message": "no", "level": rng.choice(("error", "warning")), "route": "/a"}
     return "error", {**common, **own}
+
+
+def _health(common: dict[str, Any], rng: random.Random) -> tuple[Kind, dict[str, Any]]:
+    state = rng.choice(("ok", "exited", "crashed"))
+    if rng.random() < 0.2:
+        return "health", {**common, "name": "sessions", "report": "sessions", "state": state, "quantity": 3}
+    own = {
+        "name": "session",
+        "report": "session",
+        "session_id": f"session-{rng.randrange(40)}",
+        "init": rng.random() < 0.5,
+        "state": state,
+        "errors": rng.choice((0, 0, 1)),
+    }
+    return "health", {**common, **own}
 
 
 def _metric(common: dict[str, Any], rng: random.Random) -> tuple[Kind, dict[str, Any]]:

@@ -42,6 +42,10 @@ MEASURES = {
     ("latencies", "count"),
     ("latencies", "sum_seconds"),
     ("metric_windows", "count"),
+    ("release_health", "init"),
+    ("release_health", "crashed"),
+    ("release_health", "counted"),
+    ("release_health", "counted_crashed"),
 }
 
 

@@ -67,6 +67,14 @@ KINDS: dict[str, dict[str, Any]] = {
         "instance": pl.String,
         "attributes": pl.String,
     },
+    "health": {
+        "report": pl.String,
+        "state": pl.String,
+        "init": pl.Boolean,
+        "errors": pl.Int64,
+        "quantity": pl.Int64,
+        "duration_seconds": pl.Float64,
+    },
 }
 
 _times = st.one_of(
@@ -128,6 +136,15 @@ _SPECIFIC: dict[str, dict[str, st.SearchStrategy[Any]]] = {
         "bucket_counts": st.sampled_from([[1, 1, 1], [0, 3, 0], [5, 6, 7]]),
         "instance": st.sampled_from([None, "i", "j"]),
         "attributes": st.sampled_from(["{}", '{"pool":"main"}']),
+    },
+    "health": {
+        "report": st.sampled_from(["session", "session", "sessions", "feedback"]),
+        "session": st.sampled_from([None, "s1", "s1", "s2"]),
+        "state": st.sampled_from(["ok", "exited", "errored", "crashed", "abnormal"]),
+        "init": st.booleans(),
+        "errors": st.sampled_from([0, 0, 1]),
+        "quantity": st.sampled_from([1, 1, 5]),
+        "duration_seconds": st.sampled_from([0.0, 2.5]),
     },
 }
 

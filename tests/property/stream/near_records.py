@@ -59,6 +59,8 @@ OPTIONS: dict[str, Sequence[Any]] = {
     },
     **{"count": (2,), "bucket_bounds": ([],), "bucket_counts": ([],), "handled": (True,), "failed": (True,)},
     **{"occurred_at": (NOW,), "received_at": (NOW,), "started_at": (NOW,), "ip": NETWORKS},
+    **{"report": ("session", "feedback"), "state": ("", "ok"), "init": (True,), "errors": (0, 1), "quantity": (1,)},
+    **{"error_id": (None,)},
 }
 
 

@@ -106,6 +106,12 @@ _OPTIONS: dict[str, st.SearchStrategy[Any]] = {
     "bucket_counts": st.sampled_from([[], [1, 1, 0], [1, -1, 0]]),
     "exemplars": st.sampled_from(["[]", "[]", EXEMPLARS, EXEMPLARS.replace("1.5", "jane")]),
     "severity_number": st.sampled_from([0, 9, 25]),
+    "report": st.sampled_from(["session", "sessions", "check_in", "feedback", "nonsense"]),
+    "state": st.sampled_from(["", "ok", "crashed", "nonsense"]),
+    "init": st.booleans(),
+    "errors": st.sampled_from([0, 3, -1]),
+    "quantity": st.sampled_from([1, 40, -1]),
+    "error_id": st.none() | st.uuids().map(str) | st.just("nothing"),
     "handled": st.booleans(),
     "failed": st.booleans(),
 }

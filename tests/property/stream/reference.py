@@ -112,6 +112,28 @@ def activity(events: Sequence[Event]) -> dict[tuple[Any, ...], Row]:
     return tumbling(events, 900, keys, add)
 
 
+def release_health(events: Sequence[Event]) -> dict[tuple[Any, ...], Row]:
+    def add(row: Row, event: Event) -> None:
+        own, state = event["report"] == "session" and bool(event["session"]), event["state"]
+        errored = event["errors"] > 0 or state == "errored"
+        marks = {"init": event["init"], "errored": errored} | {name: state == name for name in ("crashed", "abnormal")}
+        for name, mark in marks.items():
+            row[name] = max(row.get(name, 0), int(own and mark))
+        row["user"] = max(row.get("user", ""), event["user"] or "")
+        row["duration_seconds"] = max(row.get("duration_seconds", 0.0), event["duration_seconds"] * own)
+        number = 0 if own else event["quantity"] if event["report"] == "sessions" else int(event["init"])
+        kinds = {"": True, "_errored": errored and state not in ("crashed", "abnormal")}
+        for name, counts in (kinds | {f"_{name}": state == name for name in ("crashed", "abnormal")}).items():
+            row[f"counted{name}"] = row.get(f"counted{name}", 0) + number * counts
+
+    def keys(event: Event) -> list[tuple[Any, ...]]:
+        session = event["session"] if event["report"] == "session" else None
+        place = (event["project"], event["environment"], event["release"], session or event["user"] or "")
+        return [place] if event["report"] in ("session", "sessions") else []
+
+    return tumbling(events, 600, keys, add)
+
+
 def identities(events: Sequence[Event]) -> dict[tuple[Any, ...], Row]:
     def add(row: Row, event: Event) -> None:
         row["first_seen"] = min(event["occurred_at"], row.get("first_seen", event["occurred_at"]))

@@ -17,6 +17,7 @@ from tidegate_stream.folds import (
     Identities,
     Latencies,
     Metrics,
+    ReleaseHealth,
     RequestRates,
     Sessions,
     Usage,
@@ -38,6 +39,7 @@ FOLDS: list[Fold] = [
     Latencies(max_keys=2),
     Metrics(),
     Metrics(max_series=2),
+    ReleaseHealth(),
 ]
 IDS = [f"{fold.name}-{fold.kind}-{n}" for n, fold in enumerate(FOLDS)]
 laws = settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -19,12 +19,14 @@ from tidegate_stream.folds import (
     Identities,
     Latencies,
     Metrics,
+    ReleaseHealth,
     RequestRates,
     Sessions,
     Usage,
     advance,
     empty_state,
 )
+from tidegate_stream.folds.release_health import COUNTS, MARKS
 from tidegate_stream.windows import NO_WATERMARK
 
 laws = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -62,6 +64,7 @@ CASES: list[tuple[Fold, Callable[[Sequence[Any]], Rows], list[str]]] = [
     (Usage(), reference.usage, ["count", "failures"]),
     (Activity(), reference.activity, ["events", "features"]),
     (Identities(), reference.identities, ["first_seen"]),
+    (ReleaseHealth(), reference.release_health, ["user", "duration_seconds", *MARKS, *COUNTS]),
 ]
 
 
