@@ -80,19 +80,26 @@ class _Deflate(_Zlib):
 
 
 class _Zstd:
+    """Frames may follow each other; a frame that has ended takes nothing more, not even no bytes."""
+
     def __init__(self) -> None:
         self._stream = zstd.ZstdDecompressor()
 
     def feed(self, data: bytes, limit: int) -> bytes:
+        if self._stream.eof:
+            data = self._stream.unused_data + data
+            if not data:
+                return b""
+            self._stream = zstd.ZstdDecompressor()
         return bytes(self._stream.decompress(data, limit))
 
     @property
     def hungry(self) -> bool:
-        return bool(self._stream.needs_input) or bool(self._stream.eof)
+        return not self._stream.unused_data if self._stream.eof else bool(self._stream.needs_input)
 
     @property
     def whole(self) -> bool:
-        return bool(self._stream.eof)
+        return bool(self._stream.eof) and not self._stream.unused_data
 
 
 class _Brotli:

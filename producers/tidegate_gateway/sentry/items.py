@@ -25,7 +25,7 @@ from tidegate_schemas.topics import Kind
 
 PROTOCOL = "sentry"
 #: Events that one envelope may become; the original takes 1,000 spans and as many log records.
-MAX_EVENTS = 10_000
+MAX_EVENTS = 5_000
 UNSUPPORTED = frozenset(
     {
         "attachment",
