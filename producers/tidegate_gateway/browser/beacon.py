@@ -56,14 +56,14 @@ class Beacon:
             **{name: text(context, name) for name in ("environment", "release", "service")},
         }
 
-    def batch(self, max_item_bytes: int) -> Batch:
+    def batch(self, max_event_bytes: int) -> Batch:
         """Good events, bad ones with their problem, and the page's own counts. Raises RefusedError."""
         batch = Batch(PROTOCOL, reports=self._reports())
         for index, item in enumerate(_array(self._body, "events")):
             payload = orjson.dumps(item)
             try:
-                if len(payload) > max_item_bytes:
-                    raise RefusedError(Reason.OVERSIZE, f"events[{index}]", f"exceeds {max_item_bytes} bytes")
+                if len(payload) > max_event_bytes:
+                    raise RefusedError(Reason.OVERSIZE, f"events[{index}]", f"exceeds {max_event_bytes} bytes")
                 batch.events.append(self._event(index, item))
             except RefusedError as error:
                 batch.bad.append(BadItem(index, error.problem, payload, self.producer_id, _number_of(item)))

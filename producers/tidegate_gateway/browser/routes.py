@@ -33,7 +33,8 @@ def routes(edge: Edge) -> list[Route]:
         project, received_at = edge.project(text(body, "writeKey")), edge.intake.clock()
         signal = has_privacy_signal(request.headers)
         said = Beacon(body, received_at, request.headers.get("user-agent", ""), signal=signal)
-        batch = said.batch(edge.settings.max_item_bytes)
+        batch = said.batch(edge.settings.max_event_bytes)
+        edge.admit(project, max(1, len(batch.events)))
         await edge.intake.take(project, batch, received_at)
         return answer_json({"accepted": len(batch.events), "rejected": batch.rejected})
 

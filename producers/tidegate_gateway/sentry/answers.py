@@ -38,8 +38,6 @@ def rate_limits_header(limits: Iterable[RateLimit]) -> str:
 
 #: What a client holds back while Kafka doesn't answer.
 AWAY = RateLimit(RETRY_AFTER_SECONDS, ("error", "transaction"), "project", "kafka_away")
-#: Where a request was too much and nothing is known of how long.
-TOO_MUCH = RateLimit(RETRY_AFTER_SECONDS, reason="too_many_requests")
 
 
 def receipt(event_id: str, batch: Batch) -> Response:
@@ -59,8 +57,9 @@ def error_answer(_: Request, error: RefusedError) -> Response:
     """The refusal, in `X-Sentry-Error` too. Never a bare 429: a client would stop everything for a minute."""
     said = error.problem.message.encode("ascii", "replace").decode().replace("\n", " ").replace("\r", " ")
     headers = {"X-Sentry-Error": f"{error.problem.field}: {said}"[:500], **retry_headers(error)}
+    seconds = error.retry_after_seconds or RETRY_AFTER_SECONDS
     if error.status == _TOO_MANY:
-        headers["X-Sentry-Rate-Limits"] = rate_limits_header([TOO_MUCH])
+        headers["X-Sentry-Rate-Limits"] = rate_limits_header([RateLimit(seconds, reason="too_many_requests")])
     elif error.status >= 500:
         headers["X-Sentry-Rate-Limits"] = rate_limits_header([AWAY])
     status = 403 if error.problem.reason is Reason.UNAUTHORISED else error.status

@@ -67,7 +67,7 @@ def client_reports(report: Mapping[str, Any], arrival: Arrival) -> Iterator[Repo
     digest = _digest(report, arrival)
     minute = _minute(report, arrival)
     for (kind, reason), quantity in _counts(report).items():
-        yield Report(PRODUCER, digest, kind, "dropped", reason.value, quantity, minute)
+        yield Report(PRODUCER, digest, kind, "dropped", reason.value, quantity, minute=minute)
 
 
 def _counts(report: Mapping[str, Any]) -> Counter[tuple[str, Reason]]:

@@ -39,7 +39,7 @@ def routes(edge: Edge) -> list[Route]:
         project = project_of(edge, request, text(parsed.header, "dsn"))
         arrival = arrival_of(parsed, project, edge.intake.clock())
         batch = sort_out(parsed, arrival)
-        await edge.intake.take(project, batch, arrival.received_at)
+        await take(edge, project, batch, arrival.received_at)
         return receipt(text(parsed.header, "event_id"), batch)
 
     async def store(request: Request) -> Response:
@@ -51,7 +51,7 @@ def routes(edge: Edge) -> list[Route]:
             sort_transaction(batch, 0, event, arrival)
         else:
             batch.events.append(("error", error_event(event, arrival)))
-        await edge.intake.take(project, batch, arrival.received_at)
+        await take(edge, project, batch, arrival.received_at)
         return receipt(sentry_id(event, arrival), batch)
 
     async def cron(request: Request) -> Response:
@@ -61,7 +61,7 @@ def routes(edge: Edge) -> list[Route]:
         said["monitor_slug"] = request.path_params["slug"]
         arrival = Arrival(project.id, edge.intake.clock())
         batch = Batch(PROTOCOL, [("health", check_in_event(_with_numbers(said), arrival))])
-        await edge.intake.take(project, batch, arrival.received_at)
+        await take(edge, project, batch, arrival.received_at)
         return answer_json({"id": text(said, "check_in_id").replace("-", "").lower()}, 202)
 
     def unsupported(name: str, what: str) -> Endpoint:
@@ -70,7 +70,7 @@ def routes(edge: Edge) -> list[Route]:
             async for _ in request.stream():
                 pass  # read to its end, or the sender never gets to see the answer
             count_unsupported(batch, name)
-            await edge.intake.take(project, batch, edge.intake.clock())
+            await take(edge, project, batch, edge.intake.clock())
             raise RefusedError(
                 Reason.UNSUPPORTED_ITEM, "path", f"{what} have no place in Tidegate; this one was counted"
             )
@@ -87,6 +87,12 @@ def routes(edge: Edge) -> list[Route]:
         *_both(edge, "csp-report", security),
         *_both(edge, "minidump", unsupported("minidump", "minidumps")),
     ]
+
+
+async def take(edge: Edge, project: Project, batch: Batch, received_at: datetime) -> None:
+    """Hand a batch over, if its key's rate allows. Raises RefusedError."""
+    edge.admit(project, max(1, len(batch.events)))
+    await edge.intake.take(project, batch, received_at)
 
 
 def arrival_of(envelope: SentryEnvelope, project: Project, received_at: datetime) -> Arrival:
