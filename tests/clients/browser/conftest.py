@@ -119,8 +119,7 @@ def gateway(bundle: None) -> Iterator[Gateway]:
 Visit = Callable[..., Page]
 
 
-@pytest.fixture
-def site(gateway: Gateway) -> Iterator[str]:
+def shop(gateway_url: str, key: str, service: str = "shop") -> Starlette:
     """A site whose every path is the same page; `/api/<status>` answers with that status. Strict about what may run."""
 
     async def api(request: Request) -> Response:
@@ -130,15 +129,22 @@ def site(gateway: Gateway) -> Iterator[str]:
         attributes = request.query_params.get("attributes", "")
         html = (
             '<!doctype html><html lang="en"><title>Shop</title><h1>Shop</h1>'
-            f'<script src="{gateway.url}/tidegate.js" data-write-key="{KEY}" data-service="shop" {attributes}></script>'
+            f'<script src="{gateway_url}/tidegate.js" data-write-key="{key}" '
+            f'data-service="{service}" {attributes}></script>'
             '<main><p>Text.</p><button data-tidegate-feature="export">Export</button>'
             "<button data-tidegate-consent>Privacy settings</button></main></html>"
         )
-        policy = f"default-src 'none'; script-src {gateway.url}; connect-src 'self' {gateway.url}"
+        policy = f"default-src 'none'; script-src {gateway_url}; connect-src 'self' {gateway_url}"
         return HTMLResponse(html, headers={"content-security-policy": policy, "cache-control": "no-store"})
 
-    routes = [Route("/api/{status:int}", api), Route("/favicon.ico", api), Route("/{path:path}", page)]
-    with serving(Starlette(routes=routes)) as url:
+    routes = [Route("/api/{status:int}", api), Route("/{path:path}", page)]
+    return Starlette(routes=routes)
+
+
+@pytest.fixture
+def site(gateway: Gateway) -> Iterator[str]:
+    """The site of a gateway in memory."""
+    with serving(shop(gateway.url, KEY)) as url:
         yield url
 
 
