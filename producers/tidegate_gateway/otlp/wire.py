@@ -72,7 +72,9 @@ class _JsonIds:
         members: Iterable[tuple[Any, Any]] = value.items() if isinstance(value, dict) else enumerate(value)
         self._left -= len(value)
         if self._left < 0:
-            raise RefusedError(Reason.OVERSIZE, "body", f"holds more than {MAX_JSON_VALUES} values")
+            raise RefusedError(
+                Reason.OVERSIZE, "body", f"holds more than {MAX_JSON_VALUES} values; send smaller batches"
+            )
         for key, item in members:
             if isinstance(item, (dict, list)):
                 self.put_in(item, depth + 1)
