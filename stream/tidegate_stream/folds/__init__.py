@@ -37,7 +37,7 @@ __all__ = [
 def all_folds(
     lateness_seconds: float = DEFAULT_LATENESS_SECONDS, session_gap_seconds: float = GAP_SECONDS
 ) -> tuple[Fold, ...]:
-    """Every aggregate of what events tell; `tidegate rebuild` can make their rows anew."""
+    """Every fold that a worker runs."""
     return (
         Sessions(lateness_seconds, session_gap_seconds),
         Activity(lateness_seconds),
@@ -47,6 +47,7 @@ def all_folds(
         ExceptionRates(lateness_seconds),
         Latencies(lateness_seconds),
         Metrics(lateness_seconds),
+        *ledger_folds(lateness_seconds),
     )
 
 
