@@ -23,7 +23,7 @@ from tidegate_sinks.writer import Writer
 from tidegate_stream.archive import ArchiveAgent, event_rows, record_rows
 from tidegate_stream.decoding import decoder
 from tidegate_stream.flight import topics_read
-from tidegate_stream.folds import Fold, all_folds, ledger_folds
+from tidegate_stream.folds import Fold, all_folds
 from tidegate_stream.gate.keys import Keys
 from tidegate_stream.gate.passage import KindGate
 from tidegate_stream.gate_agent import GateAgent
@@ -89,8 +89,7 @@ def _generation(wiring: Wiring, generation: int) -> None:
     """Everything that reads one generation of topics."""
     for kind in KINDS:
         _gate(wiring, kind, generation)
-    lateness = wiring.settings.lateness_seconds
-    folds = (*all_folds(lateness, wiring.settings.session_gap_seconds), *ledger_folds(lateness))
+    folds = all_folds(wiring.settings.lateness_seconds, wiring.settings.session_gap_seconds)
     for kind in KINDS:
         source = Source(clean_topic(kind, generation), generation, decoder(clean_schema(kind), wiring.registry))
         for fold in folds:

@@ -69,9 +69,10 @@ class Gateway:
         self._process.wait()
         self.kills += 1
         self._process = self._started()
-        wait_until(self._healthy, 60, "a gateway that answers")
+        wait_until(self.healthy, 60, "a gateway that answers")
 
-    def _healthy(self) -> bool:
+    def healthy(self) -> bool:
+        """Whether it answers and has a broker."""
         try:
             return httpx.get(f"{self.url}/healthz", timeout=5).status_code == 200
         except httpx.HTTPError:
@@ -79,7 +80,7 @@ class Gateway:
 
     def stop(self) -> None:
         """End it well."""
-        wait_until(self._healthy, 60, "a gateway that answers")
+        wait_until(self.healthy, 60, "a gateway that answers")
         self._process.terminate()
         self._process.wait(30)
 

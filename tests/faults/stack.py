@@ -42,6 +42,9 @@ ADDED_UP = {
     "dead_letters": "SELECT * EXCEPT (inserted_at, topic_offset, occurred_at) FROM analytics.dead_letters",
     "ledger": "SELECT project, producer_id, sum(stored), sum(dropped), sum(dead_lettered) FROM analytics.ledger "
     "GROUP BY project, producer_id",
+    "ledger_entries": "SELECT project, producer_kind, producer_id, fate, reason, sum(quantity) "
+    "FROM analytics.ledger_entries GROUP BY project, producer_kind, producer_id, fate, reason",
+    "producers": "SELECT * EXCEPT (first_minute, last_minute) FROM analytics.producers",
     "outcomes": "SELECT project, kind, producer_id, outcome, reason, reporter, sum(quantity) FROM analytics.outcomes "
     "GROUP BY project, kind, producer_id, outcome, reason, reporter",
 }

@@ -39,7 +39,7 @@ __all__ = [
 def all_folds(
     lateness_seconds: float = DEFAULT_LATENESS_SECONDS, session_gap_seconds: float = GAP_SECONDS
 ) -> tuple[Fold, ...]:
-    """Every aggregate of what events tell; `tidegate rebuild` can make their rows anew."""
+    """Every fold that a worker runs."""
     return (
         Sessions(lateness_seconds, session_gap_seconds),
         Activity(lateness_seconds),
@@ -50,6 +50,7 @@ def all_folds(
         Latencies(lateness_seconds),
         Metrics(lateness_seconds),
         ReleaseHealth(lateness_seconds),
+        *ledger_folds(lateness_seconds),
     )
 
 

@@ -30,6 +30,7 @@ class Ledger(TumblingFold):
     kind: ClassVar[str] = "track"
     table: ClassVar[str] = "ledger"
     size_seconds: ClassVar[int] = 60
+    time: ClassVar[str] = "received_at"
     dimensions: ClassVar[tuple[str, ...]] = ("producer_id",)
     values: ClassVar[Mapping[str, pl.DataType]] = {"bits": pl.UInt64(), "stored": pl.Int64()}
 
@@ -37,10 +38,6 @@ class Ledger(TumblingFold):
         super().__init__(lateness_seconds)
         self.keys.append("word")
         self.schema = {**self.schema, "word": pl.Int64()}
-
-    def partial(self, events: pl.DataFrame, watermark: int) -> tuple[pl.DataFrame, int]:
-        """See `Fold.partial`; the time of an event is that of its receipt."""
-        return super().partial(events.with_columns(pl.col("received_at").alias("occurred_at")), watermark)
 
     def lift(self, events: pl.DataFrame) -> pl.DataFrame:
         """An event's own row: one bit, or none."""

@@ -46,6 +46,7 @@ MEASURES = {
     ("release_health", "crashed"),
     ("release_health", "counted"),
     ("release_health", "counted_crashed"),
+    ("ledger", "stored"),
 }
 
 
