@@ -5,7 +5,7 @@ from tidegate_stream.folds.error_rates import ExceptionRates, RequestRates
 from tidegate_stream.folds.fold import Fold, advance, empty_state, evict, replace_groups
 from tidegate_stream.folds.identities import Identities
 from tidegate_stream.folds.latencies import Latencies
-from tidegate_stream.folds.ledger import ErrorLedger, Ledger, MetricLedger, SpanLedger
+from tidegate_stream.folds.ledger import ErrorLedger, HealthLedger, Ledger, LogLedger, MetricLedger, SpanLedger
 from tidegate_stream.folds.metrics import Metrics
 from tidegate_stream.folds.release_health import ReleaseHealth
 from tidegate_stream.folds.sessions import GAP_SECONDS, Sessions
@@ -17,9 +17,11 @@ __all__ = [
     "ErrorLedger",
     "ExceptionRates",
     "Fold",
+    "HealthLedger",
     "Identities",
     "Latencies",
     "Ledger",
+    "LogLedger",
     "MetricLedger",
     "Metrics",
     "ReleaseHealth",
@@ -61,4 +63,6 @@ def ledger_folds(lateness_seconds: float = DEFAULT_LATENESS_SECONDS) -> tuple[Fo
         ErrorLedger(lateness_seconds),
         SpanLedger(lateness_seconds),
         MetricLedger(lateness_seconds),
+        LogLedger(lateness_seconds),
+        HealthLedger(lateness_seconds),
     )

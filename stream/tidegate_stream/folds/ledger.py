@@ -75,3 +75,15 @@ class MetricLedger(Ledger):
     """The same of points of metrics."""
 
     kind: ClassVar[str] = "metric"
+
+
+class LogLedger(Ledger):
+    """The same of log records."""
+
+    kind: ClassVar[str] = "log"
+
+
+class HealthLedger(Ledger):
+    """The same of what clients report of themselves."""
+
+    kind: ClassVar[str] = "health"

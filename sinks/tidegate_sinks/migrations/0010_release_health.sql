@@ -140,70 +140,8 @@ SELECT project, environment, release, event_id, occurred_at, user, message AS te
 FROM tidegate.events_health FINAL
 WHERE report = 'feedback';
 
-CREATE OR REPLACE VIEW analytics.ledger {on_cluster} AS
-SELECT
-    project,
-    producer_id,
-    minute,
-    sum(s.stored) AS stored,
-    sum(s.dropped) AS dropped,
-    sum(s.dead_lettered) AS dead_lettered
-FROM
-(
-    SELECT project, producer_id, toStartOfMinute(received_at) AS minute, count() AS stored, 0 AS dropped, 0 AS dead_lettered
-    FROM tidegate.events_track FINAL GROUP BY project, producer_id, minute
-    UNION ALL
-    SELECT project, producer_id, toStartOfMinute(received_at) AS minute, count(), 0, 0
-    FROM tidegate.events_error FINAL GROUP BY project, producer_id, minute
-    UNION ALL
-    SELECT project, producer_id, toStartOfMinute(received_at) AS minute, count(), 0, 0
-    FROM tidegate.events_span FINAL GROUP BY project, producer_id, minute
-    UNION ALL
-    SELECT project, producer_id, toStartOfMinute(received_at) AS minute, count(), 0, 0
-    FROM tidegate.events_metric FINAL GROUP BY project, producer_id, minute
-    UNION ALL
-    SELECT project, producer_id, toStartOfMinute(received_at) AS minute, count(), 0, 0
-    FROM tidegate.events_health FINAL GROUP BY project, producer_id, minute
-    UNION ALL
-    SELECT project, producer_id, minute, 0, sumIf(quantity, outcome = 'dropped'), sumIf(quantity, outcome = 'dead_lettered')
-    FROM tidegate.outcomes FINAL GROUP BY project, producer_id, minute
-) AS s
-GROUP BY project, producer_id, minute;
-
-CREATE OR REPLACE VIEW analytics.producers {on_cluster} AS
-SELECT
-    producer_id,
-    max(p.last_sequence) AS sent,
-    sum(p.stored) AS stored,
-    sum(p.dropped) AS dropped,
-    sum(p.dead_lettered) AS dead_lettered,
-    toInt64(sent) - stored - dropped - dead_lettered AS unaccounted
-FROM
-(
-    SELECT producer_id, max(sequence) AS last_sequence, count() AS stored, 0 AS dropped, 0 AS dead_lettered
-    FROM tidegate.events_track FINAL WHERE sequence > 0 GROUP BY producer_id
-    UNION ALL
-    SELECT producer_id, max(sequence), count(), 0, 0
-    FROM tidegate.events_error FINAL WHERE sequence > 0 GROUP BY producer_id
-    UNION ALL
-    SELECT producer_id, max(sequence), count(), 0, 0
-    FROM tidegate.events_span FINAL WHERE sequence > 0 GROUP BY producer_id
-    UNION ALL
-    SELECT producer_id, max(sequence), count(), 0, 0
-    FROM tidegate.events_metric FINAL WHERE sequence > 0 GROUP BY producer_id
-    UNION ALL
-    SELECT producer_id, max(sequence), count(), 0, 0
-    FROM tidegate.events_health FINAL WHERE sequence > 0 GROUP BY producer_id
-    UNION ALL
-    SELECT producer_id, 0, 0, toUInt64(sumIf(quantity, outcome = 'dropped')), toUInt64(sumIf(quantity, outcome = 'dead_lettered'))
-    FROM tidegate.outcomes FINAL WHERE reporter != 'gateway' GROUP BY producer_id
-) AS p
-GROUP BY producer_id;
-
 ALTER TABLE analytics.reported_sessions {on_cluster} MODIFY COMMENT 'One row a session that a client reports (or a count of sessions that it kept itself) and the ten minutes in which it began.';
 ALTER TABLE analytics.release_health {on_cluster} MODIFY COMMENT 'One row a release, environment and ten minutes: sessions that began then, how they ended, and their users.';
 ALTER TABLE analytics.releases {on_cluster} MODIFY COMMENT 'One row a release and environment: sessions, how they ended, their users, and the crash-free shares.';
 ALTER TABLE analytics.check_ins {on_cluster} MODIFY COMMENT 'One row a check-in report of a scheduled job; reports of one run share check_in.';
 ALTER TABLE analytics.feedback {on_cluster} MODIFY COMMENT 'One row a message that a user sent about the application, or about one of its errors.';
-ALTER TABLE analytics.ledger {on_cluster} MODIFY COMMENT 'One row a producer and minute of receipt: events stored, dropped and dead-lettered.';
-ALTER TABLE analytics.producers {on_cluster} MODIFY COMMENT 'One row a producer that numbers its events: sent, stored, dropped, dead-lettered, and what is left over (in flight or missing).';
