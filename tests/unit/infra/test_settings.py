@@ -18,7 +18,7 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_home_without_a_file_has_the_defaults(tmp_path: Path) -> None:
     settings = load(tmp_path)
-    assert (settings.home, settings.partitions, settings.gateway_port) == (tmp_path, 2, None)
+    assert (settings.home, settings.partitions, settings.gateway_port) == (tmp_path, 1, None)
 
 
 def test_the_file_wins_over_defaults_and_the_environment_over_the_file(
