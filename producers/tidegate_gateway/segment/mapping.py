@@ -66,7 +66,7 @@ def to_event(item: Mapping[str, Any], request: Request) -> Event:
         "previous_id": identifier(item, "previousId") if kind == "alias" else None,
         "session_id": optional(context, "sessionId") or optional(properties, "session_id"),
         "properties": canonical_object(properties),
-        "traits": canonical_object(person),
+        "traits": canonical_object(person) if person else "{}",
         "feature": text(properties, "feature"),
         "agent": text(properties, "agent"),
         "failed": properties.get("failed") is True or properties.get("success") is False,
