@@ -8,6 +8,8 @@ import { createSender } from "./sender";
 import type { Kind, Options, Properties, Tidegate } from "./types";
 
 const MAX_ERRORS = 100;
+/** Earlier pages whose events are kept on the device. */
+const MAX_PAGES = 10;
 
 /** What the parts of the SDK use beside the public calls. */
 export interface Client extends Tidegate {
@@ -26,7 +28,7 @@ export function createClient(options: Options, ask: (client: Client) => void, as
   const { writeKey, environment, release, service } = options;
   const head = JSON.stringify({ writeKey, producerId, context: { environment, release, service } }).slice(1, -1);
   const own = new Outbox(producerId, head);
-  const boxes = [own];
+  const others: Outbox[] = [];
   const lasts: (() => void)[] = [];
   let user: [string, Properties | undefined] | undefined;
   let errors = 0;
@@ -40,7 +42,7 @@ export function createClient(options: Options, ask: (client: Client) => void, as
   const failed = (box: Outbox): void => {
     if (device.choice() === "denied") box.discard("consent_denied");
   };
-  const sender = createSender(url, boxes, keep, failed);
+  const sender = createSender(url, own, others, keep, failed);
 
   /** Once for all that one task of the page puts. */
   function keepSoon(): void {
@@ -58,6 +60,7 @@ export function createClient(options: Options, ask: (client: Client) => void, as
     const sampleRate = options.sampleRates?.[kind] ?? 1;
     const reason = mode === "denied" ? "consent_denied" : Math.random() >= sampleRate ? "sampled" : undefined;
     if (own.due || !reason) sender.soon();
+    keepSoon();
     if (reason) return own.drop(kind, sequence, reason);
     try {
       const now = Date.now();
@@ -67,19 +70,20 @@ export function createClient(options: Options, ask: (client: Client) => void, as
     } catch {
       own.drop(kind, sequence, "invalid_field");
     }
-    keepSoon();
   }
 
   function fromEarlierPages(): void {
     for (const key of device.queueKeys()) {
       try {
         const box = Outbox.revive(device.stored(key) ?? "");
-        if (box.producerId !== producerId) boxes.push(box);
+        if (others.push(box) > MAX_PAGES) box.discard("queue_full");
+        box.seal();
+        box.keep();
       } catch {
         device.store(key);
       }
     }
-    if (boxes.length > 1) sender.soon();
+    if (others.length) sender.soon();
   }
 
   function sendUser(): void {
@@ -129,7 +133,7 @@ export function createClient(options: Options, ask: (client: Client) => void, as
     decline() {
       asked();
       device.forget("denied");
-      for (const box of boxes) box.discard("consent_denied", box.travelling);
+      for (const box of [own, ...others]) box.discard("consent_denied", box.travelling);
     },
     ask: () => ask(client),
     flush: sender.flush,

@@ -50,8 +50,8 @@ export class Outbox {
 
   /** The outbox that a page left behind; throws on anything else. */
   static revive(text: string): Outbox {
-    const [producerId, head, last, items, reports, reported] = JSON.parse(text);
-    return Object.assign(new Outbox(producerId, head), { last, items, reports, reported });
+    const [producerId, head, last, items, reports, reported, drops] = JSON.parse(text);
+    return Object.assign(new Outbox(producerId, head), { last, items, reports, reported, drops });
   }
 
   add(kind: Kind, sequence: number, text: string): void {
@@ -101,13 +101,14 @@ export class Outbox {
 
   /** Keep it on the device, or nothing where nothing is left. Only with consent. */
   keep(): void {
-    const empty = !this.items.length && !this.reports.length;
-    const { producerId, head, last, items, reports, reported } = this;
-    store(queueKey(producerId), empty ? undefined : JSON.stringify([producerId, head, last, items, reports, reported]));
+    const { producerId, head, last, items, reports, reported, drops } = this;
+    const left = this.due || Object.keys(drops).length;
+    const state = [producerId, head, last, items, reports, reported, drops];
+    store(queueKey(producerId), left ? JSON.stringify(state) : undefined);
   }
 
   /** What was left out becomes a report, which never changes again: it may be sent twice. */
-  private seal(): void {
+  seal(): void {
     const counts = Object.entries(this.drops).map(([name, pairs]) => `${name},"sequences":[${pairs}]}`);
     if (counts.length) this.reports.push(`{"report":${++this.reported},"counts":[${counts}]}`);
     this.drops = {};

@@ -12,10 +12,14 @@ export interface Sender {
   leave(): void;
 }
 
-/** `after` is called when an outbox has changed, `failed` when an attempt came to nothing. */
+/**
+ * `own` is the page's outbox, `others` are those of pages that are gone; `after` is called when one has changed, `failed`
+ * when an attempt came to nothing.
+ */
 export function createSender(
   url: string,
-  boxes: Outbox[],
+  own: Outbox,
+  others: Outbox[],
   after: (box: Outbox) => void,
   failed: (box: Outbox) => void,
 ): Sender {
@@ -29,7 +33,7 @@ export function createSender(
 
   /** How long to wait before the next attempt, in milliseconds; 0 if the batch is done with. */
   async function attempt(box: Outbox): Promise<number> {
-    const batch = box.batch();
+    const batch = box.batch(0, box !== own);
     box.travelling = batch.items;
     const backoff = Math.min(LONGEST, SOON * 2 ** failures) * (0.5 + Math.random() / 2);
     try {
@@ -49,7 +53,7 @@ export function createSender(
   }
 
   async function run(): Promise<void> {
-    for (const box of boxes) {
+    for (const box of [own, ...others]) {
       while (box.due) {
         const wait = await attempt(box);
         if (wait) {
@@ -59,6 +63,7 @@ export function createSender(
         }
         failures = 0;
       }
+      if (box !== own) others.splice(others.indexOf(box), 1);
     }
   }
 
@@ -73,7 +78,7 @@ export function createSender(
   function leave(): void {
     clearTimeout(timer);
     timer = undefined;
-    for (const box of boxes) {
+    for (const box of [own, ...others]) {
       let sent = 0;
       do {
         const batch = box.batch(sent, true);

@@ -149,6 +149,26 @@ def test_without_consent_a_killed_tab_loses_at_most_what_waited_and_never_says_t
     assert killed not in last_numbers(gateway)
 
 
+def test_pages_that_were_left_offline_keep_a_bounded_lot_on_the_device(
+    gateway: Gateway, context: BrowserContext, visit: Visit
+) -> None:
+    visit(attributes=QUIET).evaluate("tidegate.grant()")
+    gateway.faults.away = True
+    for _ in range(12):
+        page = visit(attributes=QUIET)
+        page.evaluate("tidegate.track('left')")
+        page.close()
+    gateway.faults.away = False
+    visit(attributes=QUIET)
+
+    def full() -> int:
+        return sum(int(row["quantity"]) for row in gateway.outcomes() if row["reason"] == "queue_full")
+
+    wait_until(lambda: len(gateway.events()) + full() == 12, DEADLINE_SECONDS, "sent and dropped aren't all")
+    assert full() == 2
+    wait_until(lambda: len(last_numbers(gateway)) >= 12, DEADLINE_SECONDS, "not all are known to have closed")
+
+
 def test_a_wrong_key_gives_up_and_keeps_nothing(gateway: Gateway, visit: Visit) -> None:
     page = visit(attributes=f"{QUIET} data-gateway={gateway.url}")
     page.evaluate("tidegate.grant()")
