@@ -33,6 +33,8 @@ PERHAPS_INFINITE = r"[0-9][eE]\+?[0-9]{3}|[0-9]{300}"
 """Regular expression that every text with a number past a double's range matches, and few others do."""
 _PERHAPS_INFINITE = re.compile(PERHAPS_INFINITE)
 _INT64_MIN, _INT64_MAX = -(2**63), 2**63 - 1
+_PLAIN = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), sort_keys=True, allow_nan=False)
+_ATOMS = frozenset([str, float, bool, type(None)])
 
 
 def canonical_json(value: object) -> str:
@@ -41,6 +43,13 @@ def canonical_json(value: object) -> str:
     NaN and infinities become null, integers past 64 bits become floats, dates ISO 8601 text, sets sorted arrays, lone
     surrogates U+FFFD, other objects their `str`. Reading and writing the text again changes nothing.
     """
+    if type(value) is dict and _is_plain(value, MAX_DEPTH):
+        try:
+            text = _PLAIN.encode(value)
+            if text.isascii() or text.encode():
+                return text
+        except (ValueError, TypeError):  # no number, half a character, or another thread has just changed it
+            pass
     return json.dumps(_plain(value, MAX_DEPTH), ensure_ascii=False, separators=(",", ":"), sort_keys=True)
 
 
@@ -101,6 +110,23 @@ def _all_finite(value: object) -> bool:
             case list() as items:
                 pending.extend(items)
     return True
+
+
+def _is_plain(value: object, depth: int) -> bool:
+    """Whether a value is what JSON can say as it stands, but for infinities and half characters."""
+    kind = type(value)
+    if kind in _ATOMS:
+        return True
+    if kind is int:
+        return _INT64_MIN <= value <= _INT64_MAX  # type: ignore[operator]
+    if depth <= 0:
+        return False
+    if kind is dict:
+        for key, item in value.items():  # type: ignore[attr-defined]
+            if type(key) is not str or type(item) not in _ATOMS and not _is_plain(item, depth - 1):
+                return False
+        return True
+    return kind is list and all(_is_plain(item, depth - 1) for item in value)  # type: ignore[attr-defined]
 
 
 def _plain(value: object, depth: int) -> object:  # noqa: PLR0911 - one return a kind of JSON value
