@@ -10,22 +10,27 @@ Calls queue and return; they never raise into the application. `flush` waits for
 
 from __future__ import annotations
 
-import atexit
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Unpack
 
-from tidegate.client import Client, Context, Settings, Who
-from tidegate.errors import NotStartedError, PublishError, QueueFullError
+from tidegate.client import Client
+from tidegate.context import context
+from tidegate.errors import InvalidSettingError, NotStartedError, PublishError, QueueFullError
+from tidegate.settings import Context, Settings, Tracked, Who
 
 __all__ = [
     "Client",
     "Context",
+    "InvalidSettingError",
     "NotStartedError",
     "PublishError",
     "QueueFullError",
     "Settings",
+    "Tracked",
     "Who",
     "alias",
+    "consent",
+    "context",
     "flush",
     "identify",
     "init",
@@ -33,6 +38,7 @@ __all__ = [
     "reset",
     "shutdown",
     "track",
+    "track_many",
 ]
 
 _clients: list[Client] = []
@@ -57,6 +63,11 @@ def track(event: str, properties: Mapping[str, Any] | None = None, **who: Unpack
     _client().track(event, properties, **who)
 
 
+def track_many(events: Iterable[Tracked], *, wait_seconds: float = 0.0) -> None:
+    """See `Client.track_many`."""
+    _client().track_many(events, wait_seconds=wait_seconds)
+
+
 def page(name: str = "page", properties: Mapping[str, Any] | None = None, **who: Unpack[Who]) -> None:
     """See `Client.page`."""
     _client().page(name, properties, **who)
@@ -72,6 +83,11 @@ def alias(previous_id: str, user_id: str, **context: Unpack[Context]) -> None:
     _client().alias(previous_id, user_id, **context)
 
 
+def consent(state: str, *, version: str = "", purposes: Iterable[str] | None = None) -> None:
+    """See `Client.consent`."""
+    _client().consent(state, version=version, purposes=purposes)
+
+
 def reset() -> None:
     """See `Client.reset`."""
     _client().reset()
@@ -82,7 +98,6 @@ def flush(timeout_seconds: float = 10.0) -> int:
     return _client().flush(timeout_seconds)
 
 
-@atexit.register
 def shutdown(timeout_seconds: float = 10.0) -> int:
-    """See `Client.shutdown`. Called at exit; without a client it does nothing."""
+    """See `Client.shutdown`, which happens at exit anyway; without a client it does nothing."""
     return _clients.pop().shutdown(timeout_seconds) if _clients else 0

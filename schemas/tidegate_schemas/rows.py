@@ -46,13 +46,15 @@ class Decoder:
 
 
 class RowCodec:
-    """Encodes and decodes records of one schema."""
+    """Encodes and decodes records of one schema. What a record to encode lacks is as in `fixed`, else its default."""
 
-    def __init__(self, schema: Schema, registry: SchemaRegistry | None = None) -> None:
-        self.schema = schema
+    def __init__(
+        self, schema: Schema, registry: SchemaRegistry | None = None, fixed: Mapping[str, Any] | None = None
+    ) -> None:
+        self.schema, self._fixed = schema, dict(fixed or {})
         self._header = write_header(schema, registry)
         self._parsed = parse_schema(schema.definition)
-        self._quick = RecordWriter(schema)
+        self._quick = RecordWriter(schema, self._fixed)
         self._decoder = Decoder([schema], registry)
 
     def encode(self, record: Mapping[str, Any]) -> bytes:
@@ -62,7 +64,7 @@ class RowCodec:
 
         Timestamps are aware datetimes, or integers (µs since epoch).
         """
-        data = self._quick.write(self._header, record) or self.encode_by_reference(record)
+        data = self._quick.write(self._header, record) or self.encode_by_reference({**self._fixed, **record})
         if len(data) > self.schema.max_bytes:
             raise OversizeError(
                 f"a record of {len(data)} bytes for {self.schema.subject}, of {self.schema.max_bytes} at most"

@@ -25,8 +25,27 @@ _MAX_SHAPES = 256
 _MAX_TEXTS = 512
 _MAX_TEXT_CHARACTERS = 128
 _RECURRING = frozenset(
-    ["producer_id", "project", "environment", "release", "service", "name", "consent", "type", "level", "platform"]
-    + ["route", "method", "operation", "status", "statement", "db_system", "instrument", "temporality", "unit"]
+    [
+        "producer_id",
+        "project",
+        "environment",
+        "release",
+        "service",
+        "name",
+        "consent",
+        "type",
+        "level",
+        "platform",
+        "route",
+        "method",
+        "operation",
+        "status",
+        "statement",
+        "db_system",
+        "instrument",
+        "temporality",
+        "unit",
+    ]
 )
 """Fields with few different values: their bytes are kept, up to a bound."""
 
@@ -44,10 +63,13 @@ _SMALL = [_varint(value) for value in range(2048)]
 
 
 class RecordWriter:
-    """Writes bodies of one schema. Safe across threads."""
+    """Writes bodies of one schema; fields that a record lacks are as in `fixed`, else their default. Thread-safe."""
 
-    def __init__(self, schema: Schema) -> None:
-        self._fields = [(item.name, _writer(item.type, item.name), item.default) for item in schema.fields]
+    def __init__(self, schema: Schema, fixed: Mapping[str, Any] | None = None) -> None:
+        known = fixed or {}
+        self._fields = [
+            (item.name, _writer(item.type, item.name), known.get(item.name, item.default)) for item in schema.fields
+        ]
         self._shapes: dict[tuple[str, ...], tuple[list[bytes], list[tuple[int, str, _Writer]]] | None] = {}
 
     def write(self, header: bytes, record: Mapping[str, Any]) -> bytes | None:

@@ -1,4 +1,4 @@
-"""The quick ways of writing are held to the slow ones: Avro's bytes to fastavro's, canonical text to the general rule."""
+"""The quick ways of writing are held to the slow ones: Avro's bytes to fastavro's, JSON text to the general rule."""
 
 from types import MappingProxyType
 from typing import Any

@@ -21,12 +21,13 @@ NOON = datetime(2026, 3, 1, 12, 0, 30, tzinfo=UTC)
 class Recording(Client):
     """A client with a publisher in memory."""
 
-    def __init__(self, publisher: MemoryPublisher | None = None) -> None:
+    def __init__(self, publisher: MemoryPublisher | None = None, **settings: Any) -> None:
         self.memory = publisher or MemoryPublisher()
-        super().__init__(publisher=self.memory, clock=lambda: NOON, service="shop", release="shop@1")
+        super().__init__(publisher=self.memory, clock=lambda: NOON, service="shop", release="shop@1", **settings)
 
     @property
     def sent(self) -> list[dict[str, Any]]:
+        self.flush()
         codec = RowCodec(raw_schema("track"))
         return [codec.decode(value) for _, value in self.memory.records.get("raw.track", [])]
 
@@ -139,33 +140,34 @@ def test_what_was_dropped_is_told_to_the_ledger_with_the_next_event(client: Reco
     broken: Any = [1]
     client.track("broken", broken)
     client.identify("anna", broken)
-    assert client.outcomes == []
     client.track("fine")
+    client.flush()
     (outcome,) = client.outcomes
     assert (outcome["outcome"], outcome["reason"], outcome["quantity"]) == ("dropped", "invalid_field", 2)
     assert (outcome["producer_id"], outcome["reporter"]) == (client.producer_id, "sdk")
     assert outcome["minute"] == NOON.replace(second=0)
     assert client.sent[0]["sequence"] == 3  # sent = stored + dropped
     client.track("fine again")
+    client.flush()
     assert len(client.outcomes) == 1
 
 
 def test_a_full_queue_drops_and_counts_and_tells_once_there_is_room() -> None:
-    memory = MemoryPublisher(capacity=2)
-    client = Recording(memory)
+    memory = MemoryPublisher(capacity=0)
+    client = Recording(memory, queue_events=2)
     for _ in range(5):
         client.track("tick")
-    assert (len(client.sent), client.dropped) == (2, {Reason.QUEUE_FULL: 3})
-    client.flush()
-    assert client.outcomes == []
-    memory.records["raw.track"].clear()
-    client.flush()
+    assert client.queued == 2
+    assert client.dropped == {Reason.QUEUE_FULL: 3}
+    memory.capacity = 10
+    assert [event["sequence"] for event in client.sent] == [1, 2]
     assert [(each["reason"], each["quantity"]) for each in client.outcomes] == [("queue_full", 3)]
 
 
 def test_what_kafka_did_not_take_is_counted() -> None:
     client = Recording(MemoryPublisher(failing="broker away"))
     client.track("lost")
+    client.flush()
     assert client.dropped == {Reason.UNDELIVERABLE: 1}
 
 
