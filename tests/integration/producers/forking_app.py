@@ -1,6 +1,7 @@
 """`forking_app.py BROKERS NAME EVENTS HOW [SPOOL]`: what a parent and its forked child track, and how they end.
 
-`exit`: both return from main. `term`: the parent gets SIGTERM with a handler of its own and `flush_on_sigterm`.
+`exit`: both return from main. `term`: the parent tracks as many again and gets SIGTERM, with a handler of its own that
+ends it at once and `flush_on_sigterm`; `unasked`: without the latter.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from tidegate import Client
 
 def main(brokers: str, name: str, events: str, how: str, spool: str = "") -> None:
     """Track from threads and fork meanwhile; each line written is a process's id as a producer."""
-    if how == "term":
+    if how != "exit":
         signal.signal(signal.SIGTERM, _leave)
     client = Client(brokers=brokers, flush_on_sigterm=how == "term", spool=Path(spool) if spool else None)
     busy = threading.Thread(target=_track, args=[client, name, "thread", int(events)])
@@ -29,7 +30,8 @@ def main(brokers: str, name: str, events: str, how: str, spool: str = "") -> Non
         busy.join()
         os.waitpid(child, 0)
     os.write(1, f"{who} {client.producer_id}\n".encode())
-    if child and how == "term":
+    if child and how != "exit":
+        _track(client, name, "last", int(events))
         os.kill(os.getpid(), signal.SIGTERM)
 
 

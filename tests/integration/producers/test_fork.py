@@ -59,10 +59,13 @@ def test_a_child_numbers_and_sends_for_itself_and_the_parent_goes_on(
     assert not list(tmp_path.iterdir())
 
 
-def test_sigterm_delivers_what_is_queued_and_then_the_applications_own_handler_runs(broker: str) -> None:
+@pytest.mark.parametrize(("how", "everything"), [("term", True), ("unasked", False)])
+def test_sigterm_delivers_what_is_queued_if_asked_to_and_then_the_applications_own_handler_runs(
+    broker: str, how: str, everything: bool
+) -> None:
     name = f"term-{uuid.uuid4().hex[:12]}"
-    code, lines = run(broker, name, "term")
+    code, lines = run(broker, name, how)
     assert (code, lines[-1]) == (7, "own handler")
     producers = dict(line.split() for line in lines[:-1])
     parent = [event for event in arrived(broker, name) if event["producer_id"] == producers["parent"]]
-    assert len(parent) == 2 * EVENTS
+    assert (len(parent) == 3 * EVENTS) is everything  # unasked is the control: it loses what was queued last

@@ -54,8 +54,8 @@ def test_what_threads_put_is_sent_once_in_the_order_of_its_numbers(threads: int,
         thread.join()
     assert outbox.close(30) == 0
     assert [event["sequence"] for event in taken.events] == list(range(1, threads * events + 1))
-    for thread in range(threads):
-        assert [event["event"] for event in taken.events if event["thread"] == thread] == list(range(events))
+    for one in range(threads):
+        assert [event["event"] for event in taken.events if event["thread"] == one] == list(range(events))
 
 
 @given(sizes=st.lists(st.integers(0, 3_000), max_size=40), room=st.integers(1, 20), more=st.integers(0, 20_000))
