@@ -5,29 +5,27 @@ from __future__ import annotations
 import time
 import uuid
 from collections import Counter
-from collections.abc import Iterable, Mapping
-from pathlib import Path
-from typing import Any, Unpack
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Literal, Unpack
 
-from tidegate import consent as consents
-from tidegate import lifecycle
-from tidegate.context import current
-from tidegate.dispatch import Dispatch, reason_for, why
-from tidegate.drops import Drops
-from tidegate.errors import InvalidSettingError
-from tidegate.numbering import Numbering
-from tidegate.outbox import EVENT_BYTES, Event, Outbox, Waiting
+from tidegate import consents, instruments
+from tidegate.instruments import Observe
+from tidegate.metering import Metering
+from tidegate.outbox import EVENT_BYTES, Event, Waiting
+from tidegate.plan import Event as TypedEvent
+from tidegate.plan import OnViolation, Plan, Violation
+from tidegate.planned import Planned
+from tidegate.producer import Producer
 from tidegate.product import alias_fields, identify_fields, product_fields
-from tidegate.publish import KafkaPublisher, Publisher
-from tidegate.settings import Clock, Context, Tracked, Who, utc_now
-from tidegate.spool.publisher import Mode, SpoolingPublisher
-from tidegate_schemas.reasons import Reason
-from tidegate_schemas.topics import Kind
+from tidegate.settings import Context, ProducerSettings, Tracked, Who
+from tidegate.spans import Operation, Span, active
+from tidegate.stacks import exception_fields, message_fields
+from tidegate_schemas.canonical import canonical_object
 
-KAFKA_QUEUE_EVENTS = 50_000
+Level = Literal["fatal", "error", "warning", "info", "debug"]
 
 
-class Client:
+class Client(Producer):
     """Tracks what happens in one application. Safe across threads and forks; calls never raise into the application.
 
     A call copies what it was given, takes the producer's next sequence number and queues; another thread encodes and
@@ -39,75 +37,24 @@ class Client:
     events carry the ids that calls and contexts name. With a `spool` (a folder on a disk, which processes may share)
     what Kafka doesn't take is kept there and sent when it does, by this process or the next. `durable` writes each
     event there before the call returns, some 20 µs, so that a kill of the process loses none. `flush_on_sigterm`
-    delivers what is queued before the application's own handler runs.
+    delivers what is queued before the application's own handler runs. A `plan` says which events there are: what breaks
+    it is counted in `violations`, and sent with a mark or dropped, by `on_violation`. Metrics are published every
+    `metrics_interval_seconds`.
     """
 
-    def __init__(  # noqa: PLR0913 - an application names those that it needs
+    def __init__(
         self,
         *,
-        brokers: str = "127.0.0.1:9092",
-        project: str = "default",
-        environment: str = "",
-        release: str = "",
-        service: str = "",
-        consent: str = "unknown",
-        device: bool = True,
-        generation: int = 1,
-        spool: Path | None = None,
-        durable: bool = False,
-        queue_events: int = 50_000,
-        queue_bytes: int = 128 << 20,
-        flush_on_sigterm: bool = False,
-        publisher: Publisher | None = None,
-        clock: Clock = utc_now,
+        plan: Plan | None = None,
+        on_violation: OnViolation = "mark",
+        metrics_interval_seconds: float = 10.0,
+        timer: Callable[[], float] = time.perf_counter,
+        **settings: Unpack[ProducerSettings],
     ) -> None:
-        if durable and spool is None:
-            raise InvalidSettingError(
-                "durable needs a spool: name a folder on a disk, such as spool=Path('/var/lib/app')"
-            )
-        self.dropped: Counter[Reason] = Counter()
-        self._own_publisher, self._brokers, self._generation = publisher, brokers, generation
-        self._spool, self._durable = spool, durable
-        self._limits = {"max_events": queue_events, "max_bytes": queue_bytes}
-        self._clock, self._device = clock, device
-        self._anonymous_id = uuid.uuid4().hex
-        self._consent = consents.stated(consent)
-        self._common = {"project": project, "environment": environment, "release": release, "service": service}
-        self._closed = False
-        self._begin()
-        _ = self._dispatch.publisher  # connects, and sends what earlier processes left
-        lifecycle.register(self, flush_on_sigterm=flush_on_sigterm)
-
-    def _begin(self) -> None:
-        """Become a producer: at the start, and in a forked child."""
-        self._numbering = Numbering()
-        self.producer_id = self._numbering.producer_id
-        self._drops = Drops(self.producer_id, self._common["project"], self._clock, self.dropped)
-        common = {**self._common, "producer_id": self.producer_id}
-        self._dispatch = Dispatch(self._publisher, common, self._drops)
-        self._outbox = Outbox(self._dispatch.send, self._numbering, **self._limits)
-
-    def _publisher(self) -> Publisher:
-        if self._own_publisher is not None:
-            return self._own_publisher
-        kafka = KafkaPublisher(
-            self._brokers,
-            client_id=f"tidegate-sdk-{self.producer_id[:8]}",
-            generation=self._generation,
-            queue_messages=KAFKA_QUEUE_EVENTS,
-        )
-        if self._spool is None:
-            return kafka
-        mode: Mode = "durable" if self._durable else "overflow"
-        return SpoolingPublisher(kafka, self._spool, mode=mode, generation=self._generation)
-
-    def after_fork_in_child(self) -> None:
-        """A new producer, with a queue and a publisher of its own; what was queued is the parent's to send."""
-        if self._dispatch.opened is not None:
-            self._dispatch.opened.abandon()
-        self.dropped = Counter()
-        if not self._closed:
-            self._begin()
+        self._timer = timer
+        self._planned = Planned(plan, on_violation)
+        super().__init__(**settings)
+        self._metering = Metering(self._publish_point, self._clock, metrics_interval_seconds)
 
     @property
     def anonymous_id(self) -> str:
@@ -115,19 +62,19 @@ class Client:
         return self._anonymous_id
 
     @property
-    def queued(self) -> int:
-        """Events that wait for the sender's thread."""
-        return len(self._outbox)
+    def violations(self) -> Counter[Violation]:
+        """How often events broke the plan, and how."""
+        return self._planned.violations
 
-    def track(self, event: str, properties: Mapping[str, Any] | None = None, **who: Unpack[Who]) -> None:
-        """Something happened.
+    def track(self, event: str | TypedEvent, properties: Mapping[str, Any] | None = None, **who: Unpack[Who]) -> None:
+        """Something happened: a name with properties, or a typed event.
 
         The properties are written as JSON before the call returns: what changes in them afterwards changes nothing.
         """
         try:
-            fields = product_fields("track", event, properties)
+            fields = self._planned.fields(event, properties)
         except Exception as error:  # noqa: BLE001 - an application's own objects run code here, and may raise anything
-            self._refuse("track", error)
+            self.refuse("track", error)
         else:
             self.record("track", fields, who, len(fields["properties"]))
 
@@ -140,10 +87,10 @@ class Client:
         for one in events:
             try:
                 who: dict[str, Any] = {**one}
-                fields = product_fields("track", who.pop("event"), who.pop("properties", None))
+                fields = self._planned.fields(who.pop("event"), who.pop("properties", None))
                 event = self._described("track", fields, who)
             except Exception as error:  # noqa: BLE001 - as in `track`
-                self._refuse("track", error)
+                self.refuse("track", error)
                 continue
             if event is not None:
                 waiting.append(Waiting("track", event, EVENT_BYTES + len(fields["properties"])))
@@ -157,7 +104,7 @@ class Client:
         try:
             fields = product_fields("page", name, properties)
         except Exception as error:  # noqa: BLE001 - as in `track`
-            self._refuse("track", error)
+            self.refuse("track", error)
         else:
             self.record("track", fields, who, len(fields["properties"]))
 
@@ -166,7 +113,7 @@ class Client:
         try:
             fields = identify_fields(traits)
         except Exception as error:  # noqa: BLE001 - as in `track`
-            self._refuse("track", error)
+            self.refuse("track", error)
         else:
             self.record("track", fields, {**context, "user_id": user_id}, len(fields["traits"]))
 
@@ -183,89 +130,83 @@ class Client:
         """
         self._consent = consents.stated(state, version, purposes)
         if self._consent.state in {"granted", "anonymous"}:
-            self.track("consent", self._consent.record())
+            self.record("track", product_fields("track", "consent", self._consent.record()), {})
 
     def reset(self) -> None:
         """The user logged out: the next events belong to a new device id, so that a second user is a second person."""
         self._anonymous_id = uuid.uuid4().hex
 
-    def record(self, kind: Kind, fields: Event, who: Mapping[str, Any], text_bytes: int = 0) -> None:
-        """Complete an event of any kind by context, consent and times, and send it. For what builds on the client.
-
-        `fields` are the kind's own; `text_bytes` is what they take in memory, roughly.
-        """
+    def error(
+        self,
+        error: BaseException | str,
+        *,
+        level: Level = "error",
+        handled: bool = True,
+        fingerprint: str = "",
+        route: str = "",
+        method: str = "",
+        properties: Mapping[str, Any] | None = None,
+        **who: Unpack[Who],
+    ) -> None:
+        """An exception, with its stack, or a message about what went wrong. `fingerprint` groups it."""
         try:
-            event = self._described(kind, fields, who)
-            if event is None:
-                return
-            if self._durable:
-                event["sequence"] = self._numbering.take()
-                self._dispatch.now(kind, event)
-            else:
-                self._outbox.put(kind, event, text_bytes)
+            fields = exception_fields(error) if isinstance(error, BaseException) else message_fields(error)
+            span = active()
+            fields |= {"level": level, "handled": handled, "fingerprint": fingerprint, "route": route, "method": method}
+            fields |= {"properties": canonical_object(properties or {}), "span_id": span.span_id if span else None}
+        except Exception as failure:  # noqa: BLE001 - as in `track`
+            self.refuse("error", failure)
+        else:
+            self.record("error", fields, who, len(fields.get("stack", "")) + len(fields["message"]))
+
+    def span(
+        self, name: str, operation: Operation = "internal", *, traceparent: str | None = None, **who: Unpack[Who]
+    ) -> Span:
+        """An operation that takes time: `with client.span("checkout") as span:`.
+
+        `traceparent`: W3C's header of the request that it serves, whose trace it joins.
+        """
+        return Span(self.record_span, self._clock, self._timer, name, operation, who, traceparent=traceparent)
+
+    def record_span(self, fields: Mapping[str, Any], who: Mapping[str, Any]) -> None:
+        """A span that is over; for what times operations itself."""
+        try:
+            properties = fields.get("properties") or {}
+            event: Event = {**fields, "properties": canonical_object(properties)}
         except Exception as error:  # noqa: BLE001 - as in `track`
-            self._drops.count(kind, reason_for(error), why(error))
+            self.refuse("span", error)
+        else:
+            self.record("span", event, who, len(event["properties"]))
+
+    def counter(self, name: str, unit: str = "1") -> instruments.Counter:
+        """A counter, the same for the same name; its amounts are added up and published as increases."""
+        return self._metering.instruments().counter(name, unit)
+
+    def gauge(self, name: str, unit: str = "1", observe: Observe | None = None) -> instruments.Gauge:
+        """A gauge; the last value of each interval is published, or what `observe` says at its end."""
+        return self._metering.instruments().gauge(name, unit, observe)
+
+    def histogram(self, name: str, unit: str = "1") -> instruments.Histogram:
+        """A histogram, whose buckets keep 1 % of accuracy."""
+        return self._metering.instruments().histogram(name, unit)
 
     def flush(self, timeout_seconds: float = 10.0) -> int:
-        """Wait until everything queued is delivered; returns how much is still queued."""
-        deadline = time.monotonic() + timeout_seconds
-        left = self._outbox.flush(timeout_seconds)
-        publisher = self._dispatch.publisher
-        left += publisher.flush(max(0.1, deadline - time.monotonic()))
-        if self._drops.unreported:
-            self._dispatch.report()
-            left = len(self._outbox) + publisher.flush(max(0.1, deadline - time.monotonic()))
-        return left
+        """Wait until everything queued is delivered, metrics included; returns how much is still queued."""
+        self._metering.collect()
+        return super().flush(timeout_seconds)
 
     def shutdown(self, timeout_seconds: float = 10.0) -> int:
         """Flush and stop; returns how much was left undelivered."""
-        if self._closed:
-            return 0
-        self._closed = True
-        deadline = time.monotonic() + timeout_seconds
-        left = self._outbox.flush(timeout_seconds)
-        self._dispatch.stop()
-        self._outbox.close(max(0.1, deadline - time.monotonic()))
-        self._dispatch.report()
-        return left + self._dispatch.publisher.close(max(0.1, deadline - time.monotonic()))
+        self._metering.stop()
+        if not self._closed:
+            self._metering.collect()
+        return super().shutdown(timeout_seconds)
 
-    def _described(self, kind: Kind, fields: Event, who: Mapping[str, Any]) -> Event | None:
-        """The event with all that the client knows; None for one that may not be sent, which is counted."""
-        now = self._clock()
-        if kind == "metric":  # about a process, not a person
-            return {"occurred_at": now, "received_at": now, **fields}
-        context = current()
-        said = who.get("consent") or context.get("consent")
-        consent = self._consent if said is None else consents.Consent(said)
-        event = {
-            "occurred_at": now,
-            "received_at": now,
-            "anonymous_id": self._anonymous_id if self._device else None,
-            **context,
-            **fields,
-            **who,
-            "consent": consent.state,
-        }
-        if not consents.allows(consent, kind, event):
-            self._numbering.take()
-            self._drops.count(kind, Reason.CONSENT_DENIED)
-            return None
-        return consents.anonymised(event) if consent.state == "anonymous" else event
+    def after_fork_in_child(self) -> None:
+        """See `Producer.after_fork_in_child`."""
+        super().after_fork_in_child()
+        self._metering.after_fork_in_child()
 
-    def _put_all(self, waiting: list[Waiting], deadline: float) -> None:
-        if self._durable:
-            for kind, event, _ in waiting:
-                event["sequence"] = self._numbering.take()
-                try:
-                    self._dispatch.now(kind, event)
-                except Exception as error:  # noqa: BLE001 - as in `track`
-                    self._drops.count(kind, reason_for(error), why(error))
-            return
-        self._outbox.wait_for_room(len(waiting), deadline)
-        if refused := self._outbox.put_all(waiting):
-            self._drops.count("track", Reason.QUEUE_FULL, "there was no room for all of a batch", len(refused))
-
-    def _refuse(self, kind: Kind, error: Exception) -> None:
-        """An event that couldn't be read: it has a number, too."""
-        self._numbering.take()
-        self._drops.count(kind, reason_for(error), why(error))
+    def _publish_point(self, point: Mapping[str, Any]) -> None:
+        """The process is the instance: a child that was forked is another one."""
+        self.record("metric", {**point, "instance_id": self.producer_id}, {}, len(point["attributes"]))

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from tidegate.drops import Drops
-from tidegate.errors import PublishError, QueueFullError
+from tidegate.errors import PlanViolationError, PublishError, QueueFullError
 from tidegate.outbox import Event, Waiting
 from tidegate.publish import Encoder, OnDelivery, Publisher
 from tidegate_schemas.errors import OversizeError, TidegateError
@@ -32,6 +32,8 @@ def reason_for(error: Exception) -> Reason:
             return Reason.UNDELIVERABLE
         case OversizeError():
             return Reason.OVERSIZE
+        case PlanViolationError():
+            return Reason.PLAN_VIOLATION
         case _:
             return Reason.INVALID_FIELD
 

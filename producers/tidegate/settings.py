@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any, Literal, Required, TypedDict
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from tidegate.plan import OnViolation, Plan
     from tidegate.publish import Publisher
+    from tidegate.sampling import Sampling
 
 Clock = Callable[[], datetime]
 ConsentState = Literal["granted", "anonymous", "denied", "unknown"]
@@ -44,8 +46,8 @@ class Tracked(Who, total=False):
     properties: Mapping[str, Any] | None
 
 
-class Settings(TypedDict, total=False):
-    """What a client is started with: see `Client`."""
+class ProducerSettings(TypedDict, total=False):
+    """What any producer is started with: see `Client`."""
 
     brokers: str
     project: str
@@ -54,6 +56,7 @@ class Settings(TypedDict, total=False):
     service: str
     consent: str
     device: bool
+    sampling: Sampling | None
     generation: int
     spool: Path | None
     durable: bool
@@ -62,6 +65,15 @@ class Settings(TypedDict, total=False):
     flush_on_sigterm: bool
     publisher: Publisher | None
     clock: Clock
+
+
+class Settings(ProducerSettings, total=False):
+    """What a client is started with: see `Client`."""
+
+    plan: Plan | None
+    on_violation: OnViolation
+    metrics_interval_seconds: float
+    timer: Callable[[], float]
 
 
 def utc_now() -> datetime:

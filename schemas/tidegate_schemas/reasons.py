@@ -31,6 +31,7 @@ class Reason(StrEnum):
     UNAUTHORISED = "unauthorised", "The write key is unknown or absent."
     CONSENT_DENIED = "consent_denied", "The person denied consent to analytics."
     DUPLICATE = "duplicate", "An event with the same event_id has been taken before."
+    PLAN_VIOLATION = "plan_violation", "The event breaks the tracking plan that its application registered."
     SAMPLED = "sampled", "The client left the event out by its sample rate."
     UNSUPPORTED_ITEM = "unsupported_item", "A foreign protocol's item that has no place in Tidegate."
     QUEUE_FULL = "queue_full", "The producer's queue or spool was full."

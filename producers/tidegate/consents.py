@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Final, get_args
 
 from tidegate.outbox import Event
+from tidegate.sampling import LINKING
 from tidegate.settings import ConsentState
 from tidegate_schemas.topics import Kind
 
@@ -21,7 +22,6 @@ PURPOSES: Final[dict[Kind, str]] = {
     "metric": "performance",
 }
 """Purpose that each kind serves."""
-_LINKING = frozenset(["identify", "alias", "group"])
 _PERSONAL = ("user_id", "anonymous_id", "session_id", "previous_id", "ip")
 
 
@@ -58,7 +58,7 @@ def allows(consent: Consent, kind: Kind, event: Event) -> bool:
     """
     if consent.state == "denied" or not consent.covers(kind):
         return False
-    return not (consent.state == "anonymous" and event.get("type") in _LINKING)
+    return not (consent.state == "anonymous" and event.get("type") in LINKING)
 
 
 def anonymised(event: Event) -> Event:
