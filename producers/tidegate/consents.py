@@ -15,13 +15,8 @@ from tidegate_schemas.topics import Kind
 log = logging.getLogger(__name__)
 
 STATES: Final = frozenset(get_args(ConsentState))
-PURPOSES: Final[dict[Kind, str]] = {
-    "track": "analytics",
-    "error": "errors",
-    "span": "performance",
-    "metric": "performance",
-}
-"""Purpose that each kind serves."""
+PURPOSES: Final[dict[str, str]] = {"track": "analytics", "error": "errors"}
+"""Purpose that a kind serves; all others serve performance."""
 _PERSONAL = ("user_id", "anonymous_id", "session_id", "previous_id", "ip")
 
 
@@ -40,7 +35,7 @@ class Consent:
 
     def covers(self, kind: Kind) -> bool:
         """Whether its purposes include what a kind of event serves."""
-        return self.purposes is None or PURPOSES[kind] in self.purposes
+        return self.purposes is None or PURPOSES.get(kind, "performance") in self.purposes
 
 
 def stated(state: str, version: str = "", purposes: Iterable[str] | None = None) -> Consent:

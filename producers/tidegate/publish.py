@@ -26,6 +26,7 @@ OnDelivery = Callable[[str | None], None]
 #: Key and value of an event. Raises what `Publisher.publish` does for one that doesn't fit.
 Encoder = Callable[[Kind, Mapping[str, Any]], tuple[bytes, bytes]]
 
+BY_PERSON = frozenset(["track", "error", "span"])
 _POLL_SECONDS = 0.1
 _MESSAGE_OVERHEAD_BYTES = 65_536
 
@@ -109,7 +110,8 @@ class Encoding(ABC):
 
         def encode(kind: Kind, event: Mapping[str, Any]) -> tuple[bytes, bytes]:
             value = codecs[kind].encode(event)
-            return partition_key(kind, {**common, **event} if kind == "metric" else event), value
+            # A person's events go by ids that are the event's own; a series is told by common fields, too.
+            return partition_key(kind, event if kind in BY_PERSON else {**common, **event}), value
 
         return encode
 

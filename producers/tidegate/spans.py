@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from contextvars import ContextVar, Token
 from datetime import datetime
 from types import TracebackType
@@ -82,14 +83,23 @@ class Span:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        duration = max(0.0, self._timer() - self._began)
-        self._context.__exit__(None, None, None)
-        _ACTIVE.reset(self._token)
+        self.leave()
+        self.end(error)
+
+    def leave(self) -> None:
+        """What follows is no part of it, although it may go on. For what can't be one block; else `with` does it."""
+        with suppress(ValueError):  # another context than it was entered in: nothing is to be undone there
+            self._context.__exit__(None, None, None)
+        with suppress(ValueError):
+            _ACTIVE.reset(self._token)
+
+    def end(self, error: BaseException | None = None) -> None:
+        """It is over."""
         fields = {
             "name": self._name,
             "operation": self._operation,
             "occurred_at": self._began_at,
-            "duration_seconds": duration,
+            "duration_seconds": max(0.0, self._timer() - self._began),
             "trace_id": self.trace_id,
             "span_id": self.span_id,
             "parent_span_id": self.parent_span_id,
