@@ -112,21 +112,28 @@ class Producer:
         """
         try:
             event = self._described(kind, fields, who)
-            if event is None:
-                return
-            if self._durable:
-                event["sequence"] = self._numbering.take()
-                self._dispatch.now(kind, event)
-            else:
-                self._outbox.put(kind, event, text_bytes)
         except Exception as error:  # noqa: BLE001 - a call never raises
-            self._drops.count(kind, reason_for(error), why(error))
+            self.refuse(kind, error)
+        else:
+            if event is not None:
+                self._send(kind, event, text_bytes)
+
+    def refuse(self, kind: Kind, error: Exception) -> None:
+        """An event that couldn't be read: it has a number, too."""
+        self.leave_out(kind, reason_for(error), why(error))
+
+    def leave_out(self, kind: Kind, reason: Reason, what: object = "") -> None:
+        """An event that is not to be sent, for a reason."""
+        self._numbering.take()
+        self._drops.count(kind, reason, what)
 
     def flush(self, timeout_seconds: float = 10.0) -> int:
         """Wait until everything queued is delivered; returns how much is still queued."""
         deadline = time.monotonic() + timeout_seconds
         left = self._outbox.flush(timeout_seconds)
-        publisher = self._dispatch.publisher
+        publisher = self._dispatch.opened
+        if publisher is None:  # a forked child that has sent nothing
+            return left
         left += publisher.flush(max(0.1, deadline - time.monotonic()))
         if self._drops.unreported:
             self._dispatch.report()
@@ -142,8 +149,11 @@ class Producer:
         left = self._outbox.flush(timeout_seconds)
         self._dispatch.stop()
         self._outbox.close(max(0.1, deadline - time.monotonic()))
+        publisher = self._dispatch.opened
+        if publisher is None:
+            return left
         self._dispatch.report()
-        return left + self._dispatch.publisher.close(max(0.1, deadline - time.monotonic()))
+        return left + publisher.close(max(0.1, deadline - time.monotonic()))
 
     def _described(self, kind: Kind, fields: Event, who: Mapping[str, Any]) -> Event | None:
         """The event with all that the client knows; None for one that may not be sent, which is counted."""
@@ -163,8 +173,7 @@ class Producer:
             "consent": consent.state,
         }
         if not consents.allows(consent, kind, event):
-            self._numbering.take()
-            self._drops.count(kind, Reason.CONSENT_DENIED)
+            self.leave_out(kind, Reason.CONSENT_DENIED)
             return None
         if consent.state == "anonymous":
             event = consents.anonymised(event)
@@ -175,25 +184,25 @@ class Producer:
         if rate >= 1.0:
             return event
         if not sampling.keeps(kind, event, rate):
-            self._numbering.take()
-            self._drops.count(kind, Reason.SAMPLED)
+            self.leave_out(kind, Reason.SAMPLED)
             return None
         return {**event, "sample_rate": rate * event.get("sample_rate", 1.0)}
+
+    def _send(self, kind: Kind, event: Event, text_bytes: int) -> None:
+        try:
+            if self._durable:
+                event["sequence"] = self._numbering.take()
+                self._dispatch.now(kind, event)
+            else:
+                self._outbox.put(kind, event, text_bytes)
+        except Exception as error:  # noqa: BLE001 - a call never raises
+            self._drops.count(kind, reason_for(error), why(error))
 
     def _put_all(self, waiting: list[Waiting], deadline: float) -> None:
         if self._durable:
             for kind, event, _ in waiting:
-                event["sequence"] = self._numbering.take()
-                try:
-                    self._dispatch.now(kind, event)
-                except Exception as error:  # noqa: BLE001 - a call never raises
-                    self._drops.count(kind, reason_for(error), why(error))
+                self._send(kind, event, 0)
             return
         self._outbox.wait_for_room(len(waiting), deadline)
         if refused := self._outbox.put_all(waiting):
             self._drops.count("track", Reason.QUEUE_FULL, "there was no room for all of a batch", len(refused))
-
-    def refuse(self, kind: Kind, error: Exception) -> None:
-        """An event that couldn't be read: it has a number, too."""
-        self._numbering.take()
-        self._drops.count(kind, reason_for(error), why(error))

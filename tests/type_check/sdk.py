@@ -26,7 +26,7 @@ tidegate.identify(None)  # type: ignore[arg-type]
 tidegate.alias("old", "42")
 
 tidegate.track_many([{"event": "order_placed", "properties": {"total": 12.5}, "user_id": "42"}])
-tidegate.track_many([{"name": "order_placed"}])  # type: ignore[list-item, typeddict-item, typeddict-unknown-key]
+tidegate.track_many([{"name": "order_placed"}])  # type: ignore[typeddict-item, typeddict-unknown-key]
 
 
 class OrderPlaced(tidegate.Event):
