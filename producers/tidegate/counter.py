@@ -78,12 +78,19 @@ class Numbering:
     def close(self, *, remove: bool) -> None:
         """Let go of the file, which is removed if the ledger knows what it says."""
         with self._lock:
-            last, at = self._words[LAST], self._words[TIME]
-            self._words.release()
-            if self._ring is not None:
-                self._ring.release()
-            self._ring, self._words = None, memoryview(bytearray(OUTSTANDING)).cast("Q")
-            self._words[LAST], self._words[TIME] = last, at
-            if self.file:
-                self.file.close(remove=remove)
-                self.file = None
+            self._let_go(remove=remove)
+
+    def abandon(self) -> None:
+        """In a forked child: let go of the parent's file. Without the lock, which a thread of the parent may have."""
+        self._let_go(remove=False)
+
+    def _let_go(self, *, remove: bool) -> None:
+        last, at = self._words[LAST], self._words[TIME]
+        self._words.release()
+        if self._ring is not None:
+            self._ring.release()
+        self._ring, self._words = None, memoryview(bytearray(OUTSTANDING)).cast("Q")
+        self._words[LAST], self._words[TIME] = last, at
+        if self.file:
+            self.file.close(remove=remove)
+            self.file = None

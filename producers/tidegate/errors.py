@@ -27,3 +27,7 @@ class InvalidSettingError(TidegateError):
 
 class NotStartedError(TidegateError):
     """A module-level function was called before `tidegate.init`."""
+
+
+class PlanViolationError(TidegateError):
+    """An event breaks the plan, and is to be dropped for it."""

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import ctypes
 import logging
 import threading
 import uuid
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 from confluent_kafka import KafkaException, Producer
@@ -22,6 +23,10 @@ log = logging.getLogger(__name__)
 #: Told once for each record: None when it is acknowledged, else what went wrong. Called from another thread.
 OnDelivery = Callable[[str | None], None]
 
+#: Key and value of an event. Raises what `Publisher.publish` does for one that doesn't fit.
+Encoder = Callable[[Kind, Mapping[str, Any]], tuple[bytes, bytes]]
+
+BY_PERSON = frozenset(["track", "error", "span"])
 _POLL_SECONDS = 0.1
 _MESSAGE_OVERHEAD_BYTES = 65_536
 
@@ -35,6 +40,12 @@ class Publisher(Protocol):
         Raises EncodeError for an event that doesn't fit the schema, OversizeError (one of its kinds) for one that is
         too large, QueueFullError; never blocks.
         """
+
+    def encoder(self, common: Mapping[str, Any]) -> Encoder:
+        """What makes records for `put_many` of events; what these lack is as in `common`."""
+
+    def put_many(self, kind: Kind, records: Sequence[tuple[bytes, bytes]], on_delivery: OnDelivery | None) -> int:
+        """Queue encoded events of a kind, in order, as many as there is room for; returns how many. Never blocks."""
 
     def publish_dead_letter(self, letter: Mapping[str, Any], on_delivery: OnDelivery | None = None) -> None:
         """Queue a dead letter."""
@@ -51,6 +62,9 @@ class Publisher(Protocol):
     def close(self, timeout_seconds: float = 10.0) -> int:
         """Flush and stop; returns how much was left undelivered."""
 
+    def abandon(self) -> None:
+        """Let go of it in a forked child, whose parent goes on using it; the child can't."""
+
 
 class Outlet(Protocol):
     """Where encoded records go. Thread-safe."""
@@ -64,11 +78,15 @@ class Outlet(Protocol):
     def close(self, timeout_seconds: float = 10.0) -> int:
         """See `Publisher.close`."""
 
+    def abandon(self) -> None:
+        """See `Publisher.abandon`."""
+
 
 class Encoding(ABC):
     """Topic, key and bytes of everything that producers write; where they go is `put`'s business."""
 
     def __init__(self, registry: SchemaRegistry | None = None, generation: int = 1) -> None:
+        self._registry = registry
         self._letters_topic, self._outcomes_topic = (
             of_generation(name, generation) for name in (DEAD_LETTERS, OUTCOMES)
         )
@@ -85,6 +103,27 @@ class Encoding(ABC):
         topic, codec = self._events[kind]
         value = codec.encode(event)
         self.put(topic, partition_key(kind, event), value, on_delivery)
+
+    def encoder(self, common: Mapping[str, Any]) -> Encoder:
+        """See `Publisher.encoder`."""
+        codecs = {kind: RowCodec(raw_schema(kind), self._registry, common) for kind in KINDS}
+
+        def encode(kind: Kind, event: Mapping[str, Any]) -> tuple[bytes, bytes]:
+            value = codecs[kind].encode(event)
+            # A person's events go by ids that are the event's own; a series is told by common fields, too.
+            return partition_key(kind, event if kind in BY_PERSON else {**common, **event}), value
+
+        return encode
+
+    def put_many(self, kind: Kind, records: Sequence[tuple[bytes, bytes]], on_delivery: OnDelivery | None) -> int:
+        """See `Publisher.put_many`."""
+        topic = self._events[kind][0]
+        for number, (key, value) in enumerate(records):
+            try:
+                self.put(topic, key, value, on_delivery)
+            except QueueFullError:
+                return number
+        return len(records)
 
     def publish_dead_letter(self, letter: Mapping[str, Any], on_delivery: OnDelivery | None = None) -> None:
         """See `Publisher.publish_dead_letter`."""
@@ -141,12 +180,8 @@ class KafkaPublisher(Encoding):
     def put(self, topic: str, key: bytes, value: bytes, on_delivery: OnDelivery | None) -> None:
         """See `Outlet.put`."""
 
-        def report(error: Any, _: Any) -> None:
-            if on_delivery:
-                on_delivery(None if error is None else str(error))
-
         try:
-            self._producer.produce(topic, value, key, on_delivery=report)
+            self._producer.produce(topic, value, key, on_delivery=_report(on_delivery))
         except BufferError:
             raise QueueFullError(
                 f"the producer's queue holds {len(self._producer)} records, as much as it may; "
@@ -154,6 +189,18 @@ class KafkaPublisher(Encoding):
             ) from None
         except KafkaException as error:
             raise PublishError(f"Kafka's client refused a record of {len(value)} bytes for {topic}: {error}") from error
+
+    def put_many(self, kind: Kind, records: Sequence[tuple[bytes, bytes]], on_delivery: OnDelivery | None) -> int:
+        """See `Publisher.put_many`."""
+        topic = self._events[kind][0]
+        messages = [{"key": key, "value": value} for key, value in records]
+        try:
+            taken: int = self._producer.produce_batch(topic, messages, on_delivery=_report(on_delivery))
+        except BufferError:
+            return 0
+        except KafkaException as error:
+            raise PublishError(f"Kafka's client refused {len(records)} records for {topic}: {error}") from error
+        return taken
 
     def flush(self, timeout_seconds: float) -> int:
         """See `Publisher.flush`."""
@@ -174,21 +221,29 @@ class KafkaPublisher(Encoding):
         self._thread.join(timeout_seconds)
         return left
 
+    def abandon(self) -> None:
+        """See `Publisher.abandon`.
+
+        Its threads are none of the child's, and to wait for them, as its destructor does, would be for ever: so the
+        child keeps it till its end.
+        """
+        ctypes.pythonapi.Py_IncRef(ctypes.py_object(self._producer))
+
 
 class MemoryPublisher(Encoding):
     """A Publisher that keeps encoded records by topic, for tests of everything that publishes."""
 
     def __init__(self, *, capacity: int = 1_000_000, failing: str | None = None) -> None:
         super().__init__()
-        self._capacity, self._failing = capacity, failing
+        self.capacity, self._failing = capacity, failing
         self._lock = threading.Lock()
         self.records: dict[str, list[tuple[bytes, bytes]]] = {}
 
     def put(self, topic: str, key: bytes, value: bytes, on_delivery: OnDelivery | None) -> None:
         """See `Outlet.put`."""
         with self._lock:
-            if sum(map(len, self.records.values())) >= self._capacity:
-                raise QueueFullError(f"the producer's queue holds {self._capacity} records, as much as it may")
+            if sum(map(len, self.records.values())) >= self.capacity:
+                raise QueueFullError(f"the producer's queue holds {self.capacity} records, as much as it may")
             if self._failing is None:
                 self.records.setdefault(topic, []).append((key, value))
         if on_delivery:
@@ -205,6 +260,21 @@ class MemoryPublisher(Encoding):
     def close(self, timeout_seconds: float = 10.0) -> int:
         """See `Publisher.close`."""
         return 0
+
+    def abandon(self) -> None:
+        """See `Publisher.abandon`."""
+        self._lock = threading.Lock()
+
+
+def _report(on_delivery: OnDelivery | None) -> Callable[[Any, Any], None] | None:
+    """What Kafka's client calls once for each record."""
+    if on_delivery is None:
+        return None
+
+    def report(error: Any, _: Any) -> None:
+        on_delivery(None if error is None else str(error))
+
+    return report
 
 
 def new_producer_id(kind: str) -> str:

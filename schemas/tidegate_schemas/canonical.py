@@ -3,11 +3,12 @@
 import json
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from datetime import date, datetime
 from datetime import time as time_of_day
 from enum import Enum
+from json import encoder
 
 from pydantic_core import from_json
 
@@ -33,6 +34,7 @@ PERHAPS_INFINITE = r"[0-9][eE]\+?[0-9]{3}|[0-9]{300}"
 """Regular expression that every text with a number past a double's range matches, and few others do."""
 _PERHAPS_INFINITE = re.compile(PERHAPS_INFINITE)
 _INT64_MIN, _INT64_MAX = -(2**63), 2**63 - 1
+_ATOMS = frozenset([str, float, bool, type(None)])
 
 
 def canonical_json(value: object) -> str:
@@ -41,6 +43,13 @@ def canonical_json(value: object) -> str:
     NaN and infinities become null, integers past 64 bits become floats, dates ISO 8601 text, sets sorted arrays, lone
     surrogates U+FFFD, other objects their `str`. Reading and writing the text again changes nothing.
     """
+    if type(value) is dict and _is_plain(value, MAX_DEPTH):
+        try:
+            text = _quick_text(value)
+            if text.isascii() or text.encode():
+                return text
+        except (ValueError, TypeError):  # no number, half a character, or another thread has just changed it
+            pass
     return json.dumps(_plain(value, MAX_DEPTH), ensure_ascii=False, separators=(",", ":"), sort_keys=True)
 
 
@@ -101,6 +110,36 @@ def _all_finite(value: object) -> bool:
             case list() as items:
                 pending.extend(items)
     return True
+
+
+def _quick_encoder() -> Callable[[object], str]:
+    """The C encoder that `json` makes anew for each text, made once; what `json` has where there is none in C."""
+    make, quoted = getattr(encoder, "c_make_encoder", None), getattr(encoder, "c_encode_basestring", None)
+    if make is None or quoted is None:
+        return json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), sort_keys=True, allow_nan=False).encode
+    # No look for circles, indentation or keys to skip; `_is_plain` has been there.
+    encode = make(None, None, quoted, None, ":", ",", True, False, False)
+    return lambda value: "".join(encode(value, 0))
+
+
+def _is_plain(value: object, depth: int) -> bool:
+    """Whether a value is what JSON can say as it stands, but for infinities and half characters."""
+    kind = type(value)
+    if kind in _ATOMS:
+        return True
+    if kind is int:
+        return _INT64_MIN <= value <= _INT64_MAX  # type: ignore[operator]
+    if depth <= 0:
+        return False
+    if kind is dict:
+        for key, item in value.items():  # type: ignore[attr-defined]
+            if type(key) is not str or not (type(item) in _ATOMS or _is_plain(item, depth - 1)):
+                return False
+        return True
+    return kind is list and all(_is_plain(item, depth - 1) for item in value)  # type: ignore[attr-defined]
+
+
+_quick_text = _quick_encoder()
 
 
 def _plain(value: object, depth: int) -> object:  # noqa: PLR0911 - one return a kind of JSON value

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
-from tests.benchmarks import memory, pipeline, stream_rows, transport
+from tests.benchmarks import memory, pipeline, sdk, stream_rows, transport
 from tests.benchmarks.row import Row
 
 
@@ -24,6 +24,7 @@ def rows(only: str = "") -> dict[str, Callable[[Path], Row]]:
         "pipeline.cpu_seconds_per_million_events": _cpu,
         "pipeline.freshness_p95_seconds": _freshness,
         "memory.stack_pss_bytes": _memory,
+        **sdk.rows(),
         **stream_rows.rows(only),
     }
     return {name: measure for name, measure in found.items() if name.startswith(only)}

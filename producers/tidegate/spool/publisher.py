@@ -125,6 +125,12 @@ class SpoolingPublisher(Encoding):
             spool.close()
         return left
 
+    def abandon(self) -> None:
+        """See `Publisher.abandon`."""
+        self._outlet.abandon()
+        for spool in self._sending:
+            spool.abandon()
+
     def _send_all(self) -> None:
         while not self._stop.is_set():
             if self._clock() - self._adopted >= ADOPT_SECONDS:

@@ -113,6 +113,12 @@ class Segments:
         os.close(self._done)
         os.close(self._lock)
 
+    def abandon(self) -> None:
+        """Close the files that a forked child has from its parent: the lock would outlive the parent in them."""
+        self._finish()
+        os.close(self._done)
+        os.close(self._lock)
+
     def _finish(self) -> None:
         if self._open >= 0:
             os.close(self._open)

@@ -178,3 +178,7 @@ class Spool:
             for number in list(self._files.numbers) if empty else []:
                 self._drop(number)
             self._files.close(remove=empty)
+
+    def abandon(self) -> None:
+        """Let go of the home in a forked child: it stays its parent's, and is free when that has ended."""
+        self._files.abandon()

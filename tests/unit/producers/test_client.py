@@ -4,36 +4,13 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from tests.unit.producers.recording import NOON, Recording
 
-from tidegate import Client
 from tidegate.publish import MemoryPublisher
 from tidegate_schemas.reasons import Reason
-from tidegate_schemas.rows import RowCodec
-from tidegate_schemas.subjects import outcome_schema, raw_schema
-
-NOON = datetime(2026, 3, 1, 12, 0, 30, tzinfo=UTC)
-
-
-class Recording(Client):
-    """A client with a publisher in memory."""
-
-    def __init__(self, publisher: MemoryPublisher | None = None) -> None:
-        self.memory = publisher or MemoryPublisher()
-        super().__init__(publisher=self.memory, clock=lambda: NOON, service="shop", release="shop@1")
-
-    @property
-    def sent(self) -> list[dict[str, Any]]:
-        codec = RowCodec(raw_schema("track"))
-        return [codec.decode(value) for _, value in self.memory.records.get("raw.track", [])]
-
-    @property
-    def outcomes(self) -> list[dict[str, Any]]:
-        codec = RowCodec(outcome_schema())
-        return [codec.decode(value) for _, value in self.memory.records.get("outcomes", [])]
 
 
 @pytest.fixture
@@ -139,36 +116,71 @@ def test_what_was_dropped_is_told_to_the_ledger_with_the_next_event(client: Reco
     broken: Any = [1]
     client.track("broken", broken)
     client.identify("anna", broken)
-    assert client.outcomes == []
     client.track("fine")
+    client.flush()
     (outcome,) = client.outcomes
     assert (outcome["outcome"], outcome["reason"], outcome["quantity"]) == ("dropped", "invalid_field", 2)
     assert (outcome["producer_id"], outcome["reporter"]) == (client.producer_id, "sdk")
     assert outcome["minute"] == NOON.replace(second=0)
     assert client.sent[0]["sequence"] == 3  # sent = stored + dropped
     client.track("fine again")
+    client.flush()
     assert len(client.outcomes) == 1
 
 
 def test_a_full_queue_drops_and_counts_and_tells_once_there_is_room() -> None:
-    memory = MemoryPublisher(capacity=2)
-    client = Recording(memory)
+    memory = MemoryPublisher(capacity=0)
+    client = Recording(memory, queue_events=2)
     for _ in range(5):
         client.track("tick")
-    assert (len(client.sent), client.dropped) == (2, {Reason.QUEUE_FULL: 3})
-    client.flush()
-    assert client.outcomes == []
-    memory.records["raw.track"].clear()
-    client.flush()
+    assert client.queued == 2
+    assert client.dropped == {Reason.QUEUE_FULL: 3}
+    memory.capacity = 10
+    assert [event["sequence"] for event in client.sent] == [1, 2]
     assert [(each["reason"], each["quantity"]) for each in client.outcomes] == [("queue_full", 3)]
 
 
 def test_what_kafka_did_not_take_is_counted() -> None:
     client = Recording(MemoryPublisher(failing="broker away"))
     client.track("lost")
+    client.flush()
     assert client.dropped == {Reason.UNDELIVERABLE: 1}
 
 
 def test_large_properties_lose_their_largest_members_and_say_so(client: Recording) -> None:
     client.track("big", {"small": 1, "large": "x" * 100_000})
     assert client.sent[0]["properties"] == '{"_truncated":1,"small":1}'
+
+
+def test_what_changes_in_the_properties_afterwards_changes_nothing(client: Recording) -> None:
+    properties: dict[str, Any] = {"items": [1], "total": 1}
+    client.track("order_placed", properties)
+    properties["total"] = 2
+    properties["items"].append(2)
+    assert client.sent[0]["properties"] == '{"items":[1],"total":1}'
+
+
+def test_many_events_in_one_call_are_numbered_in_their_order_and_bad_ones_cost_themselves(client: Recording) -> None:
+    broken: Any = {"event": "broken", "properties": 7}
+    client.track_many([{"event": "first", "properties": {"a": 1}, "user_id": "42"}, broken, {"event": "last"}])
+    assert [(event["name"], event["user_id"]) for event in client.sent] == [("first", "42"), ("last", None)]
+    assert client.dropped == {Reason.INVALID_FIELD: 1}
+
+
+def test_a_batch_larger_than_the_queue_waits_for_room_if_it_may(client: Recording) -> None:
+    small = Recording(queue_events=1_000)
+    small.track_many(({"event": "tick"} for _ in range(5_000)), wait_seconds=30)
+    assert len(small.sent) == 5_000
+    assert small.dropped == {}
+
+
+def test_a_server_has_no_device() -> None:
+    server = Recording(device=False)
+    server.track("order_placed", user_id="42")
+    assert (server.sent[0]["anonymous_id"], server.sent[0]["user_id"]) == (None, "42")
+
+
+def test_after_a_shutdown_events_are_counted_and_nothing_is_raised(client: Recording) -> None:
+    client.shutdown()
+    client.track("late")
+    assert client.dropped == {Reason.QUEUE_FULL: 1}

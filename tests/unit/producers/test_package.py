@@ -14,24 +14,47 @@ from tidegate.publish import MemoryPublisher
 HEAVY = ("faust", "polars", "clickhouse_connect", "starlette", "nicegui", "chdb", "pyarrow", "sentry_sdk")
 
 
-def test_the_members_are_these() -> None:
-    assert sorted(tidegate.__all__) == [
-        "Client",
-        "Context",
-        "NotStartedError",
-        "PublishError",
-        "QueueFullError",
-        "Settings",
-        "Who",
-        "alias",
-        "flush",
-        "identify",
-        "init",
-        "page",
-        "reset",
-        "shutdown",
-        "track",
-    ]
+MEMBERS = [
+    "Client",
+    "Context",
+    "Counter",
+    "Event",
+    "Gauge",
+    "Histogram",
+    "InvalidSettingError",
+    "NotStartedError",
+    "Plan",
+    "PublishError",
+    "QueueFullError",
+    "Sampling",
+    "Settings",
+    "Span",
+    "Tracked",
+    "Violation",
+    "Who",
+    "alias",
+    "consent",
+    "context",
+    "counter",
+    "current_client",
+    "error",
+    "flush",
+    "gauge",
+    "histogram",
+    "identify",
+    "init",
+    "page",
+    "reset",
+    "shutdown",
+    "span",
+    "track",
+    "track_many",
+]
+
+
+def test_the_members_are_these_in_order() -> None:
+    assert tidegate.__all__ == sorted(MEMBERS)
+    assert {name for name in vars(tidegate) if not name.startswith("_")} >= set(MEMBERS)
 
 
 @pytest.mark.parametrize("name", tidegate.__all__)

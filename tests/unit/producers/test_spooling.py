@@ -49,6 +49,7 @@ def test_what_came_while_the_broker_was_away_is_sent_in_order_when_it_is_back(mo
     client = Client(publisher=publisher, clock=lambda: NOON)
     for number in range(50):
         client.track(f"event_{number}")
+    client.flush(0.1)
     assert (publisher.pending, outlet.names) == (50, [])
     outlet.away = False
     assert client.flush(20) == 0
@@ -61,7 +62,8 @@ def test_what_came_while_the_broker_was_away_is_sent_in_order_when_it_is_back(mo
 
 def test_a_full_spool_keeps_what_it_has_and_the_rest_is_counted(tmp_path: Path) -> None:
     outlet = Away()
-    client = Client(publisher=SpoolingPublisher(outlet, tmp_path, max_bytes=2_000, mode="durable"), clock=lambda: NOON)
+    publisher = SpoolingPublisher(outlet, tmp_path, max_bytes=2_000, mode="durable")
+    client = Client(publisher=publisher, spool=tmp_path, durable=True, clock=lambda: NOON)
     for number in range(20):
         client.track(f"event_{number}", {"text": "x" * 200})
     dropped = client.dropped[Reason.QUEUE_FULL]

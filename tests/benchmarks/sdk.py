@@ -1,0 +1,98 @@
+"""The SDK: what a call costs its thread, against Segment's client; and how many events/s arrive at Kafka."""
+
+import statistics
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import segment.analytics.client as segment
+from tests.benchmarks.row import Row
+
+from tidegate import Client, Tracked
+from tidegate_infra.broker import fixture as broker_fixture
+from tidegate_infra.broker.topics import create_topics, tidegate_topics
+
+ROUNDS = 5
+CALLS = 20_000
+EVENTS = 200_000
+PROPERTIES = {"total": 12.5, "currency": "EUR", "items": 3, "feature": "cart"}
+POSTHOG = "PostHog's client isn't installed here; it copies and cleans in the call as Segment's does"
+
+
+def rows() -> dict[str, Callable[[Path], Row]]:
+    """Every figure of the SDK, by its name."""
+    return {
+        "edges.sdk_call_microseconds": _call,
+        "edges.sdk_track_events_per_second": _track,
+        "edges.sdk_track_many_events_per_second": _track_many,
+    }
+
+
+@contextmanager
+def _client(home: Path) -> Iterator[Client]:
+    with broker_fixture.start(home) as broker:
+        create_topics(broker.bootstrap, tidegate_topics(4))
+        client = Client(brokers=broker.bootstrap, service="shop", device=False)
+        client.track("warm_up", PROPERTIES)
+        assert client.flush(30) == 0
+        yield client
+        assert client.shutdown(30) == 0
+        assert not client.dropped
+
+
+def _call(home: Path) -> Row:
+    """CPU time of the calling thread, in turns; both clients queue, Segment's without a thread that would send."""
+    theirs = segment.Client("key", send=False, max_queue_size=ROUNDS * CALLS)
+    theirs.send = True
+    with _client(home) as ours:
+        costs: dict[str, list[float]] = {"ours": [], "theirs": []}
+        for _ in range(ROUNDS):
+            costs["ours"].append(_cost(lambda: ours.track("order_placed", PROPERTIES, user_id="42")))
+            ours.flush(30)
+            costs["theirs"].append(_cost(lambda: theirs.track("42", "order_placed", PROPERTIES)))
+    value, against = (statistics.median(costs[name]) for name in ("ours", "theirs"))
+    name, mark = "edges.sdk_call_microseconds", "<= 1 x of Segment's, and < 20"
+    met = value <= against and value < 20
+    return Row(name, value, "us of the caller's thread", against, value / against, mark, met, POSTHOG)
+
+
+def _cost(call: Callable[[], object]) -> float:
+    before = time.thread_time()
+    for _ in range(CALLS):
+        call()
+    return (time.thread_time() - before) / CALLS * 1e6
+
+
+def _track(home: Path) -> Row:
+    with _client(home) as client:
+
+        def work() -> None:
+            for number in range(EVENTS):
+                if number % 1_000 == 0:
+                    while client.queued > 40_000:
+                        time.sleep(0.001)
+                client.track("order_placed", PROPERTIES, user_id=str(number % 1_000))
+
+        value = _rate(client, work)
+    return Row("edges.sdk_track_events_per_second", value, "events/s", None, None, ">= 30000", value >= 30_000)
+
+
+def _track_many(home: Path) -> Row:
+    events: list[Tracked] = [
+        {"event": "order_placed", "properties": PROPERTIES, "user_id": str(number % 1_000)} for number in range(EVENTS)
+    ]
+    with _client(home) as client:
+        value = _rate(client, lambda: client.track_many(events, wait_seconds=60))
+    return Row("edges.sdk_track_many_events_per_second", value, "events/s", None, None, ">= 80000", value >= 80_000)
+
+
+def _rate(client: Client, work: Callable[[], None]) -> float:
+    """Events/s until Kafka has acknowledged the last one; the median of some rounds."""
+    rates = []
+    for _ in range(ROUNDS):
+        before = time.perf_counter()
+        work()
+        assert client.flush(60) == 0
+        rates.append(EVENTS / (time.perf_counter() - before))
+    return statistics.median(rates)

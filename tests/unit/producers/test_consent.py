@@ -1,0 +1,111 @@
+"""Consent and context: what leaves the process, and with which ids."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+
+import pytest
+from tests.unit.producers.recording import Recording
+
+from tidegate import context
+from tidegate_schemas.reasons import Reason
+
+
+def test_denied_sends_nothing_about_people_and_counts_it_by_kind() -> None:
+    client = Recording(consent="granted")
+    client.track("seen", user_id="42")
+    client.consent("denied")
+    client.track("unseen", user_id="42")
+    client.error("unseen")
+    client.counter("orders").add(2)
+    assert [event["name"] for event in client.sent] == ["seen"]
+    assert client.of("error") == []
+    assert [point["value"] for point in client.of("metric")] == [2.0]
+    assert client.dropped == {Reason.CONSENT_DENIED: 2}
+    told = {(each["kind"], each["reason"], each["quantity"]) for each in client.outcomes}
+    assert told == {("track", "consent_denied", 1), ("error", "consent_denied", 1)}
+
+
+def test_anonymous_events_have_no_ids_and_links_are_not_sent() -> None:
+    client = Recording()
+    client.consent("anonymous", version="2026-03")
+    client.track("seen", {"plan": "pro"}, user_id="42", session_id="s", ip="203.0.113.7")
+    client.identify("42")
+    client.alias("41", "42")
+    told, seen = client.sent
+    assert (told["name"], told["properties"]) == (
+        "consent",
+        '{"purposes":null,"state":"anonymous","version":"2026-03"}',
+    )
+    assert [seen[name] for name in ("user_id", "anonymous_id", "session_id", "ip")] == [None] * 4
+    assert (seen["consent"], seen["properties"]) == ("anonymous", '{"plan":"pro"}')
+    assert client.dropped == {Reason.CONSENT_DENIED: 2}
+
+
+def test_purposes_limit_a_consent_to_kinds() -> None:
+    client = Recording()
+    client.consent("granted", purposes=["analytics"])
+    client.track("seen")
+    client.error("unseen")
+    assert len(client.sent) == 2
+    assert client.of("error") == []
+
+
+def test_a_call_and_a_context_go_before_the_clients_consent() -> None:
+    client = Recording(consent="denied")
+    client.track("first", consent="granted")
+    with context(consent="anonymous", user_id="42"):
+        client.track("second")
+        client.track("third", consent="granted")
+    client.track("fourth")
+    assert [(event["name"], event["consent"], event["user_id"]) for event in client.sent] == [
+        ("first", "granted", None),
+        ("second", "anonymous", None),
+        ("third", "granted", "42"),
+    ]
+
+
+def test_a_state_that_is_none_is_a_no(caplog: pytest.LogCaptureFixture) -> None:
+    client = Recording()
+    client.consent("grantd")
+    client.track("unseen")
+    assert client.sent == []
+    assert "'grantd' is none of anonymous, denied, granted, unknown" in caplog.text
+
+
+def test_contexts_nest_and_end_and_calls_go_before_them() -> None:
+    client = Recording()
+    with context(user_id="1", session_id="a"):
+        with context(user_id="2"):
+            client.track("inner")
+            client.track("own", user_id="3")
+        client.track("outer")
+    client.track("outside")
+    assert [(event["user_id"], event["session_id"]) for event in client.sent] == [
+        ("2", "a"),
+        ("3", "a"),
+        ("1", "a"),
+        (None, None),
+    ]
+
+
+async def test_tasks_do_not_see_each_others_contexts() -> None:
+    client, both = Recording(), asyncio.Barrier(2)
+
+    async def visit(user: str) -> None:
+        with context(user_id=user):
+            await both.wait()
+            client.track(user)
+
+    await asyncio.gather(visit("anna"), visit("bert"))
+    assert {event["name"]: event["user_id"] for event in client.sent} == {"anna": "anna", "bert": "bert"}
+
+
+def test_threads_do_not_see_each_others_contexts() -> None:
+    client = Recording()
+    with context(user_id="42"):
+        thread = threading.Thread(target=client.track, args=["elsewhere"])
+        thread.start()
+        thread.join()
+    assert client.sent[0]["user_id"] is None

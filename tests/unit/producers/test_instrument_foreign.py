@@ -1,0 +1,133 @@
+"""sentry-sdk and OpenTelemetry's SDK, unmodified, that publish through the client."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+import sentry_sdk
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
+from opentelemetry.sdk.metrics.view import ExponentialBucketHistogramAggregation, View
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.trace import SpanKind
+from tests.unit.producers.recording import Recording
+
+from tidegate.instrument.opentelemetry import MetricExporter, SpanExporter
+from tidegate.instrument.sentry import transport
+from tidegate_schemas.bounds import broken_bound
+from tidegate_schemas.reasons import Reason
+
+
+@contextmanager
+def sentry(client: Recording) -> Iterator[sentry_sdk.Scope]:
+    """A scope with a client of its own, so that this process's others know nothing of it."""
+    settings: Any = {"default_integrations": False, "traces_sample_rate": 1}
+    with sentry_sdk.new_scope() as scope:
+        scope.set_client(sentry_sdk.Client("http://key@tidegate.example/1", transport=transport(client), **settings))
+        yield scope
+
+
+def unlucky(number: int) -> None:
+    password = "secret"  # noqa: F841 - a local variable, to see that it isn't sent
+    raise ValueError(f"{number} is unlucky")
+
+
+def test_an_exception_that_sentrys_sdk_catches_is_an_error_event() -> None:
+    client = Recording(device=False)
+    with sentry(client) as scope:
+        scope.set_user({"id": "42", "email": "anna@example.org"})
+        scope.set_tag("plan", "pro")
+        scope.add_breadcrumb(message="clicked")
+        try:
+            unlucky(13)
+        except ValueError as error:
+            scope.capture_exception(error)
+    (event,) = client.of("error")
+    assert (event["name"], event["message"], event["level"]) == ("ValueError", "13 is unlucky", "error")
+    frame = json.loads(event["stack"])[-1]
+    assert (frame["function"], frame["module"]) == ("unlucky", __name__)
+    assert (event["user_id"], json.loads(event["properties"])["tags"]) == ("42", {"plan": "pro"})
+    assert json.loads(event["breadcrumbs"])[0]["message"] == "clicked"
+    assert "secret" not in event["stack"]
+    assert broken_bound(event) is None
+
+
+def test_a_message_is_an_error_event_and_other_items_are_counted() -> None:
+    client = Recording()
+    with sentry(client) as scope:
+        scope.capture_message("stock is low", level="warning")
+        scope.start_transaction(name="checkout", op="task").finish()
+    (event,) = client.of("error")
+    assert (event["name"], event["message"], event["level"]) == ("message", "stock is low", "warning")
+    assert client.dropped == {Reason.UNSUPPORTED_ITEM: 1}
+
+
+def test_an_ended_span_of_opentelemetry_is_ours() -> None:
+    client, provider = Recording(), TracerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(SpanExporter(client)))
+    tracer = provider.get_tracer("shop")
+    request: dict[str, str | int] = {
+        "http.route": "/cart",
+        "http.request.method": "GET",
+        "http.response.status_code": 200,
+    }
+    query = {"db.system.name": "postgresql", "db.query.text": "SELECT * FROM orders WHERE email = 'anna@example.org'"}
+    with (
+        tracer.start_as_current_span("GET /cart", kind=SpanKind.SERVER, attributes=request),
+        tracer.start_as_current_span("SELECT", kind=SpanKind.CLIENT, attributes=query),
+    ):
+        pass
+    with pytest.raises(ValueError, match="unlucky"), tracer.start_as_current_span("work"):
+        unlucky(13)
+    asked, served, work = client.of("span")
+    assert (served["operation"], served["route"], served["method"], served["status_code"]) == (
+        "request",
+        "/cart",
+        "GET",
+        200,
+    )
+    assert (asked["operation"], asked["statement"], asked["db_system"]) == ("query", "SELECT orders", "postgresql")
+    assert (asked["parent_span_id"], asked["trace_id"]) == (served["span_id"], served["trace_id"])
+    assert "anna" not in asked["properties"]
+    assert (work["operation"], work["status"]) == ("internal", "error")
+    assert all(broken_bound(event) is None for event in (asked, served, work))
+
+
+def measured(client: Recording, *views: View) -> dict[str, dict[str, Any]]:
+    reader = PeriodicExportingMetricReader(MetricExporter(client), export_interval_millis=60_000)
+    provider = MeterProvider([reader], views=views)
+    meter = provider.get_meter("shop")
+    meter.create_counter("orders", "1").add(3, {"plan": "pro"})
+    meter.create_up_down_counter("open", "1").add(2)
+    meter.create_histogram("latency", "s").record(0.2)
+    provider.force_flush()
+    meter.create_counter("orders", "1").add(4, {"plan": "pro"})
+    provider.shutdown()
+    points: dict[str, dict[str, Any]] = {}
+    for point in client.of("metric"):
+        assert broken_bound(point) is None
+        points.setdefault(point["name"], point)
+    return points
+
+
+def test_points_of_opentelemetry_are_increases_levels_and_buckets() -> None:
+    client = Recording()
+    points = measured(client)
+    assert (points["orders"]["instrument"], points["orders"]["temporality"]) == ("counter", "delta")
+    assert points["orders"]["attributes"] == '{"plan":"pro"}'
+    assert [point["value"] for point in client.of("metric") if point["name"] == "orders"] == [3.0, 4.0]
+    assert (points["open"]["instrument"], points["open"]["value"]) == ("gauge", 2.0)
+    latency = points["latency"]
+    assert (latency["instrument"], latency["count"], sum(latency["bucket_counts"])) == ("histogram", 1, 1)
+
+
+def test_points_of_a_shape_that_we_do_not_have_are_counted() -> None:
+    client = Recording()
+    exponential = View(instrument_name="latency", aggregation=ExponentialBucketHistogramAggregation())
+    assert "latency" not in measured(client, exponential)
+    assert client.dropped[Reason.UNSUPPORTED_ITEM] >= 1
