@@ -67,6 +67,7 @@ KINDS: dict[str, dict[str, Any]] = {
         "instance": pl.String,
         "attributes": pl.String,
     },
+    "log": {"level": pl.String, "body": pl.String},
     "health": {
         "report": pl.String,
         "state": pl.String,
@@ -138,6 +139,7 @@ _SPECIFIC: dict[str, dict[str, st.SearchStrategy[Any]]] = {
         "instance": st.sampled_from([None, "i", "j"]),
         "attributes": st.sampled_from(["{}", '{"pool":"main"}']),
     },
+    "log": {"level": st.sampled_from(["info", "error"]), "body": st.just("said")},
     "health": {
         "report": st.sampled_from(["session", "session", "sessions", "feedback"]),
         "session": st.sampled_from([None, "s1", "s1", "s2"]),
