@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
+import hypothesis
 import pytest
 from tests import backing
 
@@ -14,6 +15,11 @@ from tidegate_infra.addresses import ClickHouseAddress
 from tidegate_infra.clickhouse import fixture as clickhouse_fixture
 from tidegate_sinks import migrate
 from tidegate_sinks.clickhouse import Address, connect
+
+
+# How long an example takes says how busy the machine is: speed is measured by `make bench` alone.
+hypothesis.settings.register_profile("tidegate", deadline=None)
+hypothesis.settings.load_profile("tidegate")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
