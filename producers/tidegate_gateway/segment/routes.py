@@ -12,6 +12,7 @@ from starlette.routing import Route
 
 from tidegate_gateway.edge import Edge, answer_json
 from tidegate_gateway.errors import RefusedError
+from tidegate_gateway.intake import Batch
 from tidegate_gateway.segment.answers import refused, taken
 from tidegate_gateway.segment.credentials import body_key, header_key
 from tidegate_gateway.segment.fields import members, moment
@@ -64,14 +65,27 @@ def routes(edge: Edge) -> list[Route]:
 
 async def _take(edge: Edge, http: HttpRequest, read: Callable[[bytes], Items], browser_ip: str | None) -> Response:
     authorization = http.headers.get("authorization", "")
-    known = header_key(authorization)
+    known, raw = header_key(authorization), b""
     if known:  # refused before the body is looked at
         edge.admit(edge.project(known))
-    # The parsed body is let go of here: as objects it may be thirty times as large as on the wire.
-    project, items, request = _admitted(
-        edge, read(await edge.body(http, MAX_BATCH_BYTES)), known, authorization, browser_ip
-    )
+    try:
+        raw = await edge.body(http, MAX_BATCH_BYTES)
+        # The parsed body is let go of here: as objects it may be thirty times as large as on the wire.
+        project, items, request = _admitted(edge, read(raw), known, authorization, browser_ip)
+    except RefusedError as error:
+        if not known or error.status not in {400, 413}:
+            raise
+        return await _keep(edge, http, edge.project(known), raw, error)
     return await _by_slices(edge, project, items, request)
+
+
+async def _keep(edge: Edge, http: HttpRequest, project: Project, raw: bytes, error: RefusedError) -> Response:
+    """Refuse a whole body, which its client will throw away, and leave a dead letter of it."""
+    edge.admit(project, 1)
+    batch = Batch(PROTOCOL)
+    batch.refuse(0, error, raw)
+    await edge.intake.take(project, batch, edge.intake.clock())
+    return refused(http, error)
 
 
 def _admitted(
