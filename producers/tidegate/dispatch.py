@@ -84,8 +84,9 @@ class Dispatch:
         records: dict[Kind, list[KeyAndValue]] = {}
         publisher, encode = self._ready()
         for (kind, event, _), event_id in zip(batch, new_event_ids(len(batch)), strict=True):
+            event["event_id"] = event_id
             try:
-                record = encode(kind, {"event_id": event_id, **event})
+                record = encode(kind, event)
             except Exception as error:  # noqa: BLE001 - one event's fault is no other's
                 self._drops.count(kind, reason_for(error), why(error))
             else:
