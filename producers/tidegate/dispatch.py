@@ -10,7 +10,7 @@ from typing import Any
 from tidegate.drops import Drops
 from tidegate.errors import PlanViolationError, PublishError, QueueFullError
 from tidegate.outbox import Event, Waiting
-from tidegate.publish import Encoder, OnDelivery, Publisher
+from tidegate.publish import Encoder, KeyAndValue, OnDelivery, Publisher
 from tidegate_schemas.errors import OversizeError, TidegateError
 from tidegate_schemas.identity import new_event_id, new_event_ids
 from tidegate_schemas.reasons import Reason
@@ -76,16 +76,17 @@ class Dispatch:
         """Publish one event on this thread. Raises EncodeError, QueueFullError."""
         publisher, encode = self._ready()
         record = encode(kind, {"event_id": new_event_id(), **event})
-        if not publisher.put_many(kind, [record], self._delivered[kind]):
+        if publisher.put_many(kind, [record], self._delivered[kind]):
             raise QueueFullError("there is no room for an event")
 
     def send(self, batch: Sequence[Waiting]) -> None:
         """Publish events, in order within a kind; what can't be is counted."""
-        records: dict[Kind, list[tuple[bytes, bytes]]] = {}
+        records: dict[Kind, list[KeyAndValue]] = {}
         publisher, encode = self._ready()
         for (kind, event, _), event_id in zip(batch, new_event_ids(len(batch)), strict=True):
+            event["event_id"] = event_id
             try:
-                record = encode(kind, {"event_id": event_id, **event})
+                record = encode(kind, event)
             except Exception as error:  # noqa: BLE001 - one event's fault is no other's
                 self._drops.count(kind, reason_for(error), why(error))
             else:
@@ -110,15 +111,14 @@ class Dispatch:
             self._encode = publisher.encoder(self._common)
         return publisher, self._encode
 
-    def _publish(self, publisher: Publisher, kind: Kind, records: Sequence[tuple[bytes, bytes]]) -> None:
+    def _publish(self, publisher: Publisher, kind: Kind, records: Sequence[KeyAndValue]) -> None:
         deadline = time.monotonic() + self._patience_seconds
         while records:
             try:
-                taken = publisher.put_many(kind, records, self._delivered[kind])
+                records = publisher.put_many(kind, records, self._delivered[kind])
             except PublishError as error:
                 self._drops.count(kind, reason_for(error), error, len(records))
                 return
-            records = records[taken:]
             if records and (time.monotonic() > deadline or self._stop.wait(PAUSE_SECONDS)):
                 why_not = "Kafka's client has no room, and it came to nothing to wait for some"
                 self._drops.count(kind, Reason.QUEUE_FULL, why_not, len(records))

@@ -48,7 +48,7 @@ class Outbox:
         self._queue: deque[Waiting] = deque()
         #: For those who put. Whoever takes needs none, so that a handler that interrupted a put may wait for it.
         self._lock = threading.RLock()
-        self._drains = threading.Lock()
+        self._drains = threading.RLock()
         self._in_events = self._in_bytes = self._out_events = self._out_bytes = 0
         self._wake, self._hurry, self._progress = threading.Event(), threading.Event(), threading.Event()
         self._asleep = True
@@ -69,14 +69,21 @@ class Outbox:
 
     def put_all(self, waiting: Iterable[Waiting]) -> list[Waiting]:
         """Number these and queue them without others in between; returns those that there was no room for."""
-        refused = []
+        refused, take, queue = [], self._numbering.take, self._queue
         with self._lock:
+            room = 0 if self._closed else self._max_events - (self._in_events - self._out_events)
+            bytes_left = self._max_bytes - (self._in_bytes - self._out_bytes)
+            before = bytes_left
             for one in waiting:
-                one.event["sequence"] = self._numbering.take()
-                try:
-                    self._admit(one)
-                except QueueFullError:
+                one.event["sequence"] = take()
+                if room <= 0 or one.size_bytes > bytes_left:
                     refused.append(one)
+                    continue
+                queue.append(one)
+                self._in_events += 1
+                room -= 1
+                bytes_left -= one.size_bytes
+            self._in_bytes += before - bytes_left
         if self._asleep:
             self._rouse()
         return refused

@@ -10,7 +10,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
-from confluent_kafka import KafkaException, Producer
+from confluent_kafka import KafkaError, KafkaException, Producer
 
 from tidegate.errors import PublishError, QueueFullError
 from tidegate_schemas.registry import SchemaRegistry
@@ -25,6 +25,7 @@ OnDelivery = Callable[[str | None], None]
 
 #: Key and value of an event. Raises what `Publisher.publish` does for one that doesn't fit.
 Encoder = Callable[[Kind, Mapping[str, Any]], tuple[bytes, bytes]]
+KeyAndValue = tuple[bytes, bytes]
 
 BY_PERSON = frozenset(["track", "error", "span"])
 _POLL_SECONDS = 0.1
@@ -44,8 +45,8 @@ class Publisher(Protocol):
     def encoder(self, common: Mapping[str, Any]) -> Encoder:
         """What makes records for `put_many` of events; what these lack is as in `common`."""
 
-    def put_many(self, kind: Kind, records: Sequence[tuple[bytes, bytes]], on_delivery: OnDelivery | None) -> int:
-        """Queue encoded events of a kind, in order, as many as there is room for; returns how many. Never blocks."""
+    def put_many(self, kind: Kind, records: Sequence[KeyAndValue], on_delivery: OnDelivery | None) -> list[KeyAndValue]:
+        """Queue encoded events of a kind, in order; returns those that there was no room for. Never blocks."""
 
     def publish_dead_letter(self, letter: Mapping[str, Any], on_delivery: OnDelivery | None = None) -> None:
         """Queue a dead letter."""
@@ -115,15 +116,15 @@ class Encoding(ABC):
 
         return encode
 
-    def put_many(self, kind: Kind, records: Sequence[tuple[bytes, bytes]], on_delivery: OnDelivery | None) -> int:
+    def put_many(self, kind: Kind, records: Sequence[KeyAndValue], on_delivery: OnDelivery | None) -> list[KeyAndValue]:
         """See `Publisher.put_many`."""
         topic = self._events[kind][0]
         for number, (key, value) in enumerate(records):
             try:
                 self.put(topic, key, value, on_delivery)
             except QueueFullError:
-                return number
-        return len(records)
+                return list(records[number:])
+        return []
 
     def publish_dead_letter(self, letter: Mapping[str, Any], on_delivery: OnDelivery | None = None) -> None:
         """See `Publisher.publish_dead_letter`."""
@@ -151,6 +152,7 @@ class KafkaPublisher(Encoding):
         delivery_timeout_seconds: float = 30.0,
     ) -> None:
         super().__init__(registry, generation)
+        self._queue_messages = queue_messages
         self._producer = Producer(
             {
                 "bootstrap.servers": brokers,
@@ -190,17 +192,25 @@ class KafkaPublisher(Encoding):
         except KafkaException as error:
             raise PublishError(f"Kafka's client refused a record of {len(value)} bytes for {topic}: {error}") from error
 
-    def put_many(self, kind: Kind, records: Sequence[tuple[bytes, bytes]], on_delivery: OnDelivery | None) -> int:
+    def put_many(self, kind: Kind, records: Sequence[KeyAndValue], on_delivery: OnDelivery | None) -> list[KeyAndValue]:
         """See `Publisher.put_many`."""
-        topic = self._events[kind][0]
-        messages = [{"key": key, "value": value} for key, value in records]
-        try:
-            taken: int = self._producer.produce_batch(topic, messages, on_delivery=_report(on_delivery))
-        except BufferError:
-            return 0
-        except KafkaException as error:
-            raise PublishError(f"Kafka's client refused {len(records)} records for {topic}: {error}") from error
-        return taken
+        topic, report = self._events[kind][0], _report(on_delivery)
+        # Where room comes free half-way, Kafka's client would take the last records before those in the middle.
+        room = max(0, self._queue_messages - len(self._producer))
+        messages: list[dict[str, Any]] = [{"key": key, "value": value} for key, value in records[:room]]
+        left = list(records[room:])
+        if not messages or self._producer.produce_batch(topic, messages, on_delivery=report) == len(messages):
+            return left
+        refused = list[KeyAndValue]()
+        for message, record in zip(messages, records, strict=False):
+            error = message.get("_error")
+            if error is None:
+                continue
+            if error.code() == KafkaError._QUEUE_FULL:  # by its bytes
+                refused.append(record)
+            elif report is not None:
+                report(error, None)
+        return refused + left
 
     def flush(self, timeout_seconds: float) -> int:
         """See `Publisher.flush`."""

@@ -17,6 +17,8 @@ from opentelemetry.sdk.metrics import Histogram as _Histogram
 from opentelemetry.sdk.metrics import ObservableCounter as _ObservableCounter
 from opentelemetry.sdk.metrics.export import (
     AggregationTemporality,
+    ExponentialHistogram,
+    ExponentialHistogramDataPoint,
     Gauge,
     Histogram,
     Metric,
@@ -75,7 +77,7 @@ class MetricExporter(_MetricExporter):
         self._client = client
 
     def export(self, metrics_data: MetricsData, timeout_millis: float = 10_000, **kwargs: Any) -> MetricExportResult:
-        """See OpenTelemetry. Points of other shapes are counted as unsupported."""
+        """See OpenTelemetry. What can't be published is counted by the client, and not tried again."""
         for resource in metrics_data.resource_metrics:
             for scope in resource.scope_metrics:
                 for metric in scope.metrics:
@@ -84,7 +86,11 @@ class MetricExporter(_MetricExporter):
 
     def _publish(self, metric: Metric) -> None:
         for point in metric.data.data_points:
-            fields = point_fields(metric, point)
+            try:
+                fields = point_fields(metric, point)
+            except Exception as error:  # noqa: BLE001 - one point's fault is no other's
+                self._client.refuse("metric", error)
+                continue
             if fields is None:
                 self._client.leave_out("metric", Reason.UNSUPPORTED_ITEM)
             else:
@@ -152,7 +158,20 @@ def point_fields(metric: Metric, point: Any) -> dict[str, Any] | None:
                 "bucket_counts": list(point.bucket_counts),
             }
             return {**fields, "instrument": "histogram", **amounts, **buckets}
+        case ExponentialHistogram(aggregation_temporality=temporality):
+            amounts = {"count": point.count, "sum": float(point.sum), "temporality": _temporality(temporality)}
+            return {**fields, "instrument": "histogram", **amounts, **_explicit(point)}
     return None
+
+
+def _explicit(point: ExponentialHistogramDataPoint) -> dict[str, Any]:
+    """Buckets with explicit bounds; zero and negative values share the first."""
+    positive, growth = list(point.positive.bucket_counts), 2.0**-point.scale
+    first = point.zero_count + sum(point.negative.bucket_counts)
+    edges = [2.0 ** (growth * (point.positive.offset + number)) for number in range(len(positive) + 1)]
+    if not positive:
+        return {"bucket_bounds": [], "bucket_counts": [first]}
+    return {"bucket_bounds": edges, "bucket_counts": [first, *positive, 0]}
 
 
 def _temporality(temporality: AggregationTemporality) -> str:

@@ -16,7 +16,7 @@ from tidegate.spool.publisher import SpoolingPublisher
 from tidegate_schemas.errors import EncodeError, OversizeError
 from tidegate_schemas.identity import derived_event_id
 from tidegate_schemas.rows import RowCodec
-from tidegate_schemas.subjects import MAX_RAW_BYTES, raw_schema
+from tidegate_schemas.subjects import MAX_RAW_BYTES, MAX_RECORD_BYTES, raw_schema
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 Records = Callable[[str], list[tuple[bytes, bytes]]]
@@ -131,6 +131,35 @@ def test_events_of_one_device_keep_their_order(published: tuple[Publisher, Recor
     assert order == {f"device-{device}": list(range(device, 500, 3)) for device in range(3)}
 
 
+def test_encoded_events_go_as_they_would_one_by_one_and_each_is_answered_for(
+    published: tuple[Publisher, Records],
+) -> None:
+    publisher, records = published
+    answers: list[str | None] = []
+    events = [track(number, anonymous_id="device") for number in range(50)]
+    common = {name: events[0][name] for name in ("producer_id", "project")}
+    encode = publisher.encoder(common)
+    encoded = [
+        encode("track", {name: value for name, value in event.items() if name not in common}) for event in events
+    ]
+    assert publisher.put_many("track", encoded, answers.append) == []
+    assert publisher.flush(20) == 0
+    assert answers == [None] * 50
+    codec = RowCodec(raw_schema("track"))
+    assert [value for _, value in records("raw.track")] == [codec.encode(event) for event in events]
+    assert {key for key, _ in records("raw.track")} == {b"device"}
+
+
+def test_a_series_goes_by_what_its_points_have_in_common_too(published: tuple[Publisher, Records]) -> None:
+    publisher, records = published
+    point = {**track(1), "instrument": "gauge", "value": 1.0, "service": "shop"}
+    encode = publisher.encoder({"service": "shop"})
+    publisher.put_many("metric", [encode("metric", {k: v for k, v in point.items() if k != "service"})], None)
+    publisher.publish("metric", point)
+    publisher.flush(20)
+    assert len({key for key, _ in records("raw.metric")}) == 1
+
+
 def test_an_event_that_does_not_fit_the_schema_is_refused_and_the_others_go_on(
     published: tuple[Publisher, Records],
 ) -> None:
@@ -235,3 +264,24 @@ def test_a_broker_that_is_away_is_told_about_and_nothing_is_delivered() -> None:
     assert answers[0] is not None
     assert not publisher.ready(0.2)
     publisher.close(5)
+
+
+def test_a_queue_that_is_full_gives_back_what_it_did_not_take_in_order() -> None:
+    publisher = KafkaPublisher("127.0.0.1:1", queue_messages=3, delivery_timeout_seconds=1)
+    encoded = [publisher.encoder({})("track", track(number)) for number in range(5)]
+    answers: list[str | None] = []
+    assert publisher.put_many("track", encoded, answers.append) == encoded[3:]
+    assert publisher.put_many("track", encoded[3:], answers.append) == encoded[3:]
+    publisher.close(5)
+    assert len(answers) == 3
+
+
+def test_a_record_that_kafkas_client_refuses_is_answered_for_and_its_neighbours_go_on() -> None:
+    publisher = KafkaPublisher("127.0.0.1:1", delivery_timeout_seconds=1)
+    answers: list[str | None] = []
+    large = (b"key", b"x" * (MAX_RECORD_BYTES + (1 << 20)))
+    assert publisher.put_many("track", [(b"key", b"a"), large, (b"key", b"b")], answers.append) == []
+    assert len(answers) == 1
+    assert "too large" in str(answers[0])
+    publisher.close(5)
+    assert len(answers) == 3

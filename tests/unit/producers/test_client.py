@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 from tests.unit.producers.recording import NOON, Recording
 
+from tidegate.errors import InvalidSettingError
 from tidegate.publish import MemoryPublisher
 from tidegate_schemas.reasons import Reason
 
@@ -184,3 +186,27 @@ def test_after_a_shutdown_events_are_counted_and_nothing_is_raised(client: Recor
     client.shutdown()
     client.track("late")
     assert client.dropped == {Reason.QUEUE_FULL: 1}
+
+
+def test_signals_can_be_asked_for_on_the_main_thread_only() -> None:
+    refused: list[str] = []
+
+    def start() -> None:
+        with pytest.raises(InvalidSettingError) as raised:
+            Recording(flush_on_sigterm=True)
+        refused.append(str(raised.value))
+
+    thread = threading.Thread(target=start)
+    thread.start()
+    thread.join()
+    assert refused == ["flush_on_sigterm works on the main thread only: start the client there"]
+
+
+async def test_calls_of_async_code_do_not_block_it(client: Recording) -> None:
+    async def call(number: int) -> None:
+        client.track(f"tick-{number}")
+        await asyncio.sleep(0)
+
+    await asyncio.gather(*(call(number) for number in range(100)))
+    assert await asyncio.to_thread(client.flush) == 0
+    assert len(client.sent) == 100

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -126,8 +127,16 @@ def test_points_of_opentelemetry_are_increases_levels_and_buckets() -> None:
     assert (latency["instrument"], latency["count"], sum(latency["bucket_counts"])) == ("histogram", 1, 1)
 
 
-def test_points_of_a_shape_that_we_do_not_have_are_counted() -> None:
-    client = Recording()
+def test_exponential_buckets_get_bounds() -> None:
     exponential = View(instrument_name="latency", aggregation=ExponentialBucketHistogramAggregation())
-    assert "latency" not in measured(client, exponential)
-    assert client.dropped[Reason.UNSUPPORTED_ITEM] >= 1
+    latency = measured(Recording(), exponential)["latency"]
+    (place,) = [place for place, count in enumerate(latency["bucket_counts"]) if count]
+    assert latency["bucket_bounds"][place - 1] < 0.2 <= latency["bucket_bounds"][place] * (1 + 1e-9)
+
+
+def test_a_point_that_cannot_be_read_is_counted_and_its_neighbours_go_on() -> None:
+    client = Recording()
+    metric: Any = SimpleNamespace(name="broken", unit="1", data=SimpleNamespace(data_points=[object()]))
+    scope = SimpleNamespace(scope_metrics=[SimpleNamespace(metrics=[metric])])
+    MetricExporter(client).export(SimpleNamespace(resource_metrics=[scope]))  # type: ignore[arg-type]
+    assert client.dropped == {Reason.INVALID_FIELD: 1}
