@@ -92,6 +92,26 @@ def test_complete_pages_share_a_row_and_incomplete_ones_have_their_own(client: C
     assert told["browser:lossy"] == ("closed", 0)
 
 
+def test_what_was_before_a_time_is_neither_counted_nor_missed_since_then(client: Client) -> None:
+    """A word that began before, numbers that were lost before, and those that were lost since."""
+    project, later = "since", MINUTE + timedelta(minutes=30)
+    early = Account("sdk:long", 100, {n: {"stored"} for n in range(1, 101) if n not in (5, 90)}, reported=False)
+    late = Account("sdk:long", 300, {n: {"stored"} for n in range(101, 301) if n not in (110, 250)}, reported=False)
+    new = Account("sdk:new", 200, {n: {"stored"} for n in range(150, 201)}, reported=False)
+    write(client, Random(5), early, project)
+    write(client, Random(6), late, project, later)
+    write(client, Random(7), new, project, later)
+    answer = client.query(
+        "SELECT producer_id, sumIf(quantity, fate = 'stored'), sumIf(quantity, fate = 'missing') "
+        "FROM tidegate.ledger_entries_since(since = {since:DateTime('UTC')}) WHERE project = 'since' GROUP BY ALL",
+        parameters={"since": later},
+    )
+    # 90 is one of the 64 numbers that 110 is one of; 5 is of others.
+    assert sorted(answer.result_rows) == [("sdk:long", 198, 3), ("sdk:new", 51, 149)]
+    whole = sums(client, "ledger", project)
+    assert (whole["sdk:long"]["stored"], whole["sdk:long"]["missing"]) == (296, 4)
+
+
 def test_events_without_a_number_are_counted_and_never_missed(client: Client) -> None:
     account = Account("loader", 0, {}, reported=False)
     fold = ledger_folds()[0]
