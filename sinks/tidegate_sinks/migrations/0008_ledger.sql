@@ -82,7 +82,7 @@ CREATE FUNCTION IF NOT EXISTS tidegateProducerKind {on_cluster} AS (producer_id)
 -- highest known without any is in flight for five minutes, then missing; it is put into the last minute of the 64 numbers
 -- that it is one of. What a producer reports as dropped without naming numbers accounts for such gaps, earliest first.
 -- `since` is what it costs by: only words from the first one on that a producer used since then are looked at.
-CREATE OR REPLACE VIEW tidegate.ledger_entries_since {on_cluster} AS
+CREATE OR REPLACE VIEW analytics.ledger_entries_since {on_cluster} AS
 WITH
     starts AS
     (
@@ -266,7 +266,7 @@ HAVING quantity != 0;
 
 CREATE OR REPLACE VIEW analytics.ledger_entries {on_cluster} AS
 SELECT *
-FROM tidegate.ledger_entries_since(since = now('UTC') - INTERVAL 80 DAY);
+FROM analytics.ledger_entries_since(since = now('UTC') - INTERVAL 80 DAY);
 
 -- A page of which nothing is missing and that said that it closed has no row of its own.
 DROP VIEW IF EXISTS analytics.ledger {on_cluster};
@@ -345,5 +345,6 @@ GROUP BY project, producer_kind, producer_id, state, last_number;
 ALTER TABLE analytics.dead_letters {on_cluster} MODIFY COMMENT 'One row a record that could not become an event, with its reason. Payloads are sealed and not shown.';
 ALTER TABLE analytics.outcomes {on_cluster} MODIFY COMMENT 'One row a report of events that were dropped, dead-lettered or erased, by reason, or of how far a producer has numbered.';
 ALTER TABLE analytics.ledger_entries {on_cluster} MODIFY COMMENT 'One row a producer, minute of receipt, fate and reason: how many of its events that became of.';
+ALTER TABLE analytics.ledger_entries_since {on_cluster} MODIFY COMMENT 'As ledger_entries, from a time on: ledger_entries_since(since = now() - INTERVAL 1 HOUR).';
 ALTER TABLE analytics.ledger {on_cluster} MODIFY COMMENT 'One row a producer and minute of receipt: sent = stored + dropped + dead_lettered + erased + in_flight + missing. Complete pages share a row.';
 ALTER TABLE analytics.producers {on_cluster} MODIFY COMMENT 'One row a producer: what became of all that it numbered, whether it said that it ended, and what is in flight or missing.';
