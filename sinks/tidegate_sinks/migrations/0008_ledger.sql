@@ -345,6 +345,6 @@ GROUP BY project, producer_kind, producer_id, state, last_number;
 ALTER TABLE analytics.dead_letters {on_cluster} MODIFY COMMENT 'One row a record that could not become an event, with its reason. Payloads are sealed and not shown.';
 ALTER TABLE analytics.outcomes {on_cluster} MODIFY COMMENT 'One row a report of events that were dropped, dead-lettered or erased, by reason, or of how far a producer has numbered.';
 ALTER TABLE analytics.ledger_entries {on_cluster} MODIFY COMMENT 'One row a producer, minute of receipt, fate and reason: how many of its events that became of.';
-ALTER TABLE analytics.ledger_entries_since {on_cluster} MODIFY COMMENT 'As ledger_entries, from a time on: ledger_entries_since(since = now() - INTERVAL 1 HOUR).';
+ALTER TABLE analytics.ledger_entries_since {on_cluster} MODIFY COMMENT 'One row as in ledger_entries, from a time on: ledger_entries_since(since = now() - INTERVAL 1 HOUR).';
 ALTER TABLE analytics.ledger {on_cluster} MODIFY COMMENT 'One row a producer and minute of receipt: sent = stored + dropped + dead_lettered + erased + in_flight + missing. Complete pages share a row.';
 ALTER TABLE analytics.producers {on_cluster} MODIFY COMMENT 'One row a producer: what became of all that it numbered, whether it said that it ended, and what is in flight or missing.';

@@ -18,7 +18,7 @@ from tidegate_infra.addresses import ClickHouseAddress
 from tidegate_sinks.clickhouse import Address, connect
 from tidegate_stream.folds import ledger_folds
 
-pytestmark = pytest.mark.clickhouse
+pytestmark = [pytest.mark.clickhouse, pytest.mark.timeout(300)]
 MINUTE = datetime.now(UTC).replace(second=0, microsecond=0) - timedelta(hours=1)
 
 

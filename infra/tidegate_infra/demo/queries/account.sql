@@ -9,4 +9,9 @@ SELECT 'stored' AS outcome, '' AS reason, toInt64(uniqExact(event_id)) FROM arch
 UNION ALL
 SELECT 'doubled', '', toInt64(count() - uniqExact(event_id)) FROM archived
 UNION ALL
-SELECT outcome, reason, sum(quantity) FROM tidegate.outcomes FINAL WHERE project = {project:String} GROUP BY outcome, reason
+SELECT outcome, reason, sum(quantity)
+FROM tidegate.outcomes FINAL
+WHERE project = {project:String} AND outcome IN ('dropped', 'dead_lettered')
+    -- What the gateway didn't take was sent again: it is accounted for under another number.
+    AND NOT (startsWith(producer_id, 'gateway:') AND notEmpty(sequences))
+GROUP BY outcome, reason
