@@ -13,5 +13,5 @@ SELECT outcome, reason, sum(quantity)
 FROM tidegate.outcomes FINAL
 WHERE project = {project:String} AND outcome IN ('dropped', 'dead_lettered')
     -- What the gateway didn't take was sent again: it is accounted for under another number.
-    AND NOT (startsWith(producer_id, 'gateway:') AND notEmpty(sequences))
+    AND NOT (reporter = 'gateway' AND notEmpty(sequences) AND reason IN ('undeliverable', 'queue_full', 'unanswered'))
 GROUP BY outcome, reason
