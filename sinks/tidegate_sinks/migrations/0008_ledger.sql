@@ -81,8 +81,30 @@ CREATE FUNCTION IF NOT EXISTS tidegateProducerKind {on_cluster} AS (producer_id)
 -- Of each number the first account that there is of it: stored, dead-lettered, dropped, spent on a copy. A number below the
 -- highest known without any is in flight for five minutes, then missing; it is put into the last minute of the 64 numbers
 -- that it is one of. What a producer reports as dropped without naming numbers accounts for such gaps, earliest first.
-CREATE OR REPLACE VIEW analytics.ledger_entries {on_cluster} AS
+-- `since` is what it costs by: only words from the first one on that a producer used since then are looked at.
+CREATE OR REPLACE VIEW analytics.ledger_entries_since {on_cluster} AS
 WITH
+    starts AS
+    (
+        SELECT
+            s.project AS project,
+            s.producer_id AS producer_id,
+            min(s.word) AS first,
+            if((project, producer_id) IN (SELECT l.project, l.producer_id FROM tidegate.ledger AS l WHERE l.window_start < {since:DateTime('UTC')}),
+                first - 1, -1) AS before
+        FROM
+        (
+            SELECT project, producer_id, word FROM tidegate.ledger WHERE word >= 0 AND window_start >= {since:DateTime('UTC')}
+            UNION ALL
+            SELECT project, producer_id, intDiv(sequence - 1, 64) FROM tidegate.dead_letters
+            WHERE sequence BETWEEN 1 AND 1099511627776 AND occurred_at >= {since:DateTime('UTC')}
+            UNION ALL
+            SELECT project, producer_id, intDiv(greatest(if(outcome IN ('numbered', 'closed'), quantity, sequences[1]), 1) - 1, 64)
+            FROM tidegate.outcomes
+            WHERE minute >= {since:DateTime('UTC')} AND (outcome IN ('numbered', 'closed') OR notEmpty(sequences))
+        ) AS s
+        GROUP BY project, producer_id
+    ),
     reports AS
     (
         SELECT
@@ -98,7 +120,7 @@ WITH
             ) AS pairs,
             greatest(quantity - arraySum(pair -> pair.2 - pair.1 + 1, pairs), 0) AS unnamed
         FROM tidegate.outcomes FINAL
-        WHERE outcome IN ('dropped', 'erased')
+        WHERE outcome IN ('dropped', 'erased') AND minute >= {since:DateTime('UTC')}
     ),
     letters AS
     (
@@ -110,13 +132,13 @@ WITH
             if(resolution = 'discarded', 'dropped', 'dead_lettered') AS fate,
             if(sequence BETWEEN 1 AND 1099511627776, sequence, 0) AS number
         FROM tidegate.dead_letters FINAL
-        WHERE resolution != 'replayed'
+        WHERE resolution != 'replayed' AND occurred_at >= {since:DateTime('UTC')}
     ),
     claims AS
     (
         SELECT project, producer_id, word, 'a_stored' AS fate, window_start AS minute, '' AS reason, groupBitOr(bits) AS bits, toInt64(0) AS last
         FROM tidegate.ledger FINAL
-        WHERE word >= 0
+        WHERE word >= 0 AND (project, producer_id) IN (SELECT project, producer_id FROM starts)
         GROUP BY project, producer_id, word, minute
         UNION ALL
         SELECT project, producer_id, intDiv(number - 1, 64), if(fate = 'dropped', 'c_dropped', 'b_dead_lettered'), minute, reason,
@@ -143,6 +165,7 @@ WITH
         SELECT project, producer_id, intDiv(max(quantity) - 1, 64), 'e_reported', toDateTime(argMax(minute, quantity), 'UTC'), '', toUInt64(0), max(quantity)
         FROM tidegate.outcomes FINAL
         WHERE outcome IN ('numbered', 'closed') AND quantity BETWEEN 1 AND 1099511627776
+            AND (project, producer_id) IN (SELECT project, producer_id FROM starts)
         GROUP BY project, producer_id
     ),
     gaps AS
@@ -152,19 +175,22 @@ WITH
             producer_id,
             word,
             minute,
-            (word - lagInFrame(word, 1, toInt64(-1)) OVER whole - 1) * 64
+            (word - lagInFrame(word, 1, toInt64(before)) OVER whole - 1) * 64
                 + if(word = intDiv(top - 1, 64), (top - 1) % 64 + 1, 64) - bitCount(bits) AS gap
         FROM
         (
             SELECT
-                project,
-                producer_id,
-                word,
-                max(minute) AS minute,
+                c.project AS project,
+                c.producer_id AS producer_id,
+                c.word AS word,
+                any(s.before) AS before,
+                max(c.minute) AS minute,
                 groupBitOr(c.bits) AS bits,
                 max(greatest(last, if(c.bits = 0, 0, word * 64 + 1 + bitPositionsToArray(c.bits)[-1]))) AS highest,
                 max(highest) OVER (PARTITION BY project, producer_id) AS top
             FROM claims AS c
+            INNER JOIN starts AS s ON s.project = c.project AND s.producer_id = c.producer_id
+            WHERE c.word >= s.first
             GROUP BY project, producer_id, word
         )
         WINDOW whole AS (PARTITION BY project, producer_id ORDER BY word ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING)
@@ -193,6 +219,7 @@ FROM
 (
     SELECT project, producer_id, window_start AS minute, 'stored' AS fate, '' AS reason, stored AS quantity
     FROM tidegate.ledger FINAL
+    WHERE window_start >= {since:DateTime('UTC')}
     UNION ALL
     SELECT project, producer_id, minute, substring(fate, 3), reason, toInt64(bitCount(bitAnd(bits, bitNot(seen))))
     FROM
@@ -233,9 +260,13 @@ FROM
         LEFT JOIN unnamed AS u ON u.project = g.project AND u.producer_id = g.producer_id
     )
 ) AS entry
-WHERE minute >= now() - INTERVAL 80 DAY
+WHERE minute >= {since:DateTime('UTC')}
 GROUP BY project, producer_kind, producer_id, minute, fate, reason
 HAVING quantity != 0;
+
+CREATE OR REPLACE VIEW analytics.ledger_entries {on_cluster} AS
+SELECT *
+FROM analytics.ledger_entries_since(since = now('UTC') - INTERVAL 80 DAY);
 
 -- A page of which nothing is missing and that said that it closed has no row of its own.
 DROP VIEW IF EXISTS analytics.ledger {on_cluster};
@@ -314,5 +345,6 @@ GROUP BY project, producer_kind, producer_id, state, last_number;
 ALTER TABLE analytics.dead_letters {on_cluster} MODIFY COMMENT 'One row a record that could not become an event, with its reason. Payloads are sealed and not shown.';
 ALTER TABLE analytics.outcomes {on_cluster} MODIFY COMMENT 'One row a report of events that were dropped, dead-lettered or erased, by reason, or of how far a producer has numbered.';
 ALTER TABLE analytics.ledger_entries {on_cluster} MODIFY COMMENT 'One row a producer, minute of receipt, fate and reason: how many of its events that became of.';
+ALTER TABLE analytics.ledger_entries_since {on_cluster} MODIFY COMMENT 'One row as in ledger_entries, from a time on: ledger_entries_since(since = now() - INTERVAL 1 HOUR).';
 ALTER TABLE analytics.ledger {on_cluster} MODIFY COMMENT 'One row a producer and minute of receipt: sent = stored + dropped + dead_lettered + erased + in_flight + missing. Complete pages share a row.';
 ALTER TABLE analytics.producers {on_cluster} MODIFY COMMENT 'One row a producer: what became of all that it numbered, whether it said that it ended, and what is in flight or missing.';

@@ -122,7 +122,7 @@ def test_a_mended_letter_moves_from_dead_lettered_to_stored_and_counts_once(lett
 
     listed = letters.run("list", "--reason", "invalid_field")
     assert letter.dead_letter_id in listed.output
-    assert "consent: one of" in listed.output
+    assert "consent: must be one of" in listed.output
     shown = letters.run("show", letter.dead_letter_id)
     assert "write to [email]" in shown.output
     assert MAIL not in shown.output + listed.output

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from random import Random
@@ -53,38 +54,35 @@ def drawn(rng: Random, kind: str) -> Account:
     return account
 
 
-def stored_rows(rng: Random, account: Account, project: str, minute: datetime) -> list[pl.DataFrame]:
+def stored_rows(rng: Random, accounts: Sequence[Account], project: str, minute: datetime) -> list[pl.DataFrame]:
     """Rows of tidegate.ledger, folded from events in any kind and partition; some of them twice, as after a replay."""
-    numbers = [number for number, fates in account.said.items() if "stored" in fates]
-    frames = []
-    folds: dict[Kind, Fold] = {fold.kind: fold for fold in ledger_folds()}  # type: ignore[misc]
-    places = {number: (rng.choice(KINDS), rng.randrange(PARTITIONS)) for number in numbers}
-    for kind in KINDS:
-        for partition in range(PARTITIONS):
-            own = [number for number in numbers if places[number] == (kind, partition)]
-            rng.shuffle(own)
-            if not own:
-                continue
-            table = folded(folds[kind], account.producer_id, own, project, minute)
-            frames += [
-                table.with_columns(
-                    pl.lit(f"clean.{kind}").alias("source_topic"),
-                    pl.lit(partition, pl.UInt16).alias("source_partition"),
-                    pl.lit(1 << 48 | len(own), pl.UInt64).alias("version"),
-                )
-            ] * rng.choice((1, 2))
+    places: dict[tuple[Kind, int], list[tuple[str, int]]] = {}
+    for account in accounts:
+        for number, fates in account.said.items():
+            if "stored" in fates:
+                place = rng.choice(KINDS), rng.randrange(PARTITIONS)
+                places.setdefault(place, []).append((account.producer_id, number))
+    frames, folds = [], {fold.kind: fold for fold in ledger_folds()}
+    for (kind, partition), numbers in places.items():
+        rng.shuffle(numbers)
+        table = folded(folds[kind], numbers, project, minute).with_columns(
+            pl.lit(f"clean.{kind}").alias("source_topic"),
+            pl.lit(partition, pl.UInt16).alias("source_partition"),
+            pl.lit(1 << 48 | len(numbers), pl.UInt64).alias("version"),
+        )
+        frames += [table] * rng.choice((1, 2))
     return frames
 
 
-def folded(fold: Fold, producer_id: str, numbers: list[int], project: str, minute: datetime) -> pl.DataFrame:
+def folded(fold: Fold, numbers: Sequence[tuple[str, int]], project: str, minute: datetime) -> pl.DataFrame:
     """What a fold writes of events in two minutes, cut into two chunks."""
     size = len(numbers)
     events = pl.DataFrame(
         {
             "project": [project] * size,
-            "producer_id": [producer_id] * size,
-            "sequence": numbers,
-            "received_at": [minute + timedelta(minutes=number % 2) for number in numbers],
+            "producer_id": [producer_id for producer_id, _ in numbers],
+            "sequence": [number for _, number in numbers],
+            "received_at": [minute + timedelta(minutes=number % 2) for _, number in numbers],
             "occurred_at": [NO_TIME] * size,
             "_offset": list(range(size)),
         }

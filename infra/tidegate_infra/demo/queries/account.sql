@@ -10,4 +10,9 @@ SELECT 'stored' AS outcome, '' AS reason, toInt64(uniqExact(event_id)) FROM arch
 UNION ALL
 SELECT 'doubled', '', toInt64(count() - uniqExact(event_id)) FROM archived
 UNION ALL
-SELECT outcome, reason, sum(quantity) FROM tidegate.outcomes FINAL WHERE project = {project:String} GROUP BY outcome, reason
+SELECT outcome, reason, sum(quantity)
+FROM tidegate.outcomes FINAL
+WHERE project = {project:String} AND outcome IN ('dropped', 'dead_lettered')
+    -- What the gateway didn't take was sent again: it is accounted for under another number.
+    AND NOT (reporter = 'gateway' AND notEmpty(sequences) AND reason IN ('undeliverable', 'queue_full', 'unanswered'))
+GROUP BY outcome, reason
