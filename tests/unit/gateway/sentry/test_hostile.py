@@ -87,13 +87,17 @@ JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(TEXT, inner, max_size=4),
     max_leaves=10,
 )
-FIELDS = (
-    "event_id timestamp start_timestamp end_timestamp exception values type value stacktrace frames mechanism threads "
-    "contexts trace feedback message comments breadcrumbs debug_meta images request headers user id tags extra level "
-    "spans span_id trace_id op description data measurements status items attributes body severity_number sid seq started "
-    "init errors duration attrs release environment aggregates exited crashed did check_in_id monitor_slug "
-    "monitor_config discarded_events reason category quantity logentry fingerprint sdk transaction"
-).split()
+# fmt: off
+FIELDS = [
+    "event_id", "timestamp", "start_timestamp", "end_timestamp", "exception", "values", "type", "value",
+    "stacktrace", "frames", "mechanism", "threads", "contexts", "trace", "feedback", "message", "comments",
+    "breadcrumbs", "debug_meta", "images", "request", "headers", "user", "id", "tags", "extra", "level", "spans",
+    "span_id", "trace_id", "op", "description", "data", "measurements", "status", "items", "attributes", "body",
+    "severity_number", "sid", "seq", "started", "init", "errors", "duration", "attrs", "release", "environment",
+    "aggregates", "exited", "crashed", "did", "check_in_id", "monitor_slug", "monitor_config", "discarded_events",
+    "reason", "category", "quantity", "logentry", "fingerprint", "sdk", "transaction",
+]
+# fmt: on
 OBJECTS = st.recursive(
     st.dictionaries(st.sampled_from(FIELDS), JSON, max_size=6),
     lambda inner: st.dictionaries(st.sampled_from(FIELDS), inner | st.lists(inner, max_size=3) | JSON, max_size=6),
