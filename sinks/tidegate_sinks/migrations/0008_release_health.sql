@@ -140,6 +140,9 @@ SELECT project, environment, release, event_id, occurred_at, user, message AS te
 FROM tidegate.events_health FINAL
 WHERE report = 'feedback';
 
+ALTER TABLE tidegate.outcomes {on_cluster}
+    COMMENT COLUMN `kind` 'Kind of the events; for what has no place here its protocol and name, such as sentry.replay_event; empty where it could not be told.';
+
 CREATE OR REPLACE VIEW analytics.ledger {on_cluster} AS
 SELECT
     project,
