@@ -55,7 +55,8 @@ def _clickhouse(settings: Settings, where: Addresses, keys: Keys) -> None:
 
 
 def _gateway(settings: Settings, where: Addresses, keys: Keys) -> None:
-    from tidegate_gateway.serve import run  # noqa: PLC0415 - only this process needs it
+    from tidegate_gateway.limits import Rate  # noqa: PLC0415 - only this process needs it
+    from tidegate_gateway.serve import run  # noqa: PLC0415 - same
     from tidegate_gateway.settings import GatewaySettings, Project  # noqa: PLC0415 - same
 
     provide_topics_meanwhile(settings, where)
@@ -69,6 +70,8 @@ def _gateway(settings: Settings, where: Addresses, keys: Keys) -> None:
             dead_letter_public_key=keys.dead_letter_public_key,
             log_level=settings.log_level,
             generation=settings.generation,
+            max_event_bytes=settings.max_event_bytes,
+            key_rate=Rate(settings.rate_limit_events_per_second, settings.rate_limit_burst_events),
         ),
         provide_registry(settings),
     )

@@ -82,6 +82,19 @@ class Settings(BaseSettings):
         default=None, description="Public write key of project 1; unset: made once, in keys/write-key."
     )
 
+    rate_limit_events_per_second: float = Field(
+        default=10_000.0,
+        ge=0,
+        description="Events a second that each write key may send in the long run, for each gateway process; more is "
+        "answered with 429. 0: no limit.",
+    )
+    rate_limit_burst_events: int = Field(
+        default=50_000, ge=1, description="Events that a write key may send at once after a quiet time."
+    )
+    max_event_bytes: int = Field(
+        default=32_768, ge=1024, le=65_536, description="Largest single Segment or RudderStack call, as JSON."
+    )
+
     partitions: int = Field(
         default=2, ge=1, le=1024, description="Partitions of every topic. Another count is a new generation."
     )

@@ -20,6 +20,7 @@ from tidegate.publish import Publisher
 from tidegate_gateway.edge import Edge, answer_json
 from tidegate_gateway.errors import Problem
 from tidegate_gateway.intake import Intake
+from tidegate_gateway.limits import Limiter
 from tidegate_gateway.settings import GatewaySettings
 from tidegate_schemas.reasons import Reason
 
@@ -29,7 +30,7 @@ READY_SECONDS = 1.0
 def create_app(settings: GatewaySettings, publisher: Publisher) -> Starlette:
     """The application over one publisher; whoever made the publisher closes it."""
     intake = Intake(publisher, settings.dead_letter_public_key, timeout_seconds=settings.delivery_timeout_seconds)
-    edge = Edge(settings, intake)
+    edge = Edge(settings, intake, Limiter(settings.key_rate))
 
     async def healthz(_: Request) -> Response:
         ready = await asyncio.to_thread(publisher.ready, READY_SECONDS)
@@ -45,15 +46,18 @@ def create_app(settings: GatewaySettings, publisher: Publisher) -> Starlette:
         allow_origins=["*"],
         allow_methods=["GET", "POST"],
         allow_headers=["*"],
-        expose_headers=["X-Sentry-Rate-Limits", "Retry-After", "X-Sentry-Error"],
+        expose_headers=["X-Sentry-Rate-Limits", "Retry-After", "X-RateLimit-Reset", "X-Sentry-Error"],
         max_age=3600,
     )
     aside = [Route("/healthz", healthz), Route("/metrics", metrics)]
-    return Starlette(
+    app = Starlette(
         routes=[*segment.routes(edge), *sentry.routes(edge), *otlp.routes(edge), *browser.routes(edge), *aside],
         middleware=[cors],
         exception_handlers={404: _no_such_path, 405: _no_such_path},
     )
+    # A redirect to a path with or without a slash would lose events: Segment's clients take any 3xx for delivered.
+    app.router.redirect_slashes = False
+    return app
 
 
 async def _no_such_path(request: Request, error: Exception) -> Response:

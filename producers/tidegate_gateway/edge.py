@@ -11,9 +11,10 @@ import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 
-from tidegate_gateway.errors import RETRY_AFTER_SECONDS, RefusedError
+from tidegate_gateway.errors import RefusedError
 from tidegate_gateway.inflate import read_body
 from tidegate_gateway.intake import Intake
+from tidegate_gateway.limits import Limiter
 from tidegate_gateway.metrics import REFUSED, REQUESTS, SECONDS
 from tidegate_gateway.settings import GatewaySettings, Project
 from tidegate_schemas.reasons import Reason
@@ -36,7 +37,8 @@ def plain_error(_: Request, error: RefusedError) -> Response:
 
 def retry_headers(error: RefusedError) -> dict[str, str]:
     """When to come again, if that helps."""
-    return {"Retry-After": str(RETRY_AFTER_SECONDS)} if error.status >= 500 else {}
+    seconds = error.retry_after_seconds
+    return {"Retry-After": str(seconds)} if seconds is not None else {}
 
 
 @dataclass(frozen=True)
@@ -45,14 +47,16 @@ class Edge:
 
     settings: GatewaySettings
     intake: Intake
+    limiter: Limiter
 
-    async def body(self, request: Request) -> bytes:
-        """The inflated body. Raises RefusedError."""
+    async def body(self, request: Request, max_inflated_bytes: int | None = None) -> bytes:
+        """The inflated body, by the protocol's own limit where that is less than the gateway's. Raises RefusedError."""
+        most = self.settings.max_inflated_bytes
         return await read_body(
             request.stream(),
             request.headers.get("content-encoding", ""),
             max_wire_bytes=self.settings.max_wire_bytes,
-            max_inflated_bytes=self.settings.max_inflated_bytes,
+            max_inflated_bytes=most if max_inflated_bytes is None else min(most, max_inflated_bytes),
         )
 
     def project(self, key: str) -> Project:
@@ -62,6 +66,18 @@ class Edge:
             what = "is unknown" if key else "is missing"
             raise RefusedError(Reason.UNAUTHORISED, "writeKey", f"{what}; the dashboard's Start page shows yours")
         return project
+
+    def admit(self, project: Project, events: int = 0) -> None:
+        """Count events against the rate of the project's key. Raises RefusedError (rate_limited).
+
+        With none it only asks: before a body is read, so that a flood costs little.
+        """
+        key = project.write_key
+        wait = self.limiter.take(key, events) if events else self.limiter.wait_seconds(key)
+        if wait:
+            rate = self.settings.key_rate.events_per_second
+            message = f"sends more than {rate:g} events a second; send the same again in {wait:.1f} s"
+            raise RefusedError(Reason.RATE_LIMITED, "writeKey", message, retry_after_seconds=wait)
 
     def guard(self, protocol: str, endpoint: Endpoint, error_answer: ErrorAnswer = plain_error) -> Endpoint:
         """The endpoint, timed and counted, with refusals answered in the protocol's form."""

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hmac
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+from tidegate_gateway.limits import Rate
 
 
 @dataclass(frozen=True)
@@ -29,9 +31,10 @@ class GatewaySettings:
     projects: tuple[Project, ...]
     dead_letter_public_key: bytes  # X25519: dead letters are sealed with it, and opened elsewhere
     generation: int = 1
-    max_wire_bytes: int = 4 << 20
+    max_wire_bytes: int = 5 << 20  # RudderStack's clients send 4 MiB of events and what is around them
     max_inflated_bytes: int = 16 << 20
-    max_item_bytes: int = 256 << 10
+    max_event_bytes: int = 32 << 10  # of a Segment call, as Segment has it; 64 KiB at most
+    key_rate: Rate = field(default_factory=Rate)  # of each write key
     delivery_timeout_seconds: float = 10.0
     log_level: str = "info"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -87,3 +88,10 @@ def in_range(moment: datetime | None, field: str) -> datetime:
     if moment is None or not _EARLIEST <= moment < _LATEST:
         raise RefusedError(Reason.INVALID_FIELD, field, "must be a time between the years 2000 and 2200")
     return moment
+
+
+def finite(value: float, field: str) -> float:
+    """A number that is neither NaN nor infinite. Raises RefusedError (invalid_field)."""
+    if not math.isfinite(value):
+        raise RefusedError(Reason.INVALID_FIELD, field, "must be a finite number")
+    return value

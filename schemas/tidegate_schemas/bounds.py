@@ -144,6 +144,8 @@ BOUNDS: Mapping[str, Bound] = {
     "count": _NOT_NEGATIVE,
     "sum": _FINITE,
     "attributes": JsonText(),
+    "exemplars": JsonText(array=True),
+    "severity_number": Between(0, 24, "must be from 0 to 24"),
     "report": OneOf(("session", "sessions", "check_in", "feedback")),
     "state": OneOf(("", "ok", "exited", "errored", "crashed", "abnormal", "in_progress", "error")),
     "errors": _NOT_NEGATIVE,

@@ -29,6 +29,7 @@ class Reason(StrEnum):
     INVALID_FIELD = "invalid_field", "A field's value breaks the bounds that its doc states."
     OVERSIZE = "oversize", "The record or payload is larger than the limit."
     UNAUTHORISED = "unauthorised", "The write key is unknown or absent."
+    RATE_LIMITED = "rate_limited", "The write key sent more than it may; the same request is taken later."
     CONSENT_DENIED = "consent_denied", "The person denied consent to analytics."
     DUPLICATE = "duplicate", "An event with the same event_id has been taken before."
     SAMPLED = "sampled", "The client left the event out by its sample rate."

@@ -28,7 +28,7 @@ __all__ = [
     "raw_topic",
 ]
 
-Kind = Literal["track", "error", "span", "metric", "health"]
+Kind = Literal["track", "error", "span", "metric", "log", "health"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
 DEAD_LETTERS = "dead-letters"

@@ -54,6 +54,7 @@ DERIVED = {
     "job_state": "in_progress, ok or error.",
     "last_seen": "When it was last seen.",
     "max": "Greatest value; for a pool how many connections there may be.",
+    "measured_at": "When it was measured.",
     "median_seconds": "Median duration.",
     "memory_bytes": "Most memory in use.",
     "message": "The exception's value or the logged message.",

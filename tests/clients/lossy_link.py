@@ -13,7 +13,8 @@ BLOCK_BYTES = 65_536
 class LossyLink:
     """Passes bytes on to a port of this machine, but cuts the connection when an answer that is to be lost begins.
 
-    The request has been taken then: an answer of the gateway begins after Kafka's acknowledgement.
+    The request has been taken then: an answer of the gateway begins after Kafka's acknowledgement. Only answers to POST
+    are lost, not those to what a browser asks before it.
     """
 
     def __init__(self, port: int, on_loss: Callable[[], None] = lambda: None) -> None:
@@ -48,17 +49,29 @@ class LossyLink:
         except OSError:
             client.close()
             return
-        threading.Thread(target=self._pass, args=(server, client, True), daemon=True).start()
-        self._pass(client, server, False)
-
-    def _pass(self, source: socket.socket, sink: socket.socket, answers: bool) -> None:
+        posted = threading.Event()
+        threading.Thread(target=self._answer, args=(server, client, posted), daemon=True).start()
         with contextlib.suppress(OSError):
-            while data := source.recv(BLOCK_BYTES):
-                if answers and self.to_lose:
+            while data := client.recv(BLOCK_BYTES):
+                if data.startswith((b"GET ", b"OPTIONS ")):
+                    posted.clear()
+                elif data.startswith(b"POST "):
+                    posted.set()
+                server.sendall(data)
+        self._cut(client, server)
+
+    def _answer(self, server: socket.socket, client: socket.socket, posted: threading.Event) -> None:
+        with contextlib.suppress(OSError):
+            while data := server.recv(BLOCK_BYTES):
+                if posted.is_set() and self.to_lose:
                     self._lose(data)
                     break
-                sink.sendall(data)
-        for end in (source, sink):
+                client.sendall(data)
+        self._cut(client, server)
+
+    @staticmethod
+    def _cut(*ends: socket.socket) -> None:
+        for end in ends:
             with contextlib.suppress(OSError):
                 end.shutdown(socket.SHUT_RDWR)
             end.close()

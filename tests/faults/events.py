@@ -9,9 +9,11 @@ from typing import Any
 from tests.benchmarks.events import some_events
 
 from tidegate_schemas.identity import derived_event_id
+from tidegate_schemas.subjects import raw_schema
 from tidegate_schemas.topics import Kind
 
 BATCH = 300
+ENVELOPE = frozenset(raw_schema("log").names)
 #: Recent, as ClickHouse drops rows past their table's TTL as they come; one time for both runs.
 BEGIN = datetime.now(UTC).replace(minute=0, second=0, microsecond=0) - timedelta(days=2)
 
@@ -23,6 +25,15 @@ def batch(number: int, events: int = BATCH) -> Iterator[tuple[Kind, dict[str, An
         known = {**event, "event_id": derived_event_id("sweep", str(number), str(index)), "sequence": 0}
         if kind == "track" and index % 10 == 0:
             known |= {"type": "identify", "name": "identify", "user_id": f"user-{index % 7}"}
-        yield kind, known
+        if index % 25 == 7:
+            yield "log", _log(known)
+        else:
+            yield kind, known
         if index % 50 == 0:
             yield kind, known
+
+
+def _log(event: dict[str, Any]) -> dict[str, Any]:
+    """A log record with the event's envelope."""
+    own = {name: value for name, value in event.items() if name in ENVELOPE and name != "properties"}
+    return {**own, "name": "log", "body": "paid by someone@example.org", "level": "info", "severity_number": 9}

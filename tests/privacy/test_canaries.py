@@ -22,7 +22,7 @@ from tidegate_stream.gate.seen import Seen
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 ROUNDS = 20
 #: Fields whose value is one of a closed set or a number: what is no such value is refused whole.
-CLOSED = {"consent", "type", "level", "operation", "status", "instrument", "temporality"}
+CLOSED = {"consent", "type", "level", "operation", "status", "instrument", "temporality", "exemplars"}
 IDS = {"user_id", "anonymous_id", "session_id", "previous_id"}
 
 
@@ -76,6 +76,7 @@ def valid(kind: Kind) -> dict[str, Any]:
         "error": {},
         "span": {"operation": "request", "duration_seconds": 0.1},
         "metric": {"instrument": "gauge", "started_at": NOW},
+        "log": {},
         "health": {"report": "feedback"},
     }
     return event | own[kind]

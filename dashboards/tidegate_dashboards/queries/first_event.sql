@@ -8,6 +8,8 @@ FROM (
     SELECT 'span' AS kind, name, occurred_at FROM analytics.spans WHERE project = {project:String} AND occurred_at >= {start:DateTime('UTC')}
     UNION ALL
     SELECT 'metric' AS kind, name, occurred_at FROM analytics.metrics WHERE project = {project:String} AND occurred_at >= {start:DateTime('UTC')}
+    UNION ALL
+    SELECT 'log' AS kind, name, occurred_at FROM analytics.logs WHERE project = {project:String} AND occurred_at >= {start:DateTime('UTC')}
 )
 GROUP BY kind
 ORDER BY latest_at DESC

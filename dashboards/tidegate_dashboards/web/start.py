@@ -21,7 +21,7 @@ __all__ = ["arrival", "start"]
 START_QUERIES = ("first_event",)
 DAY = TimeRange("day", "1 d", "the last day", 86_400, 10)
 """Its narrow step keeps the question fresh: somebody is waiting for the answer."""
-KINDS = {"track": "product event", "error": "error", "span": "span", "metric": "measurement"}
+KINDS = {"track": "product event", "error": "error", "span": "span", "metric": "measurement", "log": "log record"}
 
 
 def arrival(rows: Rows, snapshot: Snapshot) -> str:

@@ -28,7 +28,7 @@ def trace(where: Addresses, client: Client, event_id: str, registry: SchemaRegis
     except ValueError as error:
         raise InfraError(
             f"event id {event_id!r} is no UUID, such as 01a207d2-af60-7778-acfe-3c162013e493. The column event_id of "
-            "analytics.events, .errors, .spans and .metrics has them."
+            "analytics.events, .errors, .spans, .metrics and .logs has them."
         ) from error
     decoder = event_decoder(registry)
     rows = tables.stored(client, event_id)

@@ -18,6 +18,7 @@ _WINDOWS: Mapping[Kind, tuple[str, ...]] = {
     "error": ("error_rates",),
     "span": ("error_rates", "latencies"),
     "metric": ("metric_windows",),
+    "log": (),
     "health": ("release_health",),
 }
 

@@ -2,35 +2,49 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 
+from tidegate_gateway.errors import RefusedError
+from tidegate_gateway.otlp.limits import MAX_VALUES
 from tidegate_gateway.values import text
+from tidegate_schemas.reasons import Reason
 
 MAX_DEPTH = 8
+MAX_ATTRIBUTES = 1_024
 
 
-def plain(value: AnyValue, depth: int = 0) -> Any:
-    """A value as JSON has it; what is nested too deep becomes null."""
-    kind = value.WhichOneof("value")
-    if kind is None or depth > MAX_DEPTH:
-        return None
-    if kind == "array_value":
-        return [plain(item, depth + 1) for item in value.array_value.values]
-    if kind == "kvlist_value":
-        return {pair.key: plain(pair.value, depth + 1) for pair in value.kvlist_value.values}
-    if kind == "bytes_value":
-        return value.bytes_value.hex()
-    return getattr(value, kind)
+class Values:
+    """Reads the attributes of one request; how many values it may hold is bounded."""
 
+    def __init__(self, left: int = MAX_VALUES) -> None:
+        self._left = left
 
-def attributes(pairs: Iterable[KeyValue]) -> dict[str, Any]:
-    """Attributes by name."""
-    return {pair.key: plain(pair.value) for pair in pairs}
+    def named(self, pairs: Sequence[KeyValue]) -> dict[str, Any]:
+        """Attributes by name. Raises RefusedError (oversize)."""
+        if len(pairs) > MAX_ATTRIBUTES:
+            raise RefusedError(Reason.OVERSIZE, "attributes", f"are more than {MAX_ATTRIBUTES}")
+        return {pair.key: self.plain(pair.value) for pair in pairs}
+
+    def plain(self, value: AnyValue, depth: int = 0) -> Any:
+        """A value as JSON has it; what is nested too deep becomes null. Raises RefusedError (oversize)."""
+        self._left -= 1
+        if self._left < 0:
+            raise RefusedError(Reason.OVERSIZE, "attributes", "are too many in one request; send smaller batches")
+        kind = value.WhichOneof("value")
+        if kind is None or depth > MAX_DEPTH:
+            return None
+        if kind == "array_value":
+            return [self.plain(item, depth + 1) for item in value.array_value.values]
+        if kind == "kvlist_value":
+            return {pair.key: self.plain(pair.value, depth + 1) for pair in value.kvlist_value.values}
+        if kind == "bytes_value":
+            return value.bytes_value.hex()
+        return getattr(value, kind)
 
 
 @dataclass(frozen=True)
@@ -40,18 +54,21 @@ class Origin:
     service: str
     release: str
     environment: str
+    platform: str
+    """Language of its OpenTelemetry SDK."""
     identity: tuple[str, ...]
     """All its attributes, sorted."""
 
     @classmethod
-    def of(cls, resource: Resource) -> Origin:
-        """From a resource's attributes."""
-        named = attributes(resource.attributes)
+    def of(cls, resource: Resource, values: Values) -> Origin:
+        """From a resource's attributes. Raises RefusedError (oversize)."""
+        named = values.named(resource.attributes)
         identity = tuple(f"{name}={named[name]}" for name in sorted(named))
         return cls(
             text(named, "service.name"),
             text(named, "service.version"),
             text(named, "deployment.environment.name", "deployment.environment"),
+            text(named, "telemetry.sdk.language")[:64],
             identity,
         )
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest, ExportLogsServiceResponse
@@ -20,61 +22,73 @@ from starlette.routing import Route
 
 from tidegate_gateway.edge import Edge, Endpoint
 from tidegate_gateway.intake import Batch
+from tidegate_gateway.otlp.limits import LOG_RECORDS, POINTS, SPANS, Fields
+from tidegate_gateway.otlp.logs import log_batch
 from tidegate_gateway.otlp.points import metric_batch
 from tidegate_gateway.otlp.spans import span_batch
 from tidegate_gateway.otlp.wire import answer, error_answer, media_type, read_message
-from tidegate_schemas.reasons import Reason
 
 PROTOCOL = "otlp"
+MAX_TOLD = 5
 
-SortOut = Callable[[Any, str], Batch]
+
+@dataclass(frozen=True)
+class Signal:
+    """One of OTLP's services: its messages, where their items are, and how they become events of ours."""
+
+    request: Any
+    response: Any
+    fields: Fields
+    sort_out: Callable[[Any, str], Batch]
+    rejected: str
+    """What the answer calls the number of items that were not taken."""
+
+
+SIGNALS: Mapping[str, Signal] = {
+    "traces": Signal(ExportTraceServiceRequest, ExportTraceServiceResponse, SPANS, span_batch, "rejected_spans"),
+    "metrics": Signal(
+        ExportMetricsServiceRequest, ExportMetricsServiceResponse, POINTS, metric_batch, "rejected_data_points"
+    ),
+    "logs": Signal(ExportLogsServiceRequest, ExportLogsServiceResponse, LOG_RECORDS, log_batch, "rejected_log_records"),
+}
 
 
 def routes(edge: Edge) -> list[Route]:
     """All of OTLP's paths."""
-    traces = _endpoint(edge, ExportTraceServiceRequest, ExportTraceServiceResponse, span_batch, "rejected_spans")
-    metrics = _endpoint(
-        edge, ExportMetricsServiceRequest, ExportMetricsServiceResponse, metric_batch, "rejected_data_points"
-    )
-    logs = _endpoint(edge, ExportLogsServiceRequest, ExportLogsServiceResponse, _log_batch, "rejected_log_records")
     return [
-        Route(f"/v1/{name}", edge.guard(PROTOCOL, endpoint, error_answer), methods=["POST"])
-        for name, endpoint in (("traces", traces), ("metrics", metrics), ("logs", logs))
+        Route(f"/v1/{name}", edge.guard(PROTOCOL, _endpoint(edge, signal), error_answer), methods=["POST"])
+        for name, signal in SIGNALS.items()
     ]
 
 
-def _endpoint(edge: Edge, request_type: Any, response_type: Any, sort_out: SortOut, rejected: str) -> Endpoint:
+def _endpoint(edge: Edge, signal: Signal) -> Endpoint:
+    def sorted_out(body: bytes, encoding: str, project: str) -> Batch:
+        """By itself, so that the message is gone before Kafka is waited for."""
+        return signal.sort_out(read_message(body, signal.request(), encoding, signal.fields), project)
+
     async def endpoint(request: Request) -> Response:
         project = edge.project(_key(request))
+        edge.admit(project)
         encoding = media_type(request)
-        message = read_message(await edge.body(request), request_type(), encoding)
-        batch, received_at = sort_out(message, project.id), edge.intake.clock()
-        await edge.intake.take(project, batch, received_at)
-        return answer(_response(response_type(), batch, rejected), encoding)
+        batch = sorted_out(await edge.body(request), encoding, project.id)
+        edge.admit(project, len(batch.events))
+        await edge.intake.take(project, batch, edge.intake.clock())
+        return answer(_response(signal, batch), encoding)
 
     return endpoint
 
 
-def _response(response: Any, batch: Batch, rejected: str) -> Any:
+def _response(signal: Signal, batch: Batch) -> Any:
     """`partialSuccess` only where something was rejected."""
+    response = signal.response()
     number = len(batch.bad) + sum(batch.dropped.values())
     if number:
-        setattr(response.partial_success, rejected, number)
-        problems = [f"{bad.problem.field}: {bad.problem.message}" for bad in batch.bad[:1]]
-        kinds = [f"{reason.value}: {reason.doc}" for _, reason in batch.dropped]
-        response.partial_success.error_message = "; ".join(problems + kinds)
+        setattr(response.partial_success, signal.rejected, number)
+        problems = Counter((bad.problem.field, bad.problem.message) for bad in batch.bad)
+        told = [f"{field}: {message} ({times} of them)" for (field, message), times in problems.most_common(MAX_TOLD)]
+        kinds = [f"{reason.value}: {reason.doc} ({times} of them)" for (_, reason), times in batch.dropped.items()]
+        response.partial_success.error_message = "; ".join(told + kinds)
     return response
-
-
-def _log_batch(request: ExportLogsServiceRequest, _: str) -> Batch:
-    """Log records have no place in Tidegate: each is counted as dropped, and the client is told."""
-    number = sum(
-        len(scope_logs.log_records) for resource in request.resource_logs for scope_logs in resource.scope_logs
-    )
-    batch = Batch(PROTOCOL)
-    if number:
-        batch.dropped["", Reason.UNSUPPORTED_ITEM] += number
-    return batch
 
 
 def _key(request: Request) -> str:

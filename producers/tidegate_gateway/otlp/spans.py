@@ -11,72 +11,47 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
 from tidegate_gateway.errors import RefusedError
 from tidegate_gateway.intake import Batch, Event
-from tidegate_gateway.otlp.attributes import Origin, attributes
-from tidegate_gateway.statements import summarise
-from tidegate_gateway.values import from_nanos, optional, text
+from tidegate_gateway.otlp import conventions
+from tidegate_gateway.otlp.attributes import Origin, Values
+from tidegate_gateway.otlp.exceptions import error_events
+from tidegate_gateway.otlp.limits import refuse
+from tidegate_gateway.values import from_nanos, optional
 from tidegate_schemas.canonical import canonical_object
 from tidegate_schemas.identity import derived_event_id
 from tidegate_schemas.reasons import Reason
 
-#: Attributes that have a field of their own, or that must not go on (whole statements hold literals).
-_TAKEN = frozenset(
-    {
-        "client.address",
-        "db.name",
-        "db.query.parameter",
-        "db.query.summary",
-        "db.query.text",
-        "db.statement",
-        "db.system",
-        "db.system.name",
-        "enduser.id",
-        "http.client_ip",
-        "http.method",
-        "http.request.method",
-        "http.response.status_code",
-        "http.route",
-        "http.status_code",
-        "http.target",
-        "http.url",
-        "http.user_agent",
-        "net.peer.ip",
-        "session.id",
-        "url.full",
-        "url.query",
-        "user.id",
-        "user_agent.original",
-    }
-)
-
 
 def span_batch(request: ExportTraceServiceRequest, project: str) -> Batch:
-    """All spans of a request, good and bad."""
-    batch, index = Batch("otlp"), 0
+    """All spans of a request, good and bad, and the exceptions recorded on them."""
+    batch, index, values = Batch("otlp"), 0, Values()
     for resource_spans in request.resource_spans:
-        origin = Origin.of(resource_spans.resource)
+        origin = Origin.of(resource_spans.resource, values)
         for scope_spans in resource_spans.scope_spans:
             for span in scope_spans.spans:
                 try:
-                    batch.events.append(("span", span_event(span, origin, project)))
+                    event = span_event(span, origin, project, values)
+                    errors = error_events(span, event, origin, project, values)
                 except RefusedError as error:
-                    batch.refuse(index, error, span.SerializeToString())
+                    refuse(batch, "span", index, error, span)
+                else:
+                    batch.events.append(("span", event))
+                    batch.events.extend(("error", error) for error in errors)
                 index += 1
     return batch
 
 
-def span_event(span: Span, origin: Origin, project: str) -> Event:
+def span_event(span: Span, origin: Origin, project: str, values: Values) -> Event:
     """One span. Raises RefusedError."""
-    if len(span.trace_id) != 16 or len(span.span_id) != 8:
-        raise RefusedError(Reason.INVALID_FIELD, "traceId", "must have 16 bytes, and spanId 8")
+    trace_id, span_id = ids_of(span)
     if span.end_time_unix_nano < span.start_time_unix_nano:
         raise RefusedError(Reason.INVALID_FIELD, "endTimeUnixNano", "must not be before startTimeUnixNano")
-    trace_id, span_id = span.trace_id.hex(), span.span_id.hex()
-    named = attributes(span.attributes)
-    operation = _operation(span, named)
+    named = values.named(span.attributes)
+    operation = conventions.operation(span, named)
+    query = conventions.query(span.name, named, operation)
     return {
         **origin.fields,
         "event_id": derived_event_id("span", project, trace_id, span_id),
-        "name": span.name,
+        "name": conventions.name_of(span.name, query),
         "occurred_at": from_nanos(span.start_time_unix_nano, "startTimeUnixNano"),
         "sample_rate": sample_rate(span.trace_state),
         "operation": operation,
@@ -87,43 +62,33 @@ def span_event(span: Span, origin: Origin, project: str) -> Event:
         "parent_span_id": span.parent_span_id.hex() or None,
         "user_id": optional(named, "user.id", "enduser.id"),
         "session_id": optional(named, "session.id"),
-        "ip": optional(named, "client.address", "http.client_ip", "net.peer.ip"),
+        "ip": conventions.client(named, operation),
         "user_agent": optional(named, "user_agent.original", "http.user_agent"),
-        "url": optional(named, "url.full", "http.url"),
-        "properties": canonical_object({key: value for key, value in named.items() if key not in _TAKEN}),
-        **_http(named, operation),
-        **_query(span.name, named, operation),
+        "url": conventions.url(named),
+        "properties": canonical_object(_properties(span, named)),
+        **conventions.http(named, operation),
+        **query,
     }
 
 
-def _operation(span: Span, named: Mapping[str, Any]) -> str:
-    if span.kind == Span.SPAN_KIND_SERVER:
-        return "request"
-    if span.kind == Span.SPAN_KIND_CLIENT:
-        return "query" if text(named, "db.system.name", "db.system") else "client"
-    return "internal"
+def ids_of(item: Span) -> tuple[str, str]:
+    """Trace and span id in hexadecimal. Raises RefusedError where they aren't of their size, or nothing but zeros."""
+    for name, value, size in (("traceId", item.trace_id, 16), ("spanId", item.span_id, 8)):
+        if len(value) != size or not any(value):
+            raise RefusedError(Reason.INVALID_FIELD, name, f"must have {size} bytes that aren't all zero")
+    return item.trace_id.hex(), item.span_id.hex()
 
 
-def _http(named: Mapping[str, Any], operation: str) -> Event:
-    if operation not in {"request", "client"}:
-        return {}
-    code = text(named, "http.response.status_code", "http.status_code")
-    status = int(code) if code.isdecimal() and 100 <= int(code) <= 599 else 0
-    route = text(named, "http.route") if operation == "request" else ""
-    return {
-        "route": route,
-        "method": text(named, "http.request.method", "http.method").upper()[:16],
-        "status_code": status,
+def _properties(span: Span, named: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Attributes without a field of their own, and how many links and other span events there were: none is kept."""
+    kept = {
+        key: value
+        for key, value in named.items()
+        if key not in conventions.TAKEN and not key.startswith(conventions.PARAMETERS)
     }
-
-
-def _query(name: str, named: Mapping[str, Any], operation: str) -> Event:
-    if operation != "query":
-        return {}
-    summary = text(named, "db.query.summary") or summarise(text(named, "db.query.text", "db.statement"))
-    if not summary and name.isidentifier():  # such as `connect`, which has no statement
-        summary = name
-    return {"statement": summary[:255], "db_system": text(named, "db.system.name", "db.system")}
+    others = sum(event.name != "exception" for event in span.events)
+    counts = {"span.links": len(span.links), "span.events": others}
+    return {**kept, **{name: number for name, number in counts.items() if number}}
 
 
 def sample_rate(trace_state: str) -> float:

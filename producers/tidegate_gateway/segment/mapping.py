@@ -3,77 +3,133 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from tidegate_gateway.errors import RefusedError
 from tidegate_gateway.intake import Event
-from tidegate_gateway.values import instant, mapping, optional, text
-from tidegate_schemas.canonical import canonical_object
+from tidegate_gateway.segment.fields import identifier, members, moment
+from tidegate_gateway.values import in_range, mapping, optional, text
+from tidegate_schemas.canonical import canonical_json, canonical_object
 from tidegate_schemas.identity import derived_event_id, new_event_id
 from tidegate_schemas.reasons import Reason
 
-TYPES = frozenset({"track", "page", "screen", "identify", "group", "alias"})
+#: What each call must carry besides someone's id.
+TYPES: Mapping[str, str | None] = {
+    "track": "event",
+    "page": None,
+    "screen": None,
+    "identify": None,
+    "group": "groupId",
+    "alias": "previousId",
+}
+#: Properties of a page that say where it is, how the visitor came there and what the query was.
+_ADDRESSES = frozenset({"url", "referrer", "search"})
 
 
-def to_event(
-    item: Mapping[str, Any], shared: Mapping[str, Any], project: str, received_at: datetime, sent_at: datetime | None
-) -> Event:
-    """One call as an event. `shared` is the batch's context, which items override. Raises RefusedError."""
+@dataclass(frozen=True)
+class Request:
+    """What the calls of one request share."""
+
+    project: str
+    received_at: datetime
+    sent_at: datetime | None = None
+    #: the batch's context, which that of an item overrides
+    context: Mapping[str, Any] = field(default_factory=dict)
+    #: address of the browser that calls for itself; None where a server calls for others
+    browser_ip: str | None = None
+
+
+def to_event(item: Mapping[str, Any], request: Request) -> Event:
+    """One call as an event. Raises RefusedError."""
     kind = text(item, "type")
     if kind not in TYPES:
-        allowed = ", ".join(sorted(TYPES))
-        raise RefusedError(Reason.UNKNOWN_KIND, "type", f"must be one of {allowed}")
-    context = {**shared, **mapping(item.get("context"))}
-    properties = mapping(item.get("properties"))
-    anonymous_id, user_id = optional(item, "anonymousId"), optional(item, "userId")
-    previous = optional(item, "previousId") if kind == "alias" else None
-    if not (anonymous_id or user_id or previous):
+        raise RefusedError(Reason.UNKNOWN_KIND, "type", f"must be one of {', '.join(sorted(TYPES))}")
+    context = {**request.context, **members(item, "context")}
+    user_id, anonymous_id = identifier(item, "userId"), identifier(item, "anonymousId")
+    if not (user_id or anonymous_id):
         raise RefusedError(Reason.MISSING_FIELD, "userId", "userId or anonymousId must be given")
-    message_id = text(item, "messageId")
+    required = TYPES[kind]
+    if required is not None and identifier(item, required) is None:
+        raise RefusedError(Reason.MISSING_FIELD, required, f"a {kind} call must give it")
+    given, traits = members(item, "properties"), members(item, "traits")
+    properties = _properties(kind, item, context)
+    person = mapping(context.get("traits")) if kind == "group" else {**mapping(context.get("traits")), **traits}
     return {
-        "event_id": derived_event_id("segment", project, message_id) if message_id else new_event_id(),
+        "event_id": _event_id(item, request.project),
         "type": kind,
-        "name": _name(kind, item),
-        "occurred_at": _occurred_at(item, received_at, sent_at),
+        "name": identifier(item, "event" if kind == "track" else "name") or kind,
+        "occurred_at": _occurred_at(item, request),
         "user_id": user_id,
         "anonymous_id": anonymous_id,
-        "previous_id": previous,
+        "previous_id": identifier(item, "previousId") if kind == "alias" else None,
         "session_id": optional(context, "sessionId") or optional(properties, "session_id"),
         "properties": canonical_object(properties),
-        "traits": canonical_object(mapping(item.get("traits"))),
+        "traits": canonical_object(person),
         "feature": text(properties, "feature"),
         "agent": text(properties, "agent"),
         "failed": properties.get("failed") is True or properties.get("success") is False,
-        **_context(context, properties),
+        **_context(context, given, request.browser_ip),
     }
 
 
-def _name(kind: str, item: Mapping[str, Any]) -> str:
-    if kind == "track":
-        name = text(item, "event")
-        if not name:
-            raise RefusedError(Reason.MISSING_FIELD, "event", "a track call must name its event")
-        return name
-    return text(item, "name") or kind
+def _event_id(item: Mapping[str, Any], project: str) -> str:
+    """From the sender's own id. Without one, a call that says when it was is known again by all that it says.
+
+    Without a time either, two equal calls may be two events: each has a new id.
+    """
+    message_id = identifier(item, "messageId")
+    if message_id is not None:
+        return derived_event_id("segment", project, message_id)
+    if item.get("timestamp") or item.get("originalTimestamp"):
+        said = {name: value for name, value in item.items() if name != "sentAt"}
+        return derived_event_id("segment-call", project, canonical_json(said))
+    return new_event_id()
 
 
-def _occurred_at(item: Mapping[str, Any], received_at: datetime, sent_at: datetime | None) -> datetime:
-    """Segment's rule: receivedAt - (sentAt - originalTimestamp), so that a wrong clock falls out of it."""
-    given = item.get("originalTimestamp") or item.get("timestamp")
-    if given is None:
-        return received_at
-    original = instant(given, "timestamp")
-    return received_at - (sent_at - original) if sent_at else original
+def _properties(kind: str, item: Mapping[str, Any], context: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The call's own, and what is to be found beside them: group, a group's traits, category, campaign.
+
+    A page's addresses have columns of their own, of which the gate cuts the query: what visitors typed stays out.
+    """
+    properties = members(item, "properties")
+    if kind in {"page", "screen"}:
+        properties = {name: value for name, value in properties.items() if name not in _ADDRESSES}
+    beside: dict[str, Any] = {}
+    if group_id := identifier(item, "groupId") or optional(context, "groupId"):
+        beside["group_id"] = group_id
+    if kind == "group":
+        beside["group_traits"] = members(item, "traits")
+    if category := identifier(item, "category"):
+        beside["category"] = category
+    if campaign := mapping(context.get("campaign")):
+        beside["campaign"] = campaign
+    return {**beside, **properties} if beside else properties
 
 
-def _context(context: Mapping[str, Any], properties: Mapping[str, Any]) -> Event:
+def _occurred_at(item: Mapping[str, Any], request: Request) -> datetime:
+    """Segment's rule: receivedAt - (sentAt - originalTimestamp), so that a wrong clock falls out of it.
+
+    Most clients call the original time `timestamp`. RudderStack's Node client sends both: when the application says it
+    happened, and, as the original one, when it was called.
+    """
+    called = moment(item, "originalTimestamp")
+    original = moment(item, "timestamp") or called
+    if original is None:
+        return request.received_at
+    sent_at = request.sent_at or moment(item, "sentAt")
+    return in_range(request.received_at - (sent_at - original), "timestamp") if sent_at else original
+
+
+def _context(context: Mapping[str, Any], properties: Mapping[str, Any], browser_ip: str | None) -> Event:
+    """Context informs: what has another type in there counts as absent, and costs no event."""
     app, page = mapping(context.get("app")), mapping(context.get("page"))
     return {
         "environment": text(context, "environment"),
         "release": text(app, "version"),
         "service": text(app, "name"),
-        "ip": optional(context, "ip"),
+        "ip": optional(context, "ip") or browser_ip,
         "user_agent": optional(context, "userAgent"),
         "url": optional(properties, "url") or optional(page, "url"),
         "referrer": optional(properties, "referrer") or optional(page, "referrer"),

@@ -1,95 +1,124 @@
-"""POST /v1/{track,identify,page,screen,group,alias,batch,import}, and the settings that browser clients ask for."""
+"""POST /v1/{track,identify,page,screen,group,alias,batch,import}, a browser's short paths, and its settings."""
 
 from __future__ import annotations
 
-import base64
-import binascii
-from collections.abc import Mapping
-from datetime import datetime
+import ipaddress
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
-import orjson
-from starlette.requests import Request
+from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
 from starlette.routing import Route
 
 from tidegate_gateway.edge import Edge, answer_json
 from tidegate_gateway.errors import RefusedError
-from tidegate_gateway.intake import Batch
-from tidegate_gateway.segment.mapping import TYPES, to_event
+from tidegate_gateway.segment.answers import refused, taken
+from tidegate_gateway.segment.credentials import body_key, header_key
+from tidegate_gateway.segment.fields import members, moment
+from tidegate_gateway.segment.items import PROTOCOL, as_json, rejections, sort_out
+from tidegate_gateway.segment.mapping import TYPES, Request
 from tidegate_gateway.settings import Project
-from tidegate_gateway.values import instant, kind_name, mapping, parse_object, text
+from tidegate_gateway.values import kind_name, parse_object
 from tidegate_schemas.reasons import Reason
 
-PROTOCOL = "segment"
+#: RudderStack's clients send 4 MiB of events, then what is around them, and the event that crossed the line.
+MAX_BATCH_BYTES = 5 << 20
+MAX_BATCH_ITEMS = 20_000
+#: Calls that are worked on before other requests have their turn, and Kafka is waited for.
+SLICE_ITEMS = 500
+#: What @segment/analytics-next calls itself, by the first letter of the call.
+SHORT = {name[0]: name for name in TYPES}
+
+Endpoint = Callable[[HttpRequest], Awaitable[Response]]
+Items = tuple[Mapping[str, Any], list[Any]]
 
 
 def routes(edge: Edge) -> list[Route]:
-    """All of Segment's paths."""
+    """All of Segment's paths, with and without a slash at the end."""
 
-    async def single(request: Request) -> Response:
-        body = parse_object(await edge.body(request))
-        return await _take(edge, request, body, [{"type": request.url.path.rpartition("/")[2], **body}])
+    def calls(read: Callable[[bytes], Items], browser: bool = False) -> Endpoint:
+        async def endpoint(request: HttpRequest) -> Response:
+            return await _take(edge, request, read, _browser_ip(request) if browser else None)
 
-    async def batch(request: Request) -> Response:
-        body = parse_object(await edge.body(request))
-        items = body.get("batch")
-        if not isinstance(items, list):
-            raise RefusedError(Reason.MISSING_FIELD, "batch", f"must be an array, is {kind_name(items)}")
-        return await _take(edge, request, body, items)
+        return edge.guard(PROTOCOL, endpoint, refused)
 
-    async def settings(request: Request) -> Response:
-        key = request.path_params["key"]
-        edge.project(key)
-        return answer_json({"integrations": {"Segment.io": {"apiKey": key}}})
+    async def settings(request: HttpRequest) -> Response:
+        return _settings(edge, request)
 
+    post = {
+        **{name: calls(_one(name)) for name in TYPES},
+        **{letter: calls(_one(name), browser=True) for letter, name in SHORT.items()},
+        "batch": calls(_many),
+        "import": calls(_many),
+        "b": calls(_many, browser=True),
+    }
+    get = {"projects/{key}/settings": edge.guard(PROTOCOL, settings, refused)}
+    paths = [("POST", name, endpoint) for name, endpoint in post.items()]
+    paths += [("GET", name, endpoint) for name, endpoint in get.items()]
     return [
-        *(Route(f"/v1/{name}", edge.guard(PROTOCOL, single), methods=["POST"]) for name in sorted(TYPES)),
-        *(Route(f"/v1/{name}", edge.guard(PROTOCOL, batch), methods=["POST"]) for name in ("batch", "import")),
-        Route("/v1/projects/{key}/settings", edge.guard(PROTOCOL, settings), methods=["GET"]),
+        Route(f"/v1/{name}{slash}", endpoint, methods=[method])
+        for method, name, endpoint in paths
+        for slash in ("", "/")
     ]
 
 
-async def _take(edge: Edge, request: Request, body: Mapping[str, Any], items: list[Any]) -> Response:
-    project = edge.project(_key(request, body))
-    received_at = edge.intake.clock()
-    sent_at = instant(body["sentAt"], "sentAt") if body.get("sentAt") else None
-    batch = sort_out(edge, project, items, mapping(body.get("context")), received_at, sent_at)
-    await edge.intake.take(project, batch, received_at)
-    rejected = batch.rejected
-    return answer_json({"success": not rejected, "accepted": len(batch.events), "rejected": rejected})
+async def _take(edge: Edge, http: HttpRequest, read: Callable[[bytes], Items], browser_ip: str | None) -> Response:
+    authorization = http.headers.get("authorization", "")
+    known = header_key(authorization)
+    if known:  # refused before the body is looked at
+        edge.admit(edge.project(known))
+    body, items = read(await edge.body(http, MAX_BATCH_BYTES))
+    project = edge.project(known or body_key(authorization, body, items))
+    if len(items) > MAX_BATCH_ITEMS:
+        raise RefusedError(Reason.OVERSIZE, "batch", f"has {len(items)} items, and may have {MAX_BATCH_ITEMS}")
+    shared, most = members(body, "context"), edge.settings.max_event_bytes
+    if len(as_json(shared)) > most:  # it is in every event of the batch
+        raise RefusedError(Reason.OVERSIZE, "context", f"may have {most} bytes as JSON, as every event has it")
+    request = Request(project.id, edge.intake.clock(), moment(body, "sentAt"), shared, browser_ip)
+    edge.admit(project, max(1, len(items)))
+    return await _by_slices(edge, project, items, request)
 
 
-def sort_out(
-    edge: Edge,
-    project: Project,
-    items: list[Any],
-    shared: Mapping[str, Any],
-    received_at: datetime,
-    sent_at: datetime | None,
-) -> Batch:
-    """Good items as events, bad ones with their problem."""
-    batch = Batch(PROTOCOL)
-    for index, item in enumerate(items):
-        try:
-            if not isinstance(item, dict):
-                raise RefusedError(Reason.INVALID_FIELD, f"batch[{index}]", f"must be an object, is {kind_name(item)}")
-            event = to_event(item, shared, project.id, received_at, sent_at)
-            if len(event["properties"]) + len(event["traits"]) > edge.settings.max_item_bytes:
-                raise RefusedError(Reason.OVERSIZE, f"batch[{index}]", f"exceeds {edge.settings.max_item_bytes} bytes")
-        except RefusedError as error:
-            batch.refuse(index, error, orjson.dumps(item))
-        else:
-            batch.events.append(("track", event))
-    return batch
+async def _by_slices(edge: Edge, project: Project, items: list[Any], request: Request) -> Response:
+    accepted, rejected = 0, list[dict[str, Any]]()
+    for first in range(0, len(items), SLICE_ITEMS):
+        part = items[first : first + SLICE_ITEMS]
+        batch = sort_out(part, request, first, edge.settings.max_event_bytes)
+        await edge.intake.take(project, batch, request.received_at)
+        accepted += len(batch.events)
+        rejected += rejections(batch, part, first)
+    return taken(accepted, rejected)
 
 
-def _key(request: Request, body: Mapping[str, Any]) -> str:
-    """Basic with the key as user name, the body's writeKey, or Bearer."""
-    scheme, _, credentials = request.headers.get("authorization", "").partition(" ")
-    if scheme.lower() == "basic":
-        try:
-            return base64.b64decode(credentials).decode().partition(":")[0]
-        except (binascii.Error, UnicodeDecodeError):
-            raise RefusedError(Reason.UNAUTHORISED, "Authorization", "is no Basic credentials") from None
-    return text(body, "writeKey") or credentials.strip()
+def _one(name: str) -> Callable[[bytes], Items]:
+    def read(raw: bytes) -> Items:
+        body = parse_object(raw)
+        # What a batch has around its items, a single call has in itself.
+        return {**body, "context": None}, [{**body, "type": name}]
+
+    return read
+
+
+def _many(raw: bytes) -> Items:
+    body = parse_object(raw)
+    items = body.get("batch")
+    if not isinstance(items, list):
+        raise RefusedError(Reason.MISSING_FIELD, "batch", f"must be an array, is {kind_name(items)}")
+    return body, items
+
+
+def _browser_ip(request: HttpRequest) -> str | None:
+    """Who calls, where that is the visitor's own browser: its client doesn't know its address."""
+    try:
+        return str(ipaddress.ip_address(request.client.host)) if request.client else None
+    except ValueError:
+        return None
+
+
+def _settings(edge: Edge, request: HttpRequest) -> Response:
+    """What @segment/analytics-next asks for: this gateway as the only destination, and no metrics about itself."""
+    key = request.path_params["key"]
+    edge.project(key)
+    here = {"apiKey": key, "apiHost": f"{request.url.netloc}/v1", "protocol": request.url.scheme}
+    content = {"integrations": {"Segment.io": here}, "metrics": {"sampleRate": 0}}
+    return answer_json(content, headers={"Cache-Control": "private, max-age=60"})

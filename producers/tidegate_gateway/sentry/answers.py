@@ -38,8 +38,6 @@ def rate_limits_header(limits: Iterable[RateLimit]) -> str:
 
 #: What a client holds back while Kafka doesn't answer.
 AWAY = RateLimit(RETRY_AFTER_SECONDS, ("error", "transaction"), "project", "kafka_away")
-#: Where a request was too much and nothing is known of how long.
-TOO_MUCH = RateLimit(RETRY_AFTER_SECONDS, reason="too_many_requests")
 
 
 def receipt(event_id: str, batch: Batch) -> Response:
@@ -60,7 +58,7 @@ def error_answer(_: Request, error: RefusedError) -> Response:
     said = error.problem.message.encode("ascii", "replace").decode().replace("\n", " ").replace("\r", " ")
     headers = {"X-Sentry-Error": f"{error.problem.field}: {said}"[:500], **retry_headers(error)}
     if error.status == _TOO_MANY:
-        headers["X-Sentry-Rate-Limits"] = rate_limits_header([TOO_MUCH])
+        headers["X-Sentry-Rate-Limits"] = rate_limits_header([RateLimit(error.retry_after_seconds or 1, reason="rate")])
     elif error.status >= 500:
         headers["X-Sentry-Rate-Limits"] = rate_limits_header([AWAY])
     status = 403 if error.problem.reason is Reason.UNAUTHORISED else error.status

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, cast
+from typing import Any
 
 import orjson
 
@@ -21,7 +21,7 @@ from tidegate_gateway.sentry.spans import contained_span, lone_span
 from tidegate_gateway.sentry.transactions import child_span, children, root_span
 from tidegate_gateway.values import parse_object
 from tidegate_schemas.reasons import Reason
-from tidegate_schemas.topics import Kind, is_kind
+from tidegate_schemas.topics import Kind
 
 PROTOCOL = "sentry"
 #: Events that one envelope may become; the original takes 1,000 spans and as many log records.
@@ -30,7 +30,6 @@ UNSUPPORTED = frozenset(
     {
         "attachment",
         "form_data",
-        "log",
         "metric_buckets",
         "metric_meta",
         "minidump",
@@ -111,11 +110,8 @@ def _span(batch: Batch, index: int, item: Item, arrival: Arrival) -> None:
 
 def _log(batch: Batch, index: int, item: Item, arrival: Arrival) -> None:
     records = records_of(parse_object(item.payload, "log"), "log")
-    if not is_kind("log"):
-        count_unsupported(batch, "log", len(records))
-        return
     copies = {id(record): copy for record, copy in numbered(records)}
-    _each(batch, index, cast("Kind", "log"), records, lambda record: log_event(record, copies[id(record)], arrival))
+    _each(batch, index, "log", records, lambda record: log_event(record, copies[id(record)], arrival))
 
 
 def _session(batch: Batch, _: int, item: Item, arrival: Arrival) -> None:

@@ -44,7 +44,6 @@ def log_event(record: Mapping[str, Any], copy: int, arrival: Arrival) -> Event:
     return {
         "event_id": derived_event_id("sentry.log", arrival.project, canonical_json(record), str(copy)),
         "name": text(attributes, "event.name", default="log"),
-        "event_name": text(attributes, "event.name"),
         "body": text(record, "body"),
         "severity_number": number if known else SEVERITIES.get(level, SEVERITIES["info"]),
         "level": _LEVELS.get(level, level if level in SEVERITIES else "info"),

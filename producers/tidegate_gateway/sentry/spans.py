@@ -41,7 +41,7 @@ def span_event(span: Mapping[str, Any], shared: Event, arrival: Arrival) -> Even
     begun = arrival.corrected(span.get("start_timestamp"), "start_timestamp")
     ended = arrival.corrected(span.get("timestamp"), "timestamp")
     operation, description = operation_of(text(span, "op")), text(span, "description")
-    data = mapping(span.get("data"))
+    system = text(mapping(span.get("data")), "db.system.name", "db.system")
     trace_id, span_id = text(span, "trace_id") or (shared.get("trace_id") or ""), text(span, "span_id")
     # A span without an id of its own is told apart by all that it says.
     own = span_id.lower() or canonical_json(span)
@@ -54,8 +54,8 @@ def span_event(span: Mapping[str, Any], shared: Event, arrival: Arrival) -> Even
         "operation": operation,
         "duration_seconds": max(0.0, (ended - begun).total_seconds()),
         "status": "ok" if text(span, "status").lower() in _GOOD else "error",
-        "statement": summarise(description) if operation == "query" else "",
-        "db_system": text(data, "db.system", "db.system.name"),
+        "statement": summarise(description, system) if operation == "query" else "",
+        "db_system": system,
         "trace_id": trace_id or None,
         "span_id": span_id or None,
         "parent_span_id": optional(span, "parent_span_id"),

@@ -26,6 +26,11 @@ HEX_IDS: Mapping[str, int] = {"trace_id": 32, "span_id": 16, "parent_span_id": 1
 EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 LATEST = datetime(2100, 1, 1, tzinfo=UTC)
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+#: Ids and numbers only, as canonical JSON: what is kept as it comes must not hold anything else.
+EXEMPLARS = (
+    r'^\[(?:\{"at":[0-9]{1,18},"span_id":"(?:[0-9a-f]{16})?","trace_id":"[0-9a-f]{32}",'
+    r'"value":-?[0-9][0-9.e+-]{0,30}\},?){0,8}\]$'
+)
 MAX_DURATION_SECONDS = 31_536_000.0
 
 
@@ -109,6 +114,11 @@ OWN: Mapping[Kind, Sequence[Rule]] = {
             pl.col("bucket_counts").list.min().fill_null(0) >= 0,
             lambda value: all(count >= 0 for count in value),
         ),
+        shape("exemplars", EXEMPLARS, "an array of exemplars"),
+    ),
+    "log": (
+        one_of("level", "fatal", "error", "warning", "info", "debug"),
+        between("severity_number", 0, 24, "from 0 to 24"),
     ),
     "health": (
         one_of("report", "session", "sessions", "check_in", "feedback"),

@@ -153,7 +153,7 @@ def test_items_that_have_no_place_are_counted_not_swallowed(edge: Edge) -> None:
 
 
 def test_otlp_says_what_it_rejected_in_partial_success(edge: Edge) -> None:
-    span = {"traceId": "00" * 16, "spanId": "11" * 8, "name": "x", "startTimeUnixNano": "5", "endTimeUnixNano": "4"}
+    span = {"traceId": "22" * 16, "spanId": "11" * 8, "name": "x", "startTimeUnixNano": "5", "endTimeUnixNano": "4"}
     body = {"resourceSpans": [{"scopeSpans": [{"spans": [span]}]}]}
     answer = edge.http.post("/v1/traces", json=body, headers={"x-tidegate-key": KEY})
     assert answer.status_code == 200

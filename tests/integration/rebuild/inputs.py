@@ -45,6 +45,8 @@ def events(
         }
         kind, event = rng.choice((_track, _track, _span, _error, _metric, _health))(common, rng)
         yield kind, {field: value for field, value in event.items() if value is not None}
+        if index % 40 == 0:
+            yield "log", _log(common, index)
 
 
 def robot(begin: datetime, hours: int) -> Iterator[tuple[Kind, dict[str, Any]]]:
@@ -79,6 +81,16 @@ def _span(common: dict[str, Any], rng: random.Random) -> tuple[Kind, dict[str, A
         "duration_seconds": rng.lognormvariate(-4, 1),
     }
     return "span", {**common, **own}
+
+
+def _log(common: dict[str, Any], index: int) -> dict[str, Any]:
+    own = {
+        "event_id": derived_event_id("log", common["event_id"]),
+        "sequence": 0,
+        "name": "log",
+        "body": f"line {index}",
+    }
+    return {name: value for name, value in {**common, **own}.items() if value is not None}
 
 
 def _error(common: dict[str, Any], rng: random.Random) -> tuple[Kind, dict[str, Any]]:

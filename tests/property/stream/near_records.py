@@ -14,7 +14,7 @@ from typing import Any
 from urllib.parse import quote
 
 from tests.property.stream.near_matches import near_json_value, near_match, string
-from tests.property.stream.raw_records import NOW
+from tests.property.stream.raw_records import EXEMPLARS, NOW
 
 from tidegate_schemas.subjects import Field, raw_schema
 from tidegate_schemas.topics import Kind
@@ -47,7 +47,8 @@ DEEP = ("[" * 33 + '"a@b.cd"' + "]" * 33, "[" * 150 + "1" + "]" * 150)
 OPTIONS: dict[str, Sequence[Any]] = {
     **{"project": ("default",) * 20 + ("keyless",), "producer_id": ("p1", "p2", "a:b.c"), "sequence": (0, 7)},
     **{"consent": ("granted", "unknown", "anonymous") * 7 + ("denied",), "type": ("track", "identify")},
-    **{"level": ("error",), "operation": ("query",), "status": ("ok",), "status_code": (200,)},
+    **{"level": ("error",), "operation": ("query",), "status": ("ok",), "status_code": (200,), "severity_number": (9,)},
+    "exemplars": ("[]", EXEMPLARS),
     **{
         "instrument": ("gauge",),
         "temporality": ("",),

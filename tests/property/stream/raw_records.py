@@ -68,6 +68,9 @@ _json = st.recursive(
     max_leaves=5,
 )
 
+EXEMPLARS = (
+    '[{"at":1772366400000000,"span_id":"b7ad6b7169203331","trace_id":"0af7651916cd43dd8448eb211c80319c","value":1.5}]'
+)
 _OPTIONS: dict[str, st.SearchStrategy[Any]] = {
     "event_id": st.uuids().map(str) | st.uuids().map(str) | st.just("nothing"),
     "producer_id": st.sampled_from(["p1", "p2", "not a producer"]),
@@ -101,6 +104,8 @@ _OPTIONS: dict[str, st.SearchStrategy[Any]] = {
     "count": st.just(2),
     "bucket_bounds": st.sampled_from([[], [0.1, 1.0], [1.0, 0.1]]),
     "bucket_counts": st.sampled_from([[], [1, 1, 0], [1, -1, 0]]),
+    "exemplars": st.sampled_from(["[]", "[]", EXEMPLARS, EXEMPLARS.replace("1.5", "jane")]),
+    "severity_number": st.sampled_from([0, 9, 25]),
     "report": st.sampled_from(["session", "sessions", "check_in", "feedback", "nonsense"]),
     "state": st.sampled_from(["", "ok", "crashed", "nonsense"]),
     "init": st.booleans(),

@@ -14,10 +14,11 @@ from starlette.testclient import TestClient
 
 from tidegate.publish import MemoryPublisher
 from tidegate_gateway.app import create_app
+from tidegate_gateway.browser.events import KINDS
 from tidegate_gateway.settings import GatewaySettings, Project
 from tidegate_schemas.rows import RowCodec
 from tidegate_schemas.subjects import dead_letter_schema, outcome_schema, raw_schema
-from tidegate_schemas.topics import DEAD_LETTERS, KINDS, OUTCOMES, Kind, raw_topic
+from tidegate_schemas.topics import DEAD_LETTERS, OUTCOMES, Kind, raw_topic
 
 KEY = "public-write-key"
 PAGE = "0123456789abcdef0123456789abcdef"

@@ -41,7 +41,7 @@ def test_long_values_are_cut() -> None:
     assert changed[0].became == "now " + "b" * 80 + "…"
 
 
-@pytest.mark.parametrize("kind", ["track", "error", "span", "metric", "health"])
+@pytest.mark.parametrize("kind", ["track", "error", "span", "metric", "log", "health"])
 def test_every_field_of_every_kind_is_accounted_for(kind: Any) -> None:
     raw = {field.name: f"raw {field.name}" for field in raw_schema(kind).fields}
     clean = {field.name: f"clean {field.name}" for field in clean_schema(kind).fields}

@@ -4,6 +4,7 @@ WITH archived AS
     UNION ALL SELECT event_id FROM tidegate.events_error FINAL WHERE project = {project:String}
     UNION ALL SELECT event_id FROM tidegate.events_span FINAL WHERE project = {project:String}
     UNION ALL SELECT event_id FROM tidegate.events_metric FINAL WHERE project = {project:String}
+    UNION ALL SELECT event_id FROM tidegate.events_log FINAL WHERE project = {project:String}
 )
 SELECT 'stored' AS outcome, '' AS reason, toInt64(uniqExact(event_id)) FROM archived
 UNION ALL

@@ -8,6 +8,9 @@ UNION ALL
 SELECT toString(event_id), 1 FROM tidegate.events_span
 WHERE project = {project:String} AND inserted_at >= fromUnixTimestamp64Micro({since:Int64})
 UNION ALL
+SELECT toString(event_id), 1 FROM tidegate.events_log
+WHERE project = {project:String} AND inserted_at >= fromUnixTimestamp64Micro({since:Int64})
+UNION ALL
 SELECT toString(toUnixTimestamp64Micro(occurred_at)), uniqExact(event_id) FROM tidegate.events_metric
 WHERE project = {project:String} AND inserted_at >= fromUnixTimestamp64Micro({since:Int64})
 GROUP BY occurred_at

@@ -20,6 +20,11 @@ FROM tidegate.events_metric FINAL
 WHERE event_id = {event_id:UUID}
 UNION ALL
 SELECT
+    'log' AS kind, project, bitShiftRight(version, 48) AS generation, source_partition AS partition, source_offset AS raw_offset, clean_offset, occurred_at, received_at, inserted_at
+FROM tidegate.events_log FINAL
+WHERE event_id = {event_id:UUID}
+UNION ALL
+SELECT
     'health' AS kind, project, bitShiftRight(version, 48) AS generation, source_partition AS partition, source_offset AS raw_offset, clean_offset, occurred_at, received_at, inserted_at
 FROM tidegate.events_health FINAL
 WHERE event_id = {event_id:UUID}

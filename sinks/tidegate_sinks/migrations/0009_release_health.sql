@@ -166,6 +166,9 @@ FROM
     FROM tidegate.events_metric FINAL GROUP BY project, producer_id, minute
     UNION ALL
     SELECT project, producer_id, toStartOfMinute(received_at) AS minute, count(), 0, 0
+    FROM tidegate.events_log FINAL GROUP BY project, producer_id, minute
+    UNION ALL
+    SELECT project, producer_id, toStartOfMinute(received_at) AS minute, count(), 0, 0
     FROM tidegate.events_health FINAL GROUP BY project, producer_id, minute
     UNION ALL
     SELECT project, producer_id, minute, 0, sumIf(quantity, outcome = 'dropped'), sumIf(quantity, outcome = 'dead_lettered')
@@ -194,6 +197,9 @@ FROM
     UNION ALL
     SELECT producer_id, max(sequence), count(), 0, 0
     FROM tidegate.events_metric FINAL WHERE sequence > 0 GROUP BY producer_id
+    UNION ALL
+    SELECT producer_id, max(sequence), count(), 0, 0
+    FROM tidegate.events_log FINAL WHERE sequence > 0 GROUP BY producer_id
     UNION ALL
     SELECT producer_id, max(sequence), count(), 0, 0
     FROM tidegate.events_health FINAL WHERE sequence > 0 GROUP BY producer_id
