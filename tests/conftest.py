@@ -16,7 +16,6 @@ from tidegate_infra.clickhouse import fixture as clickhouse_fixture
 from tidegate_sinks import migrate
 from tidegate_sinks.clickhouse import Address, connect
 
-
 # How long an example takes says how busy the machine is: speed is measured by `make bench` alone.
 hypothesis.settings.register_profile("tidegate", deadline=None)
 hypothesis.settings.load_profile("tidegate")

@@ -57,9 +57,8 @@ def error_answer(_: Request, error: RefusedError) -> Response:
     """The refusal, in `X-Sentry-Error` too. Never a bare 429: a client would stop everything for a minute."""
     said = error.problem.message.encode("ascii", "replace").decode().replace("\n", " ").replace("\r", " ")
     headers = {"X-Sentry-Error": f"{error.problem.field}: {said}"[:500], **retry_headers(error)}
-    seconds = error.retry_after_seconds or RETRY_AFTER_SECONDS
     if error.status == _TOO_MANY:
-        headers["X-Sentry-Rate-Limits"] = rate_limits_header([RateLimit(seconds, reason="too_many_requests")])
+        headers["X-Sentry-Rate-Limits"] = rate_limits_header([RateLimit(error.retry_after_seconds or 1, reason="rate")])
     elif error.status >= 500:
         headers["X-Sentry-Rate-Limits"] = rate_limits_header([AWAY])
     status = 403 if error.problem.reason is Reason.UNAUTHORISED else error.status

@@ -21,6 +21,13 @@ def project_of(edge: Edge, request: Request, dsn: str = "", key: str = "") -> Pr
     return project
 
 
+def admit_early(edge: Edge, request: Request) -> None:
+    """Refuse a key that sends too fast before a body is read, where the key stands outside it. Raises RefusedError."""
+    key = _header_key(request) or request.query_params.get("sentry_key", "")
+    if key:
+        edge.admit(edge.project(key))
+
+
 def key_of(dsn: str) -> str:
     """The public key of a DSN, `http://<key>[:<secret>]@host/<project>`; empty if it has none."""
     return dsn.partition("://")[2].partition("@")[0].partition(":")[0] if "@" in dsn else ""

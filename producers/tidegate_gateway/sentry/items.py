@@ -30,7 +30,6 @@ UNSUPPORTED = frozenset(
     {
         "attachment",
         "form_data",
-        "log",
         "metric_buckets",
         "metric_meta",
         "minidump",

@@ -18,7 +18,7 @@ from tidegate_gateway.errors import RefusedError
 from tidegate_gateway.intake import Batch
 from tidegate_gateway.sentry.answers import error_answer, receipt
 from tidegate_gateway.sentry.arrival import Arrival
-from tidegate_gateway.sentry.auth import project_of
+from tidegate_gateway.sentry.auth import admit_early, project_of
 from tidegate_gateway.sentry.check_ins import check_in_event
 from tidegate_gateway.sentry.contexts import attachment_of
 from tidegate_gateway.sentry.envelope import SentryEnvelope, parse_envelope
@@ -35,14 +35,17 @@ def routes(edge: Edge) -> list[Route]:
     """All of Sentry's paths."""
 
     async def envelope(request: Request) -> Response:
+        admit_early(edge, request)
         parsed = parse_envelope(await edge.body(request))
         project = project_of(edge, request, text(parsed.header, "dsn"))
         arrival = arrival_of(parsed, project, edge.intake.clock())
         batch = sort_out(parsed, arrival)
-        await take(edge, project, batch, arrival.received_at)
+        edge.admit(project, max(1, len(batch.events)))
+        await edge.intake.take(project, batch, arrival.received_at)
         return receipt(text(parsed.header, "event_id"), batch)
 
     async def store(request: Request) -> Response:
+        admit_early(edge, request)
         body = await edge.body(request)
         event = parse_object(unpacked(body, edge.settings.max_inflated_bytes))
         project = project_of(edge, request)
@@ -51,7 +54,8 @@ def routes(edge: Edge) -> list[Route]:
             sort_transaction(batch, 0, event, arrival)
         else:
             batch.events.append(("error", error_event(event, arrival)))
-        await take(edge, project, batch, arrival.received_at)
+        edge.admit(project, len(batch.events))
+        await edge.intake.take(project, batch, arrival.received_at)
         return receipt(sentry_id(event, arrival), batch)
 
     async def cron(request: Request) -> Response:
@@ -61,16 +65,18 @@ def routes(edge: Edge) -> list[Route]:
         said["monitor_slug"] = request.path_params["slug"]
         arrival = Arrival(project.id, edge.intake.clock())
         batch = Batch(PROTOCOL, [("health", check_in_event(_with_numbers(said), arrival))])
-        await take(edge, project, batch, arrival.received_at)
+        edge.admit(project, 1)
+        await edge.intake.take(project, batch, arrival.received_at)
         return answer_json({"id": text(said, "check_in_id").replace("-", "").lower()}, 202)
 
     def unsupported(name: str, what: str) -> Endpoint:
         async def endpoint(request: Request) -> Response:
             project, batch = project_of(edge, request), Batch(PROTOCOL)
+            edge.admit(project, 1)
             async for _ in request.stream():
                 pass  # read to its end, or the sender never gets to see the answer
             count_unsupported(batch, name)
-            await take(edge, project, batch, edge.intake.clock())
+            await edge.intake.take(project, batch, edge.intake.clock())
             raise RefusedError(
                 Reason.UNSUPPORTED_ITEM, "path", f"{what} have no place in Tidegate; this one was counted"
             )
@@ -87,12 +93,6 @@ def routes(edge: Edge) -> list[Route]:
         *_both(edge, "csp-report", security),
         *_both(edge, "minidump", unsupported("minidump", "minidumps")),
     ]
-
-
-async def take(edge: Edge, project: Project, batch: Batch, received_at: datetime) -> None:
-    """Hand a batch over, if its key's rate allows. Raises RefusedError."""
-    edge.admit(project, max(1, len(batch.events)))
-    await edge.intake.take(project, batch, received_at)
 
 
 def arrival_of(envelope: SentryEnvelope, project: Project, received_at: datetime) -> Arrival:

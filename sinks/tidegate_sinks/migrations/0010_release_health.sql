@@ -140,6 +140,9 @@ SELECT project, environment, release, event_id, occurred_at, user, message AS te
 FROM tidegate.events_health FINAL
 WHERE report = 'feedback';
 
+ALTER TABLE tidegate.outcomes {on_cluster}
+    COMMENT COLUMN `kind` 'Kind of the events; for what has no place here its protocol and name, such as sentry.replay_event; empty where it could not be told.';
+
 ALTER TABLE analytics.reported_sessions {on_cluster} MODIFY COMMENT 'One row a session that a client reports (or a count of sessions that it kept itself) and the ten minutes in which it began.';
 ALTER TABLE analytics.release_health {on_cluster} MODIFY COMMENT 'One row a release, environment and ten minutes: sessions that began then, how they ended, and their users.';
 ALTER TABLE analytics.releases {on_cluster} MODIFY COMMENT 'One row a release and environment: sessions, how they ended, their users, and the crash-free shares.';

@@ -2,8 +2,11 @@
 
 import json
 import sys
+from typing import Any
 
 import sentry_sdk
+import sentry_sdk.logger
+import sentry_sdk.traces
 from sentry_sdk.crons import capture_checkin
 from sentry_sdk.sessions import track_session
 
@@ -36,10 +39,14 @@ with track_session(sentry_sdk.get_isolation_scope(), session_mode="application")
             with transaction.start_child(op="db", name=QUERY) as query:
                 query.set_data("db.system", "sqlite")
     else:
-        request = {"sentry.op": "http.server", "http.request.method": "GET", "http.response.status_code": 503}
+        request: dict[str, Any] = {
+            "sentry.op": "http.server",
+            "http.request.method": "GET",
+            "http.response.status_code": 503,
+        }
         with sentry_sdk.traces.start_span("/agents/{slug}", attributes=request) as root:
             root.status = "error"
-            database = {"sentry.op": "db", "db.system": "sqlite"}
+            database: dict[str, Any] = {"sentry.op": "db", "db.system": "sqlite"}
             with sentry_sdk.traces.start_span(QUERY, attributes=database):
                 pass
     sentry_sdk.logger.warning("took {seconds}", seconds=2.5)

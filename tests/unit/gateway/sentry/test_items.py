@@ -12,7 +12,6 @@ from tests.unit.gateway.sentry.edge import ID, Edge, envelope
 from tidegate_gateway.sentry.client_reports import KINDS, NOT_EVENTS, OTHERS, REASONS
 from tidegate_gateway.sentry.items import HANDLERS, UNSUPPORTED
 from tidegate_schemas.identity import derived_event_id
-from tidegate_schemas.topics import is_kind
 
 AT = "2026-03-01T12:00:00Z"
 SESSION = {
@@ -204,7 +203,7 @@ def test_check_ins_of_one_run_share_its_id(edge: Edge) -> None:
     assert begun["event_id"] != ended["event_id"]
 
 
-@pytest.mark.parametrize("name", sorted(UNSUPPORTED - {"log"}))
+@pytest.mark.parametrize("name", sorted(UNSUPPORTED))
 def test_what_has_no_place_is_counted_by_its_name(edge: Edge, name: str) -> None:
     answer = edge.send(({"type": name}, {}))
     assert (answer.status_code, answer.json()["unsupported"]) == (200, {f"sentry.{name}": 1})
@@ -221,11 +220,32 @@ def test_an_item_without_a_type_is_a_dead_letter(edge: Edge) -> None:
     assert len(edge.letters()) == 1
 
 
-def test_log_records_are_never_lost_without_a_word(edge: Edge) -> None:
-    records = [{"timestamp": 1772366400.0, "level": "info", "body": f"line {n}"} for n in range(3)]
-    edge.send(({"type": "log", "item_count": 3}, {"items": records}))
-    counted = edge.dropped().get(("sentry.log", "unsupported_item"), 0)
-    assert counted == (0 if is_kind("log") else 3)
+def test_log_records_keep_their_level_and_trace_and_no_host_or_person(edge: Edge) -> None:
+    attributes = {
+        "sentry.release": {"type": "string", "value": "shop@2"},
+        "sentry.environment": {"type": "string", "value": "test"},
+        "logger.name": {"type": "string", "value": "shop.orders"},
+        "user.id": {"type": "string", "value": "user-1"},
+        "user.email": {"type": "string", "value": "jane@example.org"},
+        "server.address": {"type": "string", "value": "janes-laptop"},
+        "seconds": {"type": "double", "value": 2.5},
+    }
+    record = {**TRACE, "timestamp": 1772366400.0, "level": "warn", "body": "took long", "attributes": attributes}
+    records = [record, record, {**record, "severity_number": 2, "level": "trace"}, {"level": "info"}]
+    answer = edge.send(({"type": "log", "item_count": 4}, {"items": records}))
+    assert [each["field"] for each in answer.json()["rejected"]] == ["body"]
+    one, again, other = edge.events("log")
+    assert (one["body"], one["level"], one["severity_number"], one["logger"]) == (
+        "took long",
+        "warning",
+        13,
+        "shop.orders",
+    )
+    assert (one["release"], one["service"], one["environment"], one["user_id"]) == ("shop@2", "shop", "test", "user-1")
+    assert (one["trace_id"], one["span_id"]) == (TRACE["trace_id"], TRACE["span_id"])
+    assert one["attributes"] == '{"seconds":2.5}'
+    assert one["event_id"] != again["event_id"]
+    assert (other["level"], other["severity_number"]) == ("debug", 2)
 
 
 def test_every_category_and_reason_of_a_client_report_is_named(edge: Edge) -> None:
@@ -268,6 +288,7 @@ REPEATED: dict[str, Any] = {
         "spans": [{"op": "db"}, {"op": "x"}],
     },
     "span": {"items": [{**TRACE, "name": "x", "start_timestamp": AT, "end_timestamp": AT}]},
+    "log": {"items": [{"timestamp": 1772366400.0, "body": "x"}, {"timestamp": 1772366400.0, "body": "x"}]},
     "session": {**SESSION, "init": True},
     "sessions": {"aggregates": [{"started": AT, "exited": 2}]},
     "feedback": {"contexts": {"feedback": {"message": "x"}}},
@@ -282,7 +303,7 @@ def test_the_same_envelope_again_gives_the_same_ids(edge: Edge, name: str) -> No
     for _ in range(2):
         answer = edge.post(body)
         assert (answer.status_code, answer.json()) == (200, {"id": ID})
-    ids = [event["event_id"] for kind in ("error", "span", "health") for event in edge.events(kind)]
+    ids = [event["event_id"] for kind in ("error", "span", "log", "health") for event in edge.events(kind)]
     assert len(ids) == 2 * len(set(ids)) > 0
 
 
