@@ -29,6 +29,17 @@ class StateLostError(StreamError):
         )
 
 
+class NotRecoveredError(StreamError):
+    """An agent was given records of a partition whose state it has not."""
+
+    def __init__(self, agent: str, topic: str, partition: int) -> None:
+        super().__init__(
+            f"agent {agent} was given records of {topic}/{partition} without its state: its changelog was not assigned "
+            f"with it, as the consumer group didn't know that topic yet. The worker ends and reads again from its last "
+            f"commit; if it happens again, look whether the agent's changelog topic has as many partitions"
+        )
+
+
 class CommitsUnknownError(StreamError):
     """The broker doesn't say what is committed. Alone among these it ends nothing: the reconciler tries again."""
 

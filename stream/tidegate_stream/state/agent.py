@@ -16,7 +16,7 @@ from faust.types import TP
 
 from tidegate_schemas.topics import of_generation
 from tidegate_sinks.writer import Writer
-from tidegate_stream.errors import StateLostError
+from tidegate_stream.errors import NotRecoveredError, StateLostError
 from tidegate_stream.failpoint import crossing
 from tidegate_stream.folds.fold import Fold
 from tidegate_stream.observability import AgentMetrics
@@ -113,9 +113,11 @@ class FoldAgent:
         return state, self._source.stamp(rows, partition, state.fence)
 
     async def add(self, chunk: Chunk) -> None:
-        """Fold a chunk. Raises ChunkLostError on a gap."""
+        """Fold a chunk. Raises ChunkLostError on a gap, NotRecoveredError for a partition that isn't owned."""
         async with self._lock:
-            state = self._states[chunk.partition]
+            state = self._states.get(chunk.partition)
+            if state is None:
+                raise NotRecoveredError(self.name, chunk.topic, chunk.partition)
             self._positions.follow(chunk, lambda: self._app.sought(TP(chunk.topic, chunk.partition)))
             new = await crossing("fold", asyncio.to_thread(self._fold_in, state, chunk))
             self._metrics.folded(chunk, new, state.watermark)
