@@ -26,6 +26,7 @@ SPANS = (
 )
 FEEDBACK = "SELECT * FROM analytics.feedback WHERE release = {release:String}"
 CHECK_INS = "SELECT * FROM analytics.check_ins WHERE release = {release:String} ORDER BY duration_seconds"
+LOGS = "SELECT * FROM analytics.logs WHERE release = {release:String}"
 RELEASES = "SELECT * FROM analytics.releases WHERE release = {release:String}"
 
 
@@ -66,6 +67,14 @@ def check_ins_are_right(stack: Stack, release: str) -> None:
     assert begun["check_in"] == ended["check_in"] != ""
 
 
+def log_is_right(stack: Stack, release: str) -> None:
+    (record,) = stack.arrived(LOGS, 1, release=release)
+    assert record["body"].startswith("took")
+    assert (record["level"], record["severity_number"], record["environment"]) == ("warning", 13, "test")
+    assert len(record["trace_id"]) == 32
+    assert "jane" not in str(record).lower()
+
+
 @LIFECYCLES
 def test_pythons_client_is_found_with_all_it_sends(stack: Stack, mark: str, lifecycle: str) -> None:
     facts = {"dsn": stack.dsn, "release": mark, "lifecycle": lifecycle}
@@ -75,6 +84,7 @@ def test_pythons_client_is_found_with_all_it_sends(stack: Stack, mark: str, life
     raised = errors_are_right(stack, mark, "IndexError")
     assert str(raised["event_id"]) == derived_event_id("sentry", "default", json.loads(done.stdout)["error"])
     spans_are_right(stack, mark)
+    log_is_right(stack, mark)
     check_ins_are_right(stack, mark)
     (health,) = stack.arrived(RELEASES, 1, release=mark)
     assert (health["sessions"], health["errored"], health["crashed"], health["users"]) == (4, 1, 0, 1)
@@ -87,6 +97,7 @@ def test_nodes_client_is_found_with_all_it_sends(stack: Stack, node: NodeWorkspa
     raised = errors_are_right(stack, mark, "RangeError")
     assert str(raised["event_id"]) == derived_event_id("sentry", "default", ids["error"])
     spans_are_right(stack, mark)
+    log_is_right(stack, mark)
     feedback_is_right(stack, mark, ids["error"])
     check_ins_are_right(stack, mark)
     (health,) = stack.arrived(RELEASES, 1, release=mark)
@@ -104,6 +115,7 @@ def test_a_browsers_client_is_found_with_all_it_sends(
     assert str(raised["event_id"]) == derived_event_id("sentry", "default", ids["error"])
     assert raised["user_agent"].startswith("Chrome")
     spans_are_right(stack, mark)
+    log_is_right(stack, mark)
     feedback_is_right(stack, mark, ids["error"])
     (health,) = stack.arrived(RELEASES, 1, release=mark)
     assert (health["sessions"], health["crashed"], health["users"]) == (1, 0, 1)

@@ -248,6 +248,27 @@ def test_a_replicated_layout_names_engine_and_cluster() -> None:
     assert all("ON CLUSTER main" in statement and "ReplicatedReplacingMergeTree" in statement for statement in tables)
 
 
+def reported(session: str, offset: int, **marks: Any) -> dict[str, Any]:
+    row = {"window_start": NOON, "project": "h", "release": "shop@1", "session_or_user": session}
+    return {**row, **marks, "source_topic": "clean.health", "first_offset": offset, "version": offset}
+
+
+def test_a_reported_session_is_one_whatever_rows_it_has(client: Client) -> None:
+    rows = [
+        reported("s1", 1, init=1, user="u1"),
+        reported("s1", 7, crashed=1, errored=1),  # hours later, when the first row had been let go
+        reported("s2", 2, init=1, errored=1, user="u1"),
+        reported("s3", 3, init=1, abnormal=1, errored=1, user="u2"),
+        reported("s4", 4, errored=1),  # its begin is still on its way
+        reported("", 5, counted=10, counted_errored=2, counted_crashed=1),
+    ]
+    insert(client, "release_health", rows)
+    columns = "sessions, errored, crashed, abnormal, users, crashed_users, crash_free_sessions, crash_free_users"
+    for view in ("release_health", "releases"):
+        (found,) = client.query(f"SELECT {columns} FROM analytics.{view} WHERE project = 'h'").result_rows
+        assert found == (13, 4, 2, 1, 2, 1, 1 - 2 / 13, 0.5)
+
+
 def test_the_contract_page_is_current(client: Client) -> None:
     """If it isn't: `python -m tidegate_infra.sql_contract docs/sql-contract.md`."""
     assert Path("docs/sql-contract.md").read_text(encoding="utf-8") == render(client)

@@ -27,11 +27,11 @@ Item = tuple[dict[str, Any], Any]
 class Edge:
     """The application, and what it published."""
 
-    def __init__(self, *, failing: str | None = None) -> None:
+    def __init__(self, *, failing: str | None = None, **chosen: Any) -> None:
         self.publisher = MemoryPublisher(failing=failing)
         key = bytes(PrivateKey.generate().public_key)
         settings = GatewaySettings(
-            "127.0.0.1", 0, "nowhere:1", (Project(1, "default", KEY),), key, max_wire_bytes=1 << 20
+            "127.0.0.1", 0, "nowhere:1", (Project(1, "default", KEY),), key, max_wire_bytes=1 << 20, **chosen
         )
         self.http = TestClient(create_app(settings, self.publisher), raise_server_exceptions=False)
 

@@ -14,6 +14,7 @@ from backports import zstd
 from tests.unit.gateway.sentry.edge import AUTH, ID, KEY, PATH, Edge, envelope
 
 from tidegate_gateway.errors import RefusedError
+from tidegate_gateway.limits import Rate
 from tidegate_gateway.sentry.answers import RateLimit, rate_limits_header
 from tidegate_gateway.sentry.auth import key_of
 from tidegate_gateway.sentry.envelope import MAX_ITEMS, parse_envelope
@@ -166,6 +167,18 @@ def test_a_503_tells_what_to_hold_back_and_what_was_wrong() -> None:
     assert answer.status_code == 503
     assert answer.headers["X-Sentry-Rate-Limits"] == "5:error;transaction:project:kafka_away"
     assert "Kafka did not take it" in answer.headers["X-Sentry-Error"]
+
+
+def test_a_key_that_sends_too_fast_is_told_for_how_long_and_never_by_a_bare_429() -> None:
+    edge = Edge(key_rate=Rate(events_per_second=0.1, burst_events=2))
+    assert [edge.send(EVENT, event_id=ID).status_code for _ in range(2)] == [200, 200]
+    for path in (PATH, "/api/1/store/", f"/api/1/cron/nightly/{KEY}/?status=ok"):
+        answer = edge.post(b"" if "cron" in path else b'{"message":"x"}\n', path)
+        assert (answer.status_code, answer.json()["error"]["reason"]) == (429, "rate_limited")
+        seconds, categories, scope, reason = answer.headers["X-Sentry-Rate-Limits"].split(":")
+        assert (0 < int(seconds) <= 10, categories, scope, reason) == (True, "", "key", "rate")
+        assert answer.headers["Retry-After"] == seconds
+    assert len(edge.events("error")) == 2
 
 
 def test_a_store_takes_plain_and_packed_json(edge: Edge) -> None:
