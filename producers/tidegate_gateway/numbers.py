@@ -113,7 +113,7 @@ class Numbers:
             self._projects[project] = ProjectNumbers(project, self._publisher, self._clock, self._counters)
         return self._projects[project]
 
-    def close(self, flush_seconds: float = 10.0) -> None:
+    def close(self, flush_seconds: float = 5.0) -> None:
         """Report that all of them end, and let go of what Kafka has been told. Waits for it."""
         settle = [numbers.close(self._clock()) for numbers in self._projects.values()]
         self._publisher.flush(flush_seconds)

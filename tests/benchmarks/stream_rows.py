@@ -33,8 +33,8 @@ _FEWER_INSERTS = (
 )
 MOVED_BY: Mapping[str, str] = {
     "stream.windows_against_bytes_in_memory": (
-        "A second and a half of the run is the last flush and commit, on a quick core of four: a flush as soon as nothing "
-        "more comes would move it"
+        "A second and a half of the run is the last flush and commit, on a quick core of four: a flush as soon as "
+        "nothing more comes would move it"
     ),
     "stream.gate_against_faust": "Scrubbing JSON, a text at a time in Python, is a fifth of it: by column it would do",
     "stream.rows_against_faust": _FEWER_INSERTS,
