@@ -28,6 +28,7 @@ from tidegate_stream.flight import in_flight
 
 READY_SECONDS = 240.0
 ARRIVE_SECONDS = 240.0
+REPLAY_EXIT_CODE = 70
 PROJECT = 1
 
 
@@ -99,7 +100,7 @@ class Stack:
         AssertionError if they stay fewer, or are more in the end.
         """
         try:
-            wait_until(lambda: len(self.rows(sql, **parameters)) >= number, ARRIVE_SECONDS, f"not {number} rows")
+            wait_until(lambda: self._holds(sql, number, parameters), ARRIVE_SECONDS, f"not {number} rows")
         except AssertionError as error:
             found = self.rows(sql, **parameters)
             raise AssertionError(f"{error}, but {len(found)}: {found}; gateway: {self.log('gateway')}") from None
@@ -112,6 +113,11 @@ class Stack:
         """Come back when the worker has committed everything that the gateway acknowledged until now."""
         brokers = str(self.settings.brokers)
         wait_until(lambda: in_flight(brokers) == 0, ARRIVE_SECONDS, f"records in flight: {self.log('worker')}")
+
+    def _holds(self, sql: str, number: int, parameters: dict[str, Any]) -> bool:
+        if self._processes["worker"].poll() == REPLAY_EXIT_CODE:  # as the supervisor does it
+            self.start("worker")
+        return len(self.rows(sql, **parameters)) >= number
 
     def _answers(self, name: str) -> bool:
         code = self._processes[name].poll()

@@ -2,167 +2,187 @@
 
 import * as device from "./device";
 import { eventId, randomId } from "./ids";
-import { Outbox } from "./outbox";
+import { Outbox, type Reason } from "./outbox";
 import { here, routeOf } from "./place";
-import { createSender } from "./sender";
-import type { Kind, Options, Properties, Tidegate } from "./types";
+import { Sender } from "./sender";
+import type { Consent, Kind, Options, Properties, Tidegate } from "./types";
 
 const MAX_ERRORS = 100;
 /** Earlier pages whose events are kept on the device. */
 const MAX_PAGES = 10;
 
-/** What the parts of the SDK use beside the public calls. */
-export interface Client extends Tidegate {
-  put(kind: Kind, event: Properties, at?: number): void;
-  /** A path by its route. */
-  route(path: string): string;
-  /** Is called when the page is hidden or left, before the last beacon. */
-  onHide(last: () => void): void;
+/** Public calls are fields: a site may hand them on without what they belong to. */
+export class Client implements Tidegate {
   readonly url: string;
-  readonly options: Options;
-}
+  private readonly own: Outbox;
+  private readonly others: Outbox[] = [];
+  private readonly sender: Sender;
+  private readonly lasts: (() => void)[] = [];
+  private user: [string, Properties | undefined] | undefined;
+  private errors = 0;
+  private keeping = false;
+  private left = 0;
 
-export function createClient(options: Options, ask: (client: Client) => void, asked: () => void): Client {
-  const url = new URL("/v1/beacon", options.gateway).href;
-  const producerId = randomId();
-  const { writeKey, environment, release, service } = options;
-  const head = JSON.stringify({ writeKey, producerId, context: { environment, release, service } }).slice(1, -1);
-  const own = new Outbox(producerId, head);
-  const others: Outbox[] = [];
-  const lasts: (() => void)[] = [];
-  let user: [string, Properties | undefined] | undefined;
-  let errors = 0;
-  let keeping = false;
-  let left = 0;
-
-  const consent = () => device.consent(options);
-  const keep = (box: Outbox): void => {
-    if (consent() === "granted") box.keep();
-  };
-  const failed = (box: Outbox): void => {
-    if (device.choice() === "denied") box.discard("consent_denied");
-  };
-  const sender = createSender(url, own, others, keep, failed);
-
-  /** Once for all that one task of the page puts. */
-  function keepSoon(): void {
-    if (keeping) return;
-    keeping = true;
-    queueMicrotask(() => {
-      keeping = false;
-      keep(own);
-    });
+  /** `show` asks for consent; `asked` is called when that was answered. */
+  constructor(
+    readonly options: Options,
+    private readonly show: (client: Client) => void,
+    private readonly asked: () => void,
+  ) {
+    const { gateway, writeKey, environment, release, service } = options;
+    const producerId = randomId();
+    const head = JSON.stringify({ writeKey, producerId, context: { environment, release, service } }).slice(1, -1);
+    this.url = new URL("/v1/beacon", gateway).href;
+    this.own = new Outbox(producerId, head);
+    const failed = (box: Outbox): void => {
+      if (device.choice() === "denied") box.discard("consent_denied");
+    };
+    this.sender = new Sender(this.url, this.own, this.others, this.keep, failed);
+    this.watch();
+    if (device.signalled() && device.choice() === "granted") device.forget();
+    if (this.consent() === "granted") this.takeOver();
   }
 
-  function put(kind: Kind, event: Properties, at = Date.now()): void {
+  consent = (): Consent => device.consent(this.options);
+  flush = (): Promise<void> => this.sender.flush();
+  ask = (): void => this.show(this);
+
+  track = (name: string, properties?: Properties): void => this.put("track", { name, properties });
+
+  page = (name = "page", properties?: Properties): void => this.put("track", { type: "page", name, properties });
+
+  feature = (name: string, properties?: Properties): void =>
+    this.track("feature_used", { ...properties, feature: name });
+
+  error = (error: unknown, properties?: Properties): void => this.report(error, true, properties);
+
+  measure = (name: string, value: number, unit?: string, attributes?: Properties): void =>
+    this.put("metric", { name, value, unit, attributes });
+
+  identify = (userId: string, traits?: Properties): void => {
+    this.user = [userId, traits];
+    this.sendUser();
+  };
+
+  reset = (): void => {
+    this.user = undefined;
+    if (this.consent() === "granted") device.renew();
+  };
+
+  grant = (): void => {
+    this.asked();
+    if (device.signalled() || device.choice() === "granted") return;
+    device.agree();
+    this.sendUser();
+    this.keep(this.own);
+  };
+
+  decline = (): void => {
+    this.asked();
+    device.forget("denied");
+    for (const box of [this.own, ...this.others]) box.discard("consent_denied", box.travelling);
+  };
+
+  /** Number an event, and queue it or note why not; `at` is when it was, in milliseconds. */
+  put(kind: Kind, event: Properties, at = Date.now()): void {
+    const { own } = this;
     const sequence = ++own.last;
-    const mode = consent();
-    const sampleRate = options.sampleRates?.[kind] ?? 1;
-    const reason = mode === "denied" ? "consent_denied" : Math.random() >= sampleRate ? "sampled" : undefined;
-    if (own.due || !reason) sender.soon();
-    keepSoon();
+    const consent = this.consent();
+    const sampleRate = this.options.sampleRates?.[kind] ?? 1;
+    let reason: Reason | undefined;
+    if (consent === "denied") reason = "consent_denied";
+    else if (Math.random() >= sampleRate) reason = "sampled";
+    if (own.due || !reason) this.sender.soon();
+    this.keepSoon();
     if (reason) return own.drop(kind, sequence, reason);
     try {
       const now = Date.now();
-      const who = mode === "granted" && kind !== "metric" ? device.identity(now, kind === "track") : {};
-      const shared = { kind, id: eventId(now), sequence, at: new Date(at).toISOString(), consent: mode, sampleRate };
+      const who = consent === "granted" && kind !== "metric" ? device.identity(now, kind === "track") : {};
+      const shared = { kind, id: eventId(now), sequence, at: new Date(at).toISOString(), consent, sampleRate };
       own.add(kind, sequence, JSON.stringify({ url: here(), ...shared, ...who, ...event }));
     } catch {
       own.drop(kind, sequence, "invalid_field");
     }
   }
 
-  function fromEarlierPages(): void {
+  /** A path by its route. */
+  route(path: string): string {
+    return (this.options.route ?? routeOf)(path);
+  }
+
+  /** Is called when the page is hidden or left, before the last beacon. */
+  onHide(last: () => void): void {
+    this.lasts.push(last);
+  }
+
+  private readonly keep = (box: Outbox): void => {
+    if (this.consent() === "granted") box.keep();
+  };
+
+  /** Once for all that one task of the page puts. */
+  private keepSoon(): void {
+    if (this.keeping) return;
+    this.keeping = true;
+    queueMicrotask(() => {
+      this.keeping = false;
+      this.keep(this.own);
+    });
+  }
+
+  private watch(): void {
+    if (this.options.errors !== false) {
+      addEventListener("error", (event) => this.report(event.error ?? event.message, false));
+      addEventListener("unhandledrejection", (event) => this.report(event.reason, false));
+    }
+    document.addEventListener("visibilitychange", () => {
+      if (document.visibilityState === "hidden") this.hide();
+      else if (this.own.items.length) this.sender.soon();
+    });
+    addEventListener("pagehide", () => this.hide());
+    addEventListener("online", this.flush);
+  }
+
+  /** A page that goes is hidden first, and then left: the second time there is nothing new. */
+  private hide(): void {
+    this.lasts.forEach((last) => last());
+    if (this.left === this.own.last) return;
+    this.left = this.own.last;
+    this.sender.leave();
+    this.keep(this.own);
+  }
+
+  /** What earlier pages left on the device is sent by this one. */
+  private takeOver(): void {
     for (const key of device.queueKeys()) {
       try {
         const box = Outbox.revive(device.stored(key) ?? "");
-        if (others.push(box) > MAX_PAGES) box.discard("queue_full");
+        if (this.others.push(box) > MAX_PAGES) box.discard("queue_full");
         box.seal();
         box.keep();
       } catch {
         device.store(key);
       }
     }
-    if (others.length) sender.soon();
+    if (this.others.length) this.sender.soon();
   }
 
-  function sendUser(): void {
-    if (!user || consent() !== "granted") return;
-    device.setUser(user[0]);
-    put("track", { type: "identify", name: "identify", traits: user[1] });
+  private sendUser(): void {
+    if (!this.user || this.consent() !== "granted") return;
+    const [userId, traits] = this.user;
+    device.setUser(userId);
+    this.put("track", { type: "identify", name: "identify", traits });
   }
 
-  /** A page that goes is hidden first, and then left: the second time there is nothing new. */
-  function hide(): void {
-    lasts.forEach((last) => last());
-    if (left === own.last) return;
-    left = own.last;
-    sender.leave();
-    keep(own);
-  }
-
-  const client: Client = {
-    url,
-    options,
-    put,
-    consent,
-    route: (path) => (options.route ?? routeOf)(path),
-    onHide: (last) => lasts.push(last),
-    track: (name, properties) => put("track", { name, properties }),
-    page: (name = "page", properties) => put("track", { type: "page", name, properties }),
-    feature: (name, properties) => put("track", { name: "feature_used", properties: { ...properties, feature: name } }),
-    measure: (name, value, unit, attributes) => put("metric", { name, value, unit, attributes }),
-    error(error, properties) {
-      report(error, true, properties);
-    },
-    identify(userId, traits) {
-      user = [userId, traits];
-      sendUser();
-    },
-    reset() {
-      user = undefined;
-      if (consent() === "granted") device.renew();
-    },
-    grant() {
-      asked();
-      if (device.signalled() || device.choice() === "granted") return;
-      device.agree();
-      sendUser();
-      keep(own);
-    },
-    decline() {
-      asked();
-      device.forget("denied");
-      for (const box of [own, ...others]) box.discard("consent_denied", box.travelling);
-    },
-    ask: () => ask(client),
-    flush: sender.flush,
-  };
-
-  function report(error: unknown, handled: boolean, properties?: Properties): void {
+  private report(error: unknown, handled: boolean, properties?: Properties): void {
     const { name, message, stack } = (error instanceof Error ? error : { name: "", message: String(error) }) as Error;
-    if (++errors > MAX_ERRORS) return own.drop("error", ++own.last, "queue_full");
-    put("error", {
+    if (++this.errors > MAX_ERRORS) return this.own.drop("error", ++this.own.last, "queue_full");
+    this.put("error", {
       name: name || "Error",
       message: message.slice(0, 1_000),
       stack: stack?.slice(0, 8_000),
       handled,
-      route: client.route(location.pathname),
+      route: this.route(location.pathname),
       properties,
     });
   }
-
-  if (options.errors !== false) {
-    addEventListener("error", (event) => report(event.error ?? event.message, false));
-    addEventListener("unhandledrejection", (event) => report(event.reason, false));
-  }
-  document.addEventListener("visibilitychange", () => {
-    if (document.visibilityState === "hidden") hide();
-    else if (own.items.length) sender.soon();
-  });
-  addEventListener("pagehide", hide);
-  addEventListener("online", sender.flush);
-  if (device.signalled() && device.choice() === "granted") device.forget();
-  if (consent() === "granted") fromEarlierPages();
-  return client;
 }

@@ -1,7 +1,7 @@
 /** The npm package: `init` once, in a browser. */
 
 import { hideBanner, showBanner } from "./banner";
-import { createClient } from "./client";
+import { Client } from "./client";
 import { choice, signalled } from "./device";
 import { watchPages } from "./navigation";
 import { watchRequests } from "./requests";
@@ -15,7 +15,7 @@ let started: Tidegate | undefined;
 /** Starts the SDK; a second call gives what the first one started. */
 export function init(options: Options): Tidegate {
   if (started) return started;
-  const client = createClient(options, (asking) => showBanner(asking, true), hideBanner);
+  const client = new Client(options, (asking) => showBanner(asking, true), hideBanner);
   started = client;
   if (options.pages !== false) watchPages(client);
   if (options.vitals !== false) watchVitals(client);
