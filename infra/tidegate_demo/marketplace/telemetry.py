@@ -69,6 +69,7 @@ def start_telemetry(settings: MarketplaceSettings) -> Telemetry:
             "service.name": "marketplace",
             "service.version": settings.release,
             "deployment.environment.name": settings.environment,
+            "tidegate.exceptions": "elsewhere",  # Sentry's client has them
         }
     )
     headers = {"x-tidegate-key": settings.write_key}

@@ -58,6 +58,9 @@ class Origin:
     """Language of its OpenTelemetry SDK."""
     identity: tuple[str, ...]
     """All its attributes, sorted."""
+    tells_exceptions: bool
+    """Whether exceptions on its spans are errors: not if it says `tidegate.exceptions=elsewhere`, as it also has a client
+    that reports them, and they would count twice."""
 
     @classmethod
     def of(cls, resource: Resource, values: Values) -> Origin:
@@ -70,6 +73,7 @@ class Origin:
             text(named, "deployment.environment.name", "deployment.environment"),
             text(named, "telemetry.sdk.language")[:64],
             identity,
+            text(named, "tidegate.exceptions") != "elsewhere",
         )
 
     @property

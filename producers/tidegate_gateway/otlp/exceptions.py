@@ -21,8 +21,13 @@ _TAKEN = frozenset({"exception.type", "exception.message", "exception.stacktrace
 
 
 def error_events(span: Span, of_span: Event, origin: Origin, project: str, values: Values) -> list[Event]:
-    """Each span event named `exception`. The same span sent again gives the same ids. Raises RefusedError."""
+    """Each span event named `exception`, unless its sender reports them elsewhere. Raises RefusedError.
+
+    The same span sent again gives the same ids.
+    """
     found: list[Event] = []
+    if not origin.tells_exceptions:
+        return found
     for index, event in enumerate(span.events):
         if event.name == "exception" and len(found) < MAX_EXCEPTIONS:
             named = values.named(event.attributes)

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.broker
 def test_every_topic_of_the_way_has_the_same_partition_count(broker: str) -> None:
     counts = partition_counts(broker)
     names = {topic.name for topic in tidegate_topics(2)}
-    assert len(names) == 15
+    assert len(names) == 21
     assert {name: counts.get(name) for name in names} == dict.fromkeys(names, 2)
 
 

@@ -146,6 +146,7 @@ COUNTED = {
     "latencies": "count",
     "metric_windows": "count",
     "ledger": "stored",
+    "release_health": "counted",
 }
 
 

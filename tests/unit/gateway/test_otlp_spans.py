@@ -26,10 +26,19 @@ def pairs(named: dict[str, Any]) -> list[KeyValue]:
     return [KeyValue(key=key, value=AnyValue(**{kinds[type(value)]: value})) for key, value in named.items()]
 
 
-def taken(kind: Span.SpanKind.ValueType, named: dict[str, Any], name: str = "x", **more: Any) -> Batch:
+RESOURCE: dict[str, Any] = {"service.name": "shop", "telemetry.sdk.language": "python"}
+
+
+def taken(
+    kind: Span.SpanKind.ValueType,
+    named: dict[str, Any],
+    name: str = "x",
+    of: dict[str, Any] = RESOURCE,
+    **more: Any,
+) -> Batch:
     request = ExportTraceServiceRequest()
     resource = request.resource_spans.add()
-    resource.resource.attributes.extend(pairs({"service.name": "shop", "telemetry.sdk.language": "python"}))
+    resource.resource.attributes.extend(pairs(of))
     given = {
         "trace_id": b"\x01" * 16,
         "span_id": b"\x02" * 8,
@@ -149,6 +158,12 @@ def test_an_exception_on_a_span_is_an_error_of_the_same_trace() -> None:
     assert json.loads(request["properties"])["span.events"] == 1
     again = taken(SERVER, {"http.route": "/buy"}, **recorded()).events[1][1]
     assert again["event_id"] == error["event_id"]
+
+
+def test_one_that_its_sender_reports_elsewhere_is_no_error() -> None:
+    batch = taken(SERVER, {}, of={**RESOURCE, "tidegate.exceptions": "elsewhere"}, **recorded())
+    assert [kind for kind, _ in batch.events] == ["span"]
+    assert len(taken(SERVER, {}, of={**RESOURCE, "tidegate.exceptions": "here"}, **recorded()).events) == 2
 
 
 def test_an_exception_that_escaped_was_not_handled() -> None:
