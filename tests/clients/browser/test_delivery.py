@@ -161,12 +161,16 @@ def test_pages_that_were_left_offline_keep_a_bounded_lot_on_the_device(
     gateway.faults.away = False
     visit(attributes=QUIET)
 
-    def full() -> int:
-        return sum(int(row["quantity"]) for row in gateway.outcomes() if row["reason"] == "queue_full")
+    def dropped() -> set[str]:
+        return {str(row["producer_id"]) for row in gateway.outcomes() if row["reason"] == "queue_full"}
 
-    wait_until(lambda: len(gateway.events()) + full() == 12, DEADLINE_SECONDS, "sent and dropped aren't all")
-    assert full() == 2
-    wait_until(lambda: len(last_numbers(gateway)) >= 12, DEADLINE_SECONDS, "not all are known to have closed")
+    def accounted() -> set[str]:
+        """Pages; one whose last beacon met the gateway again may be stored and dropped, and counts as stored."""
+        return dropped() | {str(event["producer_id"]) for event in gateway.events()}
+
+    wait_until(lambda: len(accounted()) == 12, DEADLINE_SECONDS, "sent and dropped aren't all")
+    assert 1 <= len(dropped()) <= 2
+    wait_until(lambda: accounted() <= set(last_numbers(gateway)), DEADLINE_SECONDS, "not all are known to have closed")
 
 
 def test_a_wrong_key_gives_up_and_keeps_nothing(gateway: Gateway, visit: Visit) -> None:
