@@ -11,12 +11,12 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
 from tidegate_gateway.errors import RefusedError
 from tidegate_gateway.intake import Batch, Event
+from tidegate_gateway.object_text import object_text
 from tidegate_gateway.otlp import conventions
 from tidegate_gateway.otlp.attributes import Origin, Values
 from tidegate_gateway.otlp.exceptions import error_events
 from tidegate_gateway.otlp.limits import refuse
 from tidegate_gateway.values import from_nanos, optional
-from tidegate_schemas.canonical import canonical_object
 from tidegate_schemas.identity import derived_event_id
 from tidegate_schemas.reasons import Reason
 
@@ -67,7 +67,7 @@ def span_event(span: Span, origin: Origin, project: str, values: Values) -> Even
         "ip": conventions.client(named, operation),
         "user_agent": optional(named, "user_agent.original", "http.user_agent"),
         "url": conventions.url(named, operation),
-        "properties": canonical_object(_properties(span, named)),
+        "properties": object_text(_properties(span, named)),
         **conventions.http(named, operation),
         **query,
     }
