@@ -7,10 +7,11 @@ from typing import Any
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from tidegate_gateway.intake import Event
+from tidegate_gateway.object_text import object_text
 from tidegate_gateway.otlp.attributes import Origin, Values
 from tidegate_gateway.otlp.stacks import frames
 from tidegate_gateway.values import from_nanos, text
-from tidegate_schemas.canonical import canonical_json, canonical_object
+from tidegate_schemas.canonical import canonical_json
 from tidegate_schemas.identity import derived_event_id
 
 MAX_EXCEPTIONS = 32
@@ -42,7 +43,7 @@ def error_events(span: Span, of_span: Event, origin: Origin, project: str, value
                     "platform": origin.platform,
                     "route": of_span.get("route", ""),
                     "method": of_span.get("method", ""),
-                    "properties": canonical_object({key: named[key] for key in named if key not in _TAKEN}),
+                    "properties": object_text({key: named[key] for key in named if key not in _TAKEN}),
                 }
             )
     return found

@@ -10,10 +10,11 @@ from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
 
 from tidegate_gateway.errors import RefusedError
 from tidegate_gateway.intake import Batch, Event
+from tidegate_gateway.object_text import object_text
 from tidegate_gateway.otlp.attributes import Origin, Values
 from tidegate_gateway.otlp.limits import refuse
 from tidegate_gateway.values import from_nanos, optional, text
-from tidegate_schemas.canonical import canonical_json, canonical_object
+from tidegate_schemas.canonical import canonical_json
 from tidegate_schemas.identity import derived_event_id
 from tidegate_schemas.reasons import Reason
 
@@ -89,5 +90,5 @@ def log_event(record: LogRecord, origin: Origin, scope: str, values: Values) -> 
         "user_id": optional(named, "user.id", "enduser.id"),
         "session_id": optional(named, "session.id"),
         "ip": optional(named, "client.address"),
-        "attributes": canonical_object({key: named[key] for key in named if key not in _TAKEN}),
+        "attributes": object_text({key: named[key] for key in named if key not in _TAKEN}),
     }

@@ -248,3 +248,10 @@ def test_a_structured_body_is_json_and_a_record_without_any_time_is_refused() ->
     assert event["body"] == '{"a":1}'
     assert [bad.problem.field for bad in logs(line(time_unix_nano=0)).bad] == ["timeUnixNano"]
     assert logs(line(time_unix_nano=0, observed_time_unix_nano=AT)).bad == []
+
+
+def test_numbers_that_json_lacks_are_null() -> None:
+    numbers = {"a": float("nan"), "b": float("inf"), "c": 1e22, "d": 2.5}
+    named = [KeyValue(key=key, value=AnyValue(double_value=value)) for key, value in numbers.items()]
+    record = line(attributes=named)
+    assert logs(record).events[0][1]["attributes"] == '{"a":null,"b":null,"c":1e+22,"d":2.5}'
