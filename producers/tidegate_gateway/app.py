@@ -62,8 +62,7 @@ def create_app(settings: GatewaySettings, publisher: Publisher) -> Starlette:
 
 async def _no_such_path(request: Request, error: Exception) -> Response:
     """A path that no protocol has: named, so that a misspelt host or path is seen at once."""
-    message = (
-        "is none of /v1/{batch,track,beacon,…}, /api/{project}/envelope/, /v1/{traces,metrics}, or not by this method"
-    )
+    paths = "/v1/{batch,track,…}, /v1/beacon, /api/{project}/envelope/, /v1/{traces,metrics,logs}"
+    message = f"is none of {paths}, or not by this method"
     problem = Problem(Reason.UNKNOWN_KIND, "path", message)
     return answer_json({"error": problem.as_json()}, getattr(error, "status_code", 404))

@@ -43,6 +43,8 @@ def text(source: Mapping[str, Any], *names: str, default: str = "") -> str:
     """The first of these members that is a text that isn't empty; numbers count as their digits."""
     for name in names:
         value = source.get(name)
+        if value is None:
+            continue
         if isinstance(value, str) and value:
             return value[:MAX_TEXT]
         if isinstance(value, int | float) and not isinstance(value, bool):

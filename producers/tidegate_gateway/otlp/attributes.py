@@ -16,6 +16,7 @@ from tidegate_schemas.reasons import Reason
 
 MAX_DEPTH = 8
 MAX_ATTRIBUTES = 1_024
+_SCALARS = frozenset({"string_value", "bool_value", "int_value", "double_value"})
 
 
 class Values:
@@ -28,13 +29,17 @@ class Values:
         """Attributes by name. Raises RefusedError (oversize)."""
         if len(pairs) > MAX_ATTRIBUTES:
             raise RefusedError(Reason.OVERSIZE, "attributes", f"are more than {MAX_ATTRIBUTES}")
-        return {pair.key: self.plain(pair.value) for pair in pairs}
+        named: dict[str, Any] = {}
+        for pair in pairs:
+            value = pair.value
+            kind = value.WhichOneof("value")
+            named[pair.key] = getattr(value, kind) if kind in _SCALARS else self.plain(value)
+        self._take(len(named))
+        return named
 
     def plain(self, value: AnyValue, depth: int = 0) -> Any:
         """A value as JSON has it; what is nested too deep becomes null. Raises RefusedError (oversize)."""
-        self._left -= 1
-        if self._left < 0:
-            raise RefusedError(Reason.OVERSIZE, "attributes", "are too many in one request; send smaller batches")
+        self._take(1)
         kind = value.WhichOneof("value")
         if kind is None or depth > MAX_DEPTH:
             return None
@@ -45,6 +50,11 @@ class Values:
         if kind == "bytes_value":
             return value.bytes_value.hex()
         return getattr(value, kind)
+
+    def _take(self, number: int) -> None:
+        self._left -= number
+        if self._left < 0:
+            raise RefusedError(Reason.OVERSIZE, "attributes", "are too many in one request; send smaller batches")
 
 
 @dataclass(frozen=True)

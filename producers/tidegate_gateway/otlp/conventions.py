@@ -93,10 +93,12 @@ def client(named: Mapping[str, Any], operation: str) -> str | None:
     return optional(named, "client.address", "http.client_ip", *peers)
 
 
-def url(named: Mapping[str, Any]) -> str | None:
-    """The whole address, put together where only its parts are said; the gate takes its query off."""
+def url(named: Mapping[str, Any], operation: str) -> str | None:
+    """The whole address, of a request put together where only its parts are said; the gate takes its query off."""
     if whole := text(named, "url.full", "http.url"):
         return whole
+    if operation != "request":
+        return None
     path = text(named, "url.path", "http.target")
     host = text(named, "server.address", "http.host", "net.host.name")
     if not host:

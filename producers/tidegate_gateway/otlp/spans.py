@@ -20,6 +20,8 @@ from tidegate_schemas.canonical import canonical_object
 from tidegate_schemas.identity import derived_event_id
 from tidegate_schemas.reasons import Reason
 
+_ZEROS = frozenset({bytes(16), bytes(8)})
+
 
 def span_batch(request: ExportTraceServiceRequest, project: str) -> Batch:
     """All spans of a request, good and bad, and the exceptions recorded on them."""
@@ -64,7 +66,7 @@ def span_event(span: Span, origin: Origin, project: str, values: Values) -> Even
         "session_id": optional(named, "session.id"),
         "ip": conventions.client(named, operation),
         "user_agent": optional(named, "user_agent.original", "http.user_agent"),
-        "url": conventions.url(named),
+        "url": conventions.url(named, operation),
         "properties": canonical_object(_properties(span, named)),
         **conventions.http(named, operation),
         **query,
@@ -74,7 +76,7 @@ def span_event(span: Span, origin: Origin, project: str, values: Values) -> Even
 def ids_of(item: Span) -> tuple[str, str]:
     """Trace and span id in hexadecimal. Raises RefusedError where they aren't of their size, or nothing but zeros."""
     for name, value, size in (("traceId", item.trace_id, 16), ("spanId", item.span_id, 8)):
-        if len(value) != size or not any(value):
+        if len(value) != size or value in _ZEROS:
             raise RefusedError(Reason.INVALID_FIELD, name, f"must have {size} bytes that aren't all zero")
     return item.trace_id.hex(), item.span_id.hex()
 
@@ -86,9 +88,11 @@ def _properties(span: Span, named: Mapping[str, Any]) -> Mapping[str, Any]:
         for key, value in named.items()
         if key not in conventions.TAKEN and not key.startswith(conventions.PARAMETERS)
     }
-    others = sum(event.name != "exception" for event in span.events)
-    counts = {"span.links": len(span.links), "span.events": others}
-    return {**kept, **{name: number for name, number in counts.items() if number}}
+    if links := len(span.links):
+        kept["span.links"] = links
+    if others := sum(event.name != "exception" for event in span.events):
+        kept["span.events"] = others
+    return kept
 
 
 def sample_rate(trace_state: str) -> float:

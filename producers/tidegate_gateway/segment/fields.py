@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from tidegate_gateway.errors import RefusedError
-from tidegate_gateway.values import MAX_TEXT, instant, kind_name
+from tidegate_gateway.values import MAX_TEXT, instant, kind_name, text
 from tidegate_schemas.reasons import Reason
 
 
@@ -16,6 +16,8 @@ def identifier(item: Mapping[str, Any], name: str) -> str | None:
     value = item.get(name)
     if value is None or value == "":
         return None
+    if type(value) is str and len(value) <= MAX_TEXT:  # nearly all
+        return value
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     if isinstance(value, bool) or not isinstance(value, str | int):
@@ -24,6 +26,14 @@ def identifier(item: Mapping[str, Any], name: str) -> str | None:
     if len(found) > MAX_TEXT:
         raise RefusedError(Reason.INVALID_FIELD, name, f"must have {MAX_TEXT} characters at most, has {len(found)}")
     return found
+
+
+def said(source: Mapping[str, Any], name: str) -> str:
+    """What a member says that only informs: as `values.text`, empty for what has another type."""
+    value = source.get(name)
+    if value is None:  # nearly all
+        return ""
+    return text(source, name)
 
 
 def members(item: Mapping[str, Any], name: str) -> dict[str, Any]:

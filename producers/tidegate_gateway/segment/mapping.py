@@ -9,9 +9,10 @@ from typing import Any
 
 from tidegate_gateway.errors import RefusedError
 from tidegate_gateway.intake import Event
-from tidegate_gateway.segment.fields import identifier, members, moment
-from tidegate_gateway.values import in_range, mapping, optional, text
-from tidegate_schemas.canonical import canonical_json, canonical_object
+from tidegate_gateway.object_text import object_text
+from tidegate_gateway.segment.fields import identifier, members, moment, said
+from tidegate_gateway.values import in_range, mapping, text
+from tidegate_schemas.canonical import canonical_json
 from tidegate_schemas.identity import derived_event_id, new_event_id
 from tidegate_schemas.reasons import Reason
 
@@ -46,7 +47,8 @@ def to_event(item: Mapping[str, Any], request: Request) -> Event:
     kind = text(item, "type")
     if kind not in TYPES:
         raise RefusedError(Reason.UNKNOWN_KIND, "type", f"must be one of {', '.join(sorted(TYPES))}")
-    context = {**request.context, **members(item, "context")}
+    own = members(item, "context")
+    context = {**request.context, **own} if request.context else own
     user_id, anonymous_id = identifier(item, "userId"), identifier(item, "anonymousId")
     if not (user_id or anonymous_id):
         raise RefusedError(Reason.MISSING_FIELD, "userId", "userId or anonymousId must be given")
@@ -55,7 +57,9 @@ def to_event(item: Mapping[str, Any], request: Request) -> Event:
         raise RefusedError(Reason.MISSING_FIELD, required, f"a {kind} call must give it")
     given, traits = members(item, "properties"), members(item, "traits")
     properties = _properties(kind, item, context)
-    person = mapping(context.get("traits")) if kind == "group" else {**mapping(context.get("traits")), **traits}
+    person = mapping(context.get("traits"))
+    if traits and kind != "group":
+        person = {**person, **traits}
     return {
         "event_id": _event_id(item, request.project),
         "type": kind,
@@ -64,11 +68,11 @@ def to_event(item: Mapping[str, Any], request: Request) -> Event:
         "user_id": user_id,
         "anonymous_id": anonymous_id,
         "previous_id": identifier(item, "previousId") if kind == "alias" else None,
-        "session_id": optional(context, "sessionId") or optional(properties, "session_id"),
-        "properties": canonical_object(properties),
-        "traits": canonical_object(person),
-        "feature": text(properties, "feature"),
-        "agent": text(properties, "agent"),
+        "session_id": said(context, "sessionId") or said(properties, "session_id") or None,
+        "properties": object_text(properties),
+        "traits": object_text(person),
+        "feature": said(properties, "feature"),
+        "agent": said(properties, "agent"),
         "failed": properties.get("failed") is True or properties.get("success") is False,
         **_context(context, given, request.browser_ip),
     }
@@ -97,7 +101,7 @@ def _properties(kind: str, item: Mapping[str, Any], context: Mapping[str, Any]) 
     if kind in {"page", "screen"}:
         properties = {name: value for name, value in properties.items() if name not in _ADDRESSES}
     beside: dict[str, Any] = {}
-    if group_id := identifier(item, "groupId") or optional(context, "groupId"):
+    if group_id := identifier(item, "groupId") or said(context, "groupId"):
         beside["group_id"] = group_id
     if kind == "group":
         beside["group_traits"] = members(item, "traits")
@@ -126,20 +130,19 @@ def _context(context: Mapping[str, Any], properties: Mapping[str, Any], browser_
     """Context informs: what has another type in there counts as absent, and costs no event."""
     app, page = mapping(context.get("app")), mapping(context.get("page"))
     return {
-        "environment": text(context, "environment"),
-        "release": text(app, "version"),
-        "service": text(app, "name"),
-        "ip": optional(context, "ip") or browser_ip,
-        "user_agent": optional(context, "userAgent"),
-        "url": optional(properties, "url") or optional(page, "url"),
-        "referrer": optional(properties, "referrer") or optional(page, "referrer"),
-        "consent": _consent(context),
+        "environment": said(context, "environment"),
+        "release": said(app, "version"),
+        "service": said(app, "name"),
+        "ip": said(context, "ip") or browser_ip,
+        "user_agent": said(context, "userAgent") or None,
+        "url": said(properties, "url") or said(page, "url") or None,
+        "referrer": said(properties, "referrer") or said(page, "referrer") or None,
+        "consent": _consent(context["consent"]) if "consent" in context else "unknown",
     }
 
 
-def _consent(context: Mapping[str, Any]) -> str:
+def _consent(consent: object) -> str:
     """Segment's consent context names categories; ours is the one called analytics, or a plain word."""
-    consent = context.get("consent")
     if isinstance(consent, str) and consent in {"granted", "anonymous", "denied"}:
         return consent
     preferences = mapping(mapping(consent).get("categoryPreferences"))

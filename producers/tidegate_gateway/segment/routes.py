@@ -12,6 +12,7 @@ from starlette.routing import Route
 
 from tidegate_gateway.edge import Edge, answer_json
 from tidegate_gateway.errors import RefusedError
+from tidegate_gateway.intake import Batch
 from tidegate_gateway.segment.answers import refused, taken
 from tidegate_gateway.segment.credentials import body_key, header_key
 from tidegate_gateway.segment.fields import members, moment
@@ -64,10 +65,33 @@ def routes(edge: Edge) -> list[Route]:
 
 async def _take(edge: Edge, http: HttpRequest, read: Callable[[bytes], Items], browser_ip: str | None) -> Response:
     authorization = http.headers.get("authorization", "")
-    known = header_key(authorization)
+    known, raw = header_key(authorization), b""
     if known:  # refused before the body is looked at
         edge.admit(edge.project(known))
-    body, items = read(await edge.body(http, MAX_BATCH_BYTES))
+    try:
+        raw = await edge.body(http, MAX_BATCH_BYTES)
+        # The parsed body is let go of here: as objects it may be thirty times as large as on the wire.
+        project, items, request = _admitted(edge, read(raw), known, authorization, browser_ip)
+    except RefusedError as error:
+        if not known or error.status not in {400, 413}:
+            raise
+        return await _keep(edge, http, edge.project(known), raw, error)
+    return await _by_slices(edge, project, items, request)
+
+
+async def _keep(edge: Edge, http: HttpRequest, project: Project, raw: bytes, error: RefusedError) -> Response:
+    """Refuse a whole body, which its client will throw away, and leave a dead letter of it."""
+    edge.admit(project, 1)
+    batch = Batch(PROTOCOL)
+    batch.refuse(0, error, raw)
+    await edge.intake.take(project, batch, edge.intake.clock())
+    return refused(http, error)
+
+
+def _admitted(
+    edge: Edge, read: Items, known: str, authorization: str, browser_ip: str | None
+) -> tuple[Project, list[Any], Request]:
+    body, items = read
     project = edge.project(known or body_key(authorization, body, items))
     if len(items) > MAX_BATCH_ITEMS:
         raise RefusedError(Reason.OVERSIZE, "batch", f"has {len(items)} items, and may have {MAX_BATCH_ITEMS}")
@@ -76,17 +100,21 @@ async def _take(edge: Edge, http: HttpRequest, read: Callable[[bytes], Items], b
         raise RefusedError(Reason.OVERSIZE, "context", f"may have {most} bytes as JSON, as every event has it")
     request = Request(project.id, edge.intake.clock(), moment(body, "sentAt"), shared, browser_ip)
     edge.admit(project, max(1, len(items)))
-    return await _by_slices(edge, project, items, request)
+    return project, items, request
 
 
 async def _by_slices(edge: Edge, project: Project, items: list[Any], request: Request) -> Response:
-    accepted, rejected = 0, list[dict[str, Any]]()
-    for first in range(0, len(items), SLICE_ITEMS):
-        part = items[first : first + SLICE_ITEMS]
+    """Hand the calls over, some hundred at a time; `items` is emptied meanwhile."""
+    accepted, rejected, first = 0, list[dict[str, Any]](), 0
+    while items:
+        part = items[:SLICE_ITEMS]
+        del items[:SLICE_ITEMS]
         batch = sort_out(part, request, first, edge.settings.max_event_bytes)
+        rejected += rejections(batch, part, first)
+        first += len(part)
+        part.clear()  # Kafka's answer is waited for with the events only
         await edge.intake.take(project, batch, request.received_at)
         accepted += len(batch.events)
-        rejected += rejections(batch, part, first)
     return taken(accepted, rejected)
 
 

@@ -107,7 +107,7 @@ WHERE trace_id != ''
 ORDER BY minute DESC, duration_seconds DESC
 LIMIT 5 BY minute, project, environment, release, service, operation, route, method, statement;
 
-ALTER TABLE analytics.slow_traces {on_cluster} MODIFY COMMENT 'The five slowest spans a minute of each route and statement that have a trace: what a high percentile of latencies is made of.';
+ALTER TABLE analytics.slow_traces {on_cluster} MODIFY COMMENT 'One row a span that has a trace and is among the five slowest of its minute, route and statement: what a high percentile of latencies is made of.';
 
 -- For every producer and minute of receipt: what became of its events.
 CREATE OR REPLACE VIEW analytics.ledger {on_cluster} AS

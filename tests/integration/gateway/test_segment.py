@@ -181,6 +181,31 @@ def test_a_request_of_bad_items_only_is_400_in_the_form_that_pythons_clients_rea
     assert len(gateway.dead_letters()) == 2
 
 
+@pytest.mark.parametrize(
+    ("body", "headers", "expected"),
+    [
+        (b"{", {}, (400, "malformed_json", b"{")),
+        (b'{"batch":7}', {}, (400, "missing_field", b'{"batch":7}')),
+        (b"no gzip", {"content-encoding": "gzip"}, (400, "malformed_envelope", b"")),
+        (b" " * (5 << 20) + b" ", {}, (413, "oversize", b"")),
+    ],
+)
+def test_a_body_that_is_refused_whole_leaves_a_dead_letter_as_its_client_throws_it_away(
+    gateway: Gateway, body: bytes, headers: dict[str, str], expected: tuple[int, str, bytes]
+) -> None:
+    answer = gateway.http.post("/v1/batch", content=body, headers={**headers, **basic(KEY)})
+    (letter,) = gateway.dead_letters()
+    kept = SealedBox(PRIVATE).decrypt(letter["payload"])
+    assert (answer.status_code, letter["reason"], kept) == expected
+    assert answer.json()["error"]["reason"] == letter["reason"]
+
+
+def test_a_body_without_a_known_key_leaves_nothing(gateway: Gateway) -> None:
+    assert gateway.http.post("/v1/batch", content=b"{").status_code == 400
+    assert gateway.http.post("/v1/batch", content=b"{", headers=basic("wrong")).status_code == 401
+    assert gateway.publisher.records == {}
+
+
 def test_an_empty_batch_is_nothing_wrong(gateway: Gateway) -> None:
     assert gateway.batch().json() == {"success": True, "accepted": 0, "rejected": []}
 
@@ -221,7 +246,7 @@ def test_too_many_items_and_a_huge_shared_context_are_413_by_name(gateway: Gatew
     assert (many.status_code, many.json()["error"]["field"]) == (413, "batch")
     context = gateway.batch(ITEM, context={"campaign": {"name": "x" * 40_000}})
     assert (context.status_code, context.json()["error"]["field"]) == (413, "context")
-    assert gateway.publisher.records == {}
+    assert gateway.events() == []
 
 
 def test_a_large_batch_is_counted_through_over_its_slices(gateway: Gateway) -> None:
