@@ -21,11 +21,14 @@ def project_of(edge: Edge, request: Request, dsn: str = "", key: str = "") -> Pr
     return project
 
 
-def admit_early(edge: Edge, request: Request) -> None:
-    """Refuse a key that sends too fast before a body is read, where the key stands outside it. Raises RefusedError."""
+def early_project(edge: Edge, request: Request) -> Project | None:
+    """The project of a key that stands outside the body, which may send now; None without one. Raises RefusedError."""
     key = _header_key(request) or request.query_params.get("sentry_key", "")
-    if key:
-        edge.admit(edge.project(key))
+    if not key:
+        return None
+    project = edge.project(key)
+    edge.admit(project)
+    return project
 
 
 def key_of(dsn: str) -> str:

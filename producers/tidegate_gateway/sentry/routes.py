@@ -7,7 +7,7 @@ import binascii
 import zlib
 from collections.abc import Awaitable, Callable
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -18,7 +18,7 @@ from tidegate_gateway.errors import RefusedError
 from tidegate_gateway.intake import Batch
 from tidegate_gateway.sentry.answers import error_answer, receipt
 from tidegate_gateway.sentry.arrival import Arrival
-from tidegate_gateway.sentry.auth import admit_early, project_of
+from tidegate_gateway.sentry.auth import early_project, project_of
 from tidegate_gateway.sentry.check_ins import check_in_event
 from tidegate_gateway.sentry.contexts import attachment_of
 from tidegate_gateway.sentry.envelope import SentryEnvelope, parse_envelope
@@ -28,6 +28,7 @@ from tidegate_gateway.settings import Project
 from tidegate_gateway.values import instant, parse_object, text
 from tidegate_schemas.reasons import Reason
 
+Read = TypeVar("Read")
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 
@@ -35,8 +36,7 @@ def routes(edge: Edge) -> list[Route]:
     """All of Sentry's paths."""
 
     async def envelope(request: Request) -> Response:
-        admit_early(edge, request)
-        parsed = parse_envelope(await edge.body(request))
+        parsed = await _read(edge, request, parse_envelope)
         project = project_of(edge, request, text(parsed.header, "dsn"))
         arrival = arrival_of(parsed, project, edge.intake.clock())
         batch = sort_out(parsed, arrival)
@@ -45,9 +45,8 @@ def routes(edge: Edge) -> list[Route]:
         return receipt(text(parsed.header, "event_id"), batch)
 
     async def store(request: Request) -> Response:
-        admit_early(edge, request)
-        body = await edge.body(request)
-        event = parse_object(unpacked(body, edge.settings.max_inflated_bytes))
+        most = edge.settings.max_inflated_bytes
+        event = await _read(edge, request, lambda raw: parse_object(unpacked(raw, most)))
         project = project_of(edge, request)
         arrival, batch = Arrival(project.id, edge.intake.clock()), Batch(PROTOCOL)
         if event.get("type") == "transaction":
@@ -93,6 +92,24 @@ def routes(edge: Edge) -> list[Route]:
         *_both(edge, "csp-report", security),
         *_both(edge, "minidump", unsupported("minidump", "minidumps")),
     ]
+
+
+async def _read(edge: Edge, request: Request, read: Callable[[bytes], Read]) -> Read:
+    """What a body says. Of one that is refused whole, which its client throws away, a dead letter is left.
+
+    Raises RefusedError.
+    """
+    known, raw = early_project(edge, request), b""
+    try:
+        raw = await edge.body(request)
+        return read(raw)
+    except RefusedError as error:
+        if known and error.status in {400, 413}:
+            edge.admit(known, 1)
+            batch = Batch(PROTOCOL)
+            batch.refuse(0, error, raw)
+            await edge.intake.take(known, batch, edge.intake.clock())
+        raise
 
 
 def arrival_of(envelope: SentryEnvelope, project: Project, received_at: datetime) -> Arrival:

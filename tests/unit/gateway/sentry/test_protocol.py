@@ -181,6 +181,14 @@ def test_a_key_that_sends_too_fast_is_told_for_how_long_and_never_by_a_bare_429(
     assert len(edge.events("error")) == 2
 
 
+@pytest.mark.parametrize("path", [PATH, "/api/1/store/"])
+def test_of_a_body_that_is_refused_whole_a_dead_letter_is_left(edge: Edge, path: str) -> None:
+    assert edge.post(b"nonsense", path).status_code == 400
+    assert edge.http.post(path, content=b"nonsense of nobody").status_code in {400, 403}
+    (letter,) = edge.letters()
+    assert (letter["project"], letter["source"], letter["reason"]) == ("default", "gateway:sentry", "malformed_json")
+
+
 def test_a_store_takes_plain_and_packed_json(edge: Edge) -> None:
     body = b'{"event_id":"%s","message":"x"}' % ID.encode()
     for sent in (body, base64.b64encode(zlib.compress(body))):
