@@ -58,7 +58,7 @@ def _wave(at: datetime, *minutes: float) -> float:
     return 1 + 0.6 * sum(math.sin(seconds / 60 / length * math.tau) for length in minutes) / len(minutes)
 
 
-TABLES = ("error_rates", "latencies", "metric_windows", "usage", "activity", "sessions")
+TABLES = ("error_rates", "latencies", "metric_windows", "usage", "activity", "sessions", "ledger")
 
 
 class Sample:
@@ -76,6 +76,7 @@ class Sample:
             "usage": (QUARTER, self._usage),
             "activity": (QUARTER, self._activity),
             "sessions": (MINUTE, self._sessions),
+            "ledger": (MINUTE, self._ledger),
         }[table]
         return [row for at in _steps(start, end, step) for row in make(at)]
 
@@ -163,6 +164,17 @@ class Sample:
                 "first_offset": int(at.timestamp()) * 10 + number,
                 "version": (1 << 48) | int(at.timestamp()),
             }
+
+    def _ledger(self, at: datetime) -> Iterator[Row]:
+        yield {
+            "window_start": int(at.timestamp()),
+            "project": self._project,
+            "producer_id": "loader",
+            "word": -1,
+            "stored": round(600 * _wave(at, 37, 211)),
+            "source_topic": "clean.track",
+            "version": (1 << 48) | int(at.timestamp()),
+        }
 
 
 def _steps(start: datetime, end: datetime, step: timedelta) -> Iterator[datetime]:

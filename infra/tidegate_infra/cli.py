@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from tidegate_infra.dead_letters.command import app as dead_letters
 from tidegate_infra.settings import Settings, load
 from tidegate_schemas.errors import TidegateError
 
@@ -23,6 +24,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+app.add_typer(dead_letters)
 
 
 def main() -> None:

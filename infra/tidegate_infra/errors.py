@@ -5,6 +5,7 @@ from tidegate_schemas.errors import TidegateError
 __all__ = [
     "BrokerError",
     "ChecksumError",
+    "DeadLetterError",
     "HomeGoneError",
     "HomeInUseError",
     "InfraError",
@@ -35,6 +36,10 @@ class ChecksumError(InfraError):
 
 class BrokerError(InfraError):
     """The embedded broker couldn't be formatted or started."""
+
+
+class DeadLetterError(InfraError):
+    """A dead letter can't be opened, or what it holds can't be sent again; never says what it holds."""
 
 
 class PortInUseError(InfraError):

@@ -69,6 +69,7 @@ def _gateway(settings: Settings, where: Addresses, keys: Keys) -> None:
             dead_letter_public_key=keys.dead_letter_public_key,
             log_level=settings.log_level,
             generation=settings.generation,
+            counters=settings.data_dir / "gateway",
         ),
         provide_registry(settings),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 import uuid
 from collections import Counter
@@ -10,10 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from tidegate import consents, lifecycle
+from tidegate.accounts import report_closed, report_ended
+from tidegate.counter import Numbering
 from tidegate.dispatch import Dispatch, reason_for, why
 from tidegate.drops import Drops
-from tidegate.errors import InvalidSettingError
-from tidegate.numbering import Numbering
+from tidegate.errors import InvalidSettingError, PublishError
 from tidegate.outbox import Event, Outbox, Waiting
 from tidegate.publish import KafkaPublisher, Publisher
 from tidegate.sampling import Sampling
@@ -66,12 +68,14 @@ class Producer:
         self._common = {"project": project, "environment": environment, "release": release, "service": service}
         self._closed = False
         self._begin()
-        _ = self._dispatch.publisher  # connects, and sends what earlier processes left
+        publisher = self._dispatch.publisher  # connects, and sends what earlier processes left
+        if spool is not None:
+            report_ended(spool, publisher)
         lifecycle.register(self, flush_on_sigterm=flush_on_sigterm)
 
     def _begin(self) -> None:
         """Become a producer: at the start, and in a forked child."""
-        self._numbering = Numbering()
+        self._numbering = Numbering("sdk", self._common["project"], self._micros, folder=self._spool)
         self.producer_id = self._numbering.producer_id
         self._drops = Drops(self.producer_id, self._common["project"], self._clock, self.dropped)
         common = {**self._common, "producer_id": self.producer_id}
@@ -83,7 +87,7 @@ class Producer:
             return self._own_publisher
         kafka = KafkaPublisher(
             self._brokers,
-            client_id=f"tidegate-sdk-{self.producer_id[:8]}",
+            client_id=f"tidegate-sdk-{self.producer_id.removeprefix('sdk:')[:8]}",
             generation=self._generation,
             queue_messages=KAFKA_QUEUE_EVENTS,
         )
@@ -97,8 +101,12 @@ class Producer:
         if self._dispatch.opened is not None:
             self._dispatch.opened.abandon()
         self.dropped = Counter()
+        self._numbering.abandon()
         if not self._closed:
             self._begin()
+
+    def _micros(self) -> int:
+        return int(self._clock().timestamp() * 1e6)
 
     @property
     def queued(self) -> int:
@@ -151,9 +159,15 @@ class Producer:
         self._outbox.close(max(0.1, deadline - time.monotonic()))
         publisher = self._dispatch.opened
         if publisher is None:
+            self._numbering.close(remove=not self._numbering.last)
             return left
         self._dispatch.report()
-        return left + publisher.close(max(0.1, deadline - time.monotonic()))
+        told: list[str | None] = []
+        with contextlib.suppress(PublishError):
+            report_closed(self._numbering, publisher, self._clock(), told.append)
+        left += publisher.close(max(0.1, deadline - time.monotonic()))
+        self._numbering.close(remove=told == [None])
+        return left
 
     def _described(self, kind: Kind, fields: Event, who: Mapping[str, Any]) -> Event | None:
         """The event with all that the client knows; None for one that may not be sent, which is counted."""

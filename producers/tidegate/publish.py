@@ -287,6 +287,6 @@ def _report(on_delivery: OnDelivery | None) -> Callable[[Any, Any], None] | None
     return report
 
 
-def new_producer_id() -> str:
-    """A name for one numbering of events: random, never derived from a person or a device."""
-    return uuid.uuid4().hex
+def new_producer_id(kind: str) -> str:
+    """A name for one numbering of events, led by who numbers, such as `sdk`: random, never derived from a person."""
+    return f"{kind}:{uuid.uuid4().hex}"

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.applications import Starlette
@@ -27,7 +29,12 @@ READY_SECONDS = 1.0
 
 def create_app(settings: GatewaySettings, publisher: Publisher) -> Starlette:
     """The application over one publisher; whoever made the publisher closes it."""
-    intake = Intake(publisher, settings.dead_letter_public_key, timeout_seconds=settings.delivery_timeout_seconds)
+    intake = Intake(
+        publisher,
+        settings.dead_letter_public_key,
+        timeout_seconds=settings.delivery_timeout_seconds,
+        counters=settings.counters,
+    )
     edge = Edge(settings, intake)
 
     async def healthz(_: Request) -> Response:
@@ -37,6 +44,11 @@ def create_app(settings: GatewaySettings, publisher: Publisher) -> Starlette:
 
     async def metrics(_: Request) -> Response:
         return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+
+    @asynccontextmanager
+    async def numbering(_: Starlette) -> AsyncIterator[None]:
+        yield
+        await asyncio.to_thread(intake.close)
 
     # Browsers call from any site, without credentials: the public key can only write.
     cors = Middleware(
@@ -51,6 +63,7 @@ def create_app(settings: GatewaySettings, publisher: Publisher) -> Starlette:
     return Starlette(
         routes=[*segment.routes(edge), *sentry.routes(edge), *otlp.routes(edge), *aside],
         middleware=[cors],
+        lifespan=numbering,
         exception_handlers={404: _no_such_path, 405: _no_such_path},
     )
 

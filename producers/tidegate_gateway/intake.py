@@ -9,14 +9,16 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from nacl.public import PublicKey, SealedBox
 
 from tidegate.errors import PublishError
-from tidegate.publish import OnDelivery, Publisher, new_producer_id
+from tidegate.publish import OnDelivery, Publisher
 from tidegate_gateway.errors import Problem, RefusedError
 from tidegate_gateway.metrics import EVENTS, REFUSED
+from tidegate_gateway.numbers import Numbers
 from tidegate_gateway.settings import Project
 from tidegate_schemas.errors import EncodeError, OversizeError
 from tidegate_schemas.identity import derived_event_id
@@ -34,6 +36,9 @@ class BadItem:
     index: int
     problem: Problem
     payload: bytes
+    #: who numbered it and how, if it was numbered
+    producer_id: str = ""
+    sequence: int = 0
 
 
 @dataclass
@@ -93,12 +98,16 @@ class Intake:
         *,
         timeout_seconds: float = 10.0,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        counters: Path | None = None,
     ) -> None:
         self.clock = clock
         self._publisher, self._box, self._timeout = publisher, SealedBox(PublicKey(public_key)), timeout_seconds
-        self._producer_id = new_producer_id()
-        self._sequence = itertools.count(1)
         self._outcome_numbers = itertools.count(1)
+        self._numbers = Numbers(publisher, clock, counters)
+
+    def close(self) -> None:
+        """Tell the ledger that no number will follow. Before the publisher is closed."""
+        self._numbers.close()
 
     async def take(self, project: Project, batch: Batch, received_at: datetime) -> None:
         """Publish a batch; returns when Kafka has acknowledged all of it.
@@ -122,24 +131,34 @@ class Intake:
             EVENTS.labels(batch.protocol, kind).inc(number)
 
     def _publish(self, project: Project, batch: Batch, received_at: datetime, delivery: _Delivery) -> None:
+        numbers = self._numbers.of(project.id)
         for kind, event in batch.events:
-            event["producer_id"] = self._producer_id
-            event["sequence"] = next(self._sequence)
+            report = answered = delivery.expect()
+            if "producer_id" not in event:  # a protocol whose producers number keeps what they said
+                event["producer_id"], event["sequence"] = numbers.producer_id, numbers.take()
+                answered = numbers.settling(event["sequence"], answered)
             event["project"] = project.id
             event["received_at"] = received_at
-            report = delivery.expect()
             try:
-                self._publisher.publish(kind, event, report)
+                self._publisher.publish(kind, event, answered)
+            except PublishError as error:
+                answered(str(error))
+                raise
             except EncodeError as error:
-                report(None)  # nothing to wait for
+                report(None)  # nothing to wait for but its dead letter
                 reason = Reason.OVERSIZE if isinstance(error, OversizeError) else Reason.INVALID_FIELD
                 problem = Problem(reason, "", str(error))
-                batch.bad.append(BadItem(-1, problem, event["event_id"].encode()))
+                identity = (event["producer_id"], event["sequence"])
+                batch.bad.append(BadItem(-1, problem, event["event_id"].encode(), *identity))
         for item in batch.bad:
             REFUSED.labels(batch.protocol, item.problem.reason.value).inc()
-            self._publisher.publish_dead_letter(self._letter(project, batch, item, received_at), delivery.expect())
+            answered = delivery.expect()
+            if item.producer_id == numbers.producer_id:
+                answered = numbers.settling(item.sequence, answered)
+            self._publisher.publish_dead_letter(self._letter(project, batch, item, received_at), answered)
         for outcome in self._outcomes(project, batch, received_at):
             self._publisher.publish_outcome(outcome, delivery.expect())
+        numbers.report(received_at)
 
     def _letter(self, project: Project, batch: Batch, item: BadItem, at: datetime) -> dict[str, Any]:
         digest = hashlib.sha256(item.payload).hexdigest()
@@ -147,6 +166,8 @@ class Intake:
         return {
             "dead_letter_id": derived_event_id("dead-letter", project.id, batch.protocol, digest),
             "project": project.id,
+            "producer_id": item.producer_id or self._numbers.of(project.id).producer_id,
+            "sequence": item.sequence,
             "source": f"gateway:{batch.protocol}",
             "reason": item.problem.reason.value,
             "detail": detail,
@@ -163,12 +184,13 @@ class Intake:
             counts[kind, "dropped", reason] += number
             REFUSED.labels(batch.protocol, reason.value).inc(number)
         minute = at.replace(second=0, microsecond=0)
+        producer_id = self._numbers.of(project.id).producer_id
         return [
             {
-                "outcome_id": derived_event_id("outcome", self._producer_id, str(next(self._outcome_numbers))),
+                "outcome_id": derived_event_id("outcome", producer_id, str(next(self._outcome_numbers))),
                 "project": project.id,
                 "kind": kind,
-                "producer_id": self._producer_id,
+                "producer_id": producer_id,
                 "minute": minute,
                 "outcome": outcome,
                 "reason": reason.value,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hmac
 from dataclasses import dataclass
+from pathlib import Path
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,7 @@ class GatewaySettings:
     max_item_bytes: int = 256 << 10
     delivery_timeout_seconds: float = 10.0
     log_level: str = "info"
+    counters: Path | None = None  # folder of files that still say how far the gateway numbered when it was killed
 
     def project_of(self, key: str) -> Project | None:
         """The project of a write key; takes the same time for any key of a length."""

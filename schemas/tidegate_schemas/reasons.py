@@ -36,6 +36,11 @@ class Reason(StrEnum):
     UNSUPPORTED_ITEM = "unsupported_item", "A foreign protocol's item that has no place in Tidegate."
     QUEUE_FULL = "queue_full", "The producer's queue or spool was full."
     UNDELIVERABLE = "undeliverable", "Kafka didn't take the record within the retries."
+    UNANSWERED = (
+        "unanswered",
+        "The gateway ended before Kafka had acknowledged the event; its sender got no answer, and sends again.",
+    )
+    DISCARDED = "discarded", "Somebody looked at the dead letter and let it go."
 
 
 DOCS: dict[str, str] = {reason.value: reason.doc for reason in Reason}

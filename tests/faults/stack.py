@@ -42,6 +42,9 @@ ADDED_UP = {
     "dead_letters": "SELECT * EXCEPT (inserted_at, topic_offset, occurred_at) FROM analytics.dead_letters",
     "ledger": "SELECT project, producer_id, sum(stored), sum(dropped), sum(dead_lettered) FROM analytics.ledger "
     "GROUP BY project, producer_id",
+    "ledger_entries": "SELECT project, producer_kind, producer_id, fate, reason, sum(quantity) "
+    "FROM analytics.ledger_entries GROUP BY project, producer_kind, producer_id, fate, reason",
+    "producers": "SELECT * EXCEPT (first_minute, last_minute) FROM analytics.producers",
     "outcomes": "SELECT project, kind, producer_id, outcome, reason, reporter, sum(quantity) FROM analytics.outcomes "
     "GROUP BY project, kind, producer_id, outcome, reason, reporter",
 }
@@ -135,7 +138,8 @@ class Stack:
 
     def views(self, without: frozenset[str] = frozenset()) -> dict[str, list[tuple[Any, ...]]]:
         """Every row of every view, without what belongs to the run and some columns; floats to nine digits."""
-        names = self.client.query("SELECT name FROM system.tables WHERE database = 'analytics' ORDER BY name")
+        # A view that takes parameters has no columns.
+        names = self.client.query("SELECT DISTINCT table FROM system.columns WHERE database = 'analytics' ORDER BY table")
         return {str(name): self._rows(str(name), without) for (name,) in names.result_rows}
 
     def _rows(self, view: str, without: frozenset[str]) -> list[tuple[Any, ...]]:

@@ -17,6 +17,7 @@ from tidegate_dashboards.reader import Rows
 from tidegate_dashboards.web.cards import SECTIONS, Card
 from tidegate_dashboards.web.health import HEALTH_QUERIES, summary, table
 from tidegate_dashboards.web.layout import Banner, html, top_bar
+from tidegate_dashboards.web.ledger import LEDGER_QUERY, ledger_table
 from tidegate_dashboards.web.marks import DOWNLOAD
 from tidegate_dashboards.web.palette import Palette
 from tidegate_dashboards.web.tiles import TILE_QUERIES, render, tiles
@@ -25,7 +26,9 @@ from tidegate_dashboards.web.watching import stopped, watch
 __all__ = ["OVERVIEW_QUERIES", "overview"]
 
 OVERVIEW_QUERIES = tuple(
-    dict.fromkeys((*TILE_QUERIES, *HEALTH_QUERIES, *(card.query for part in SECTIONS for card in part.cards)))
+    dict.fromkeys(
+        (*TILE_QUERIES, *HEALTH_QUERIES, *(card.query for part in SECTIONS for card in part.cards), LEDGER_QUERY)
+    )
 )
 
 
@@ -125,6 +128,23 @@ class HealthCard:
         self._table.set_content(table(snapshot))
 
 
+class LedgerCard:
+    """What became of the events."""
+
+    def __init__(self, project: str, chosen: TimeRange) -> None:
+        with ui.element("section").classes("card").style("--width:12"):
+            with ui.element("div").classes("card-head"):
+                html("<h3>What became of the events</h3><p>Missing: given out by number, and nowhere to be found</p>")
+                html(downloads(LEDGER_QUERY, "Ledger", project, chosen))
+            self._table = html("", classes="scroll").props('data-testid="ledger" tabindex=0 aria-label="Ledger"')
+
+    def show(self, snapshot: Snapshot) -> None:
+        """Writes the table anew."""
+        rows = snapshot.results.get(LEDGER_QUERY)
+        if rows is not None:
+            self._table.set_content(ledger_table(rows))
+
+
 def overview(
     poller: Poller, clickhouse: str, project: str, chosen: TimeRange, colours: Palette, strip: Callable[[], None]
 ) -> None:
@@ -144,6 +164,9 @@ def overview(
                 if section.title == "Reliability":
                     health = HealthCard(project, chosen)
                 shown.extend(ChartCard(card, colours, project, chosen) for card in section.cards)
+        html(f"Ledger <small>{escape(chosen.title)}</small>", tag="h2", classes="section")
+        with ui.element("div").classes("cards"):
+            ledger = LedgerCard(project, chosen)
 
     def show(snapshot: Snapshot) -> None:
         banner.show(snapshot.trouble)
@@ -156,6 +179,7 @@ def overview(
         for place, tile in zip(places, tiles(snapshot), strict=True):
             place.set_content(render(tile))
         health.show(snapshot)
+        ledger.show(snapshot)
         for card in shown:
             card.show(snapshot)
 

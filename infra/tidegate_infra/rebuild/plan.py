@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from tidegate_infra.errors import RebuildError
 from tidegate_infra.rebuild.store import Source, Store
 from tidegate_stream.folds import Fold, Sessions
+from tidegate_stream.folds.tumbling import OCCURRED, TumblingFold
 from tidegate_stream.rebuild import Reach, Stretch, reach
 
 __all__ = ["Part", "plan"]
@@ -24,6 +25,8 @@ class Part:
     watermark: int
     closed: int
     """Rows before this time (µs since the epoch) are closed at the source's head."""
+    reached: int
+    """The watermark at the source's head, in µs since the epoch."""
 
 
 def plan(store: Store, source: Source, fold: Fold, asked: Stretch, *, whole: bool) -> Part:
@@ -35,14 +38,21 @@ def plan(store: Store, source: Source, fold: Fold, asked: Stretch, *, whole: boo
     need = _widened(store, source, fold, asked.begin, reach(fold, asked.begin, asked.end))
     if not whole:
         _refuse_what_is_gone(source, fold, need)
-    found, closed = store.stretch(source, need.records), need.closed_before(source.watermark)
+    time = time_of(fold)
+    reached = source.watermark if time == OCCURRED else store.watermark(source, source.head + 1, time)
+    found, closed = store.stretch(source, need.records, time), need.closed_before(reached)
     if found is None:
-        return Part(fold, need.rows, source.head + 1, source.head, source.watermark, closed)
+        return Part(fold, need.rows, source.head + 1, source.head, reached, closed, reached)
     first, last = found
     if need.memory:
-        mark = store.watermark(source, first + 1) - need.memory
+        mark = store.watermark(source, first + 1, time) - need.memory
         first = min(first, store.passed(source, max(mark, 0), first))
-    return Part(fold, need.rows, first, last, store.watermark(source, first), closed)
+    return Part(fold, need.rows, first, last, store.watermark(source, first, time), closed, reached)
+
+
+def time_of(fold: Fold) -> str:
+    """Which of an event's times a fold's windows go by."""
+    return fold.time if isinstance(fold, TumblingFold) else OCCURRED
 
 
 def _widened(store: Store, source: Source, fold: Fold, begin: int, need: Reach) -> Reach:

@@ -103,7 +103,7 @@ def _partition(
         progress(int(events["_offset"][-1]) - first + 1, last - first + 1)
     read_from = "topic" if topic and topic.holds(source, first) else "archive"
     for part, replay in zip(parts, replays, strict=True):
-        yield _settle(store, source, part, replay.finish(source.watermark), read_from)
+        yield _settle(store, source, part, replay.finish(part.reached), read_from)
 
 
 def _records(

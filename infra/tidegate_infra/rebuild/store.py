@@ -71,15 +71,18 @@ class Store:
         parameters = {**source.place, "table": table, "topic": source.topic}
         return int(self._rows("newest", parameters)[0]["newest"])
 
-    def stretch(self, source: Source, time: Stretch) -> tuple[int, int] | None:
-        """First and last offset (both inclusive) of the records of a part of time; None if there are none."""
-        parameters = {**source.place, "head": source.head, "begin": time.begin, "end": time.end}
+    def stretch(self, source: Source, part: Stretch, time: str) -> tuple[int, int] | None:
+        """First and last offset (both inclusive) of the records of a part of time; None if there are none.
+
+        `time` is the column that says it.
+        """
+        parameters = {**source.place, "head": source.head, "begin": part.begin, "end": part.end, "time": time}
         row = self._rows("stretch", parameters)[0]
         return (int(row["first"]), int(row["last"])) if row["records"] else None
 
-    def watermark(self, source: Source, before: int) -> int:
-        """The watermark of all records below an offset, µs since the epoch."""
-        return int(self._rows("watermark", {**source.place, "before": before})[0]["watermark"])
+    def watermark(self, source: Source, before: int, time: str) -> int:
+        """The watermark of all records below an offset, by one of their times; µs since the epoch."""
+        return int(self._rows("watermark", {**source.place, "before": before, "time": time})[0]["watermark"])
 
     def passed(self, source: Source, mark: int, before: int) -> int:
         """Offset of the first record, up to `before`, with which the watermark passed `mark`."""

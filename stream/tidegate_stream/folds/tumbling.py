@@ -13,6 +13,7 @@ from tidegate_stream.windows import assign, closed
 OTHER = "(other)"
 DEFAULT_LATENESS_SECONDS = 3600
 MICROS = 1_000_000
+OCCURRED = "occurred_at"
 
 #: So many rows or fewer wait for the flush, which merges them all at once, as they are.
 FEW = 2_000
@@ -39,6 +40,8 @@ class TumblingFold(ABC):
     dimensions: ClassVar[tuple[str, ...]]
     values: ClassVar[Mapping[str, pl.DataType]]
     cap_within: ClassVar[tuple[str, ...]] = ()
+    time: ClassVar[str] = OCCURRED
+    """Which of an event's times decides its window."""
 
     def __init__(self, lateness_seconds: float = DEFAULT_LATENESS_SECONDS, max_keys: int | None = None) -> None:
         self.size = self.size_seconds * MICROS
@@ -65,7 +68,8 @@ class TumblingFold(ABC):
 
     def partial(self, events: pl.DataFrame, watermark: int) -> tuple[pl.DataFrame, int]:
         """See `Fold.partial`."""
-        assigned, watermark = assign(events, watermark, self.size, self.lateness)
+        timed = events if self.time == OCCURRED else events.with_columns(pl.col(self.time).alias(OCCURRED))
+        assigned, watermark = assign(timed, watermark, self.size, self.lateness)
         lifted = self.lift(assigned).with_columns(
             pl.col("_offset").alias("first_offset"),
             pl.col("late").alias("revision"),

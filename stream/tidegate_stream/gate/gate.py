@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from datetime import datetime, timedelta
+from typing import Any, Protocol
 
 import polars as pl
 
-from tidegate_schemas.subjects import clean_schema
+from tidegate_schemas.errors import TidegateError
+from tidegate_schemas.registry import SchemaRegistry
+from tidegate_schemas.rows import Decoder
+from tidegate_schemas.subjects import clean_schema, raw_schema
 from tidegate_schemas.topics import Kind
 from tidegate_stream.gate.columns import clean_frame, refusals
+from tidegate_stream.gate.excerpt import excerpt
 from tidegate_stream.gate.json_columns import ParsedTexts
 from tidegate_stream.gate.keys import Keys, Pseudonymiser, Sealer
-from tidegate_stream.gate.ledger import REFUSED, RawChunk, dead_letters, named_safely, outcomes
+from tidegate_stream.gate.ledger import DROPPED_REASONS, REFUSED, RawChunk, dead_letters, named_safely, outcomes
 from tidegate_stream.gate.plan import Plan, compile_plan
 from tidegate_stream.gate.seen import Learnt, Memory, split_ids
+from tidegate_stream.gate.validity import EPOCH
 
 
 class Bad(Protocol):
@@ -54,13 +60,16 @@ class GateResult:
 class Gate:
     """The gate of one kind, compiled from the privacy classes of its schema."""
 
-    def __init__(self, kind: Kind, keys: Keys, plan: Plan | None = None) -> None:
+    def __init__(
+        self, kind: Kind, keys: Keys, plan: Plan | None = None, registry: SchemaRegistry | None = None
+    ) -> None:
         self.kind = kind
         self.plan = plan or compile_plan(kind)
         self._keys = keys
         self._names = Pseudonymiser(keys)
         self._sealer = Sealer(keys.dead_letter_key)
         self._columns = list(clean_schema(kind).names)
+        self._reader = Decoder([raw_schema(kind)], registry)
 
     def process(self, frame: pl.DataFrame, bad: Sequence[Bad], chunk: RawChunk, seen: Memory) -> GateResult:
         """Judge and clean a chunk.
@@ -74,18 +83,19 @@ class Gate:
         ids = split_ids(valid["event_id"], _offsets(chunk, valid))
         repeated = seen.duplicates(ids)
         passing = valid.filter(~repeated) if repeated.any() else valid
+        read = {record.index: self._read(chunk.values[record.index]) for record in bad}
         refused = pl.concat(
             [
                 self._refused(pl.concat([frame.filter(broken), reasons], how="horizontal"), chunk),
                 self._refused(_as_duplicates(valid.filter(repeated)), chunk),
-                self._undecoded(bad, chunk),
+                self._undecoded(bad, read, chunk),
             ]
         )
         clean = self._clean(passing, chunk, parsed)
         return GateResult(
             clean=clean,
             keys=clean.select(pl.coalesce("visitor", "event_id").cast(pl.Binary)).to_series().to_list(),
-            dead_letters=dead_letters(chunk, refused, self._sealer),
+            dead_letters=dead_letters(chunk, refused, self._sealer, self._excerpts(frame, read, refused)),
             outcomes=outcomes(self.kind, chunk, refused),
             learnt=Learnt(ids.filter(~repeated), chunk.timestamps[0]),
             refused=refused,
@@ -96,6 +106,24 @@ class Gate:
         cleaned = clean_frame(self.plan, self._names, passing, parsed)
         return cleaned.with_columns(_offsets(chunk, passing).alias("source_offset")).select(self._columns)
 
+    def _read(self, value: bytes | None) -> Mapping[str, Any]:
+        """The fields of a record that the columns refused, nothing if it is none: who numbered it, and what it says."""
+        try:
+            return self._reader.decode(value or b"")
+        except TidegateError:
+            return {}
+
+    def _excerpts(
+        self, frame: pl.DataFrame, read: Mapping[int, Mapping[str, Any]], refused: pl.DataFrame
+    ) -> dict[int, str]:
+        """What may be read of the records that become dead letters and could be decoded, by their place."""
+        letters = refused.filter(~pl.col("reason").is_in(DROPPED_REASONS))
+        if letters.is_empty():  # as nearly always
+            return {}
+        rows = frame.join(letters.select("_index"), on="_index", how="semi")
+        decoded = {row.pop("_index"): row for row in rows.iter_rows(named=True)}
+        return {index: excerpt(self.plan, row) for index, row in {**decoded, **read}.items() if row}
+
     def _refused(self, rows: pl.DataFrame, chunk: RawChunk) -> pl.DataFrame:
         """A broken record may tell any time of receipt, so the ledger's minute falls back to the record's own."""
         if rows.is_empty():
@@ -103,24 +131,27 @@ class Gate:
         stamps = (pl.Series(chunk.timestamps, dtype=pl.Int64) * 1000).gather(rows["_index"])
         received = pl.col("received_at").cast(pl.Int64)
         near = (received - stamps).abs() <= 86_400_000_000
-        timed = rows.with_columns(pl.when(near).then(received).otherwise(stamps).alias("received_at"))
+        number = pl.col("sequence").clip(0).fill_null(0)
+        timed = rows.with_columns(pl.when(near).then(received).otherwise(stamps).alias("received_at"), number)
         return timed.with_columns(named_safely()).select(pl.col(name).cast(dtype) for name, dtype in REFUSED.items())
 
-    def _undecoded(self, bad: Sequence[Bad], chunk: RawChunk) -> pl.DataFrame:
-        return pl.DataFrame(
-            [
-                {
-                    "_index": record.index,
-                    "project": "",
-                    "producer_id": "",
-                    "received_at": chunk.timestamps[record.index] * 1000,
-                    "reason": str(record.reason),
-                    "detail": record.detail,
-                }
-                for record in bad
-            ],
-            schema=REFUSED,
-        )
+    def _undecoded(self, bad: Sequence[Bad], read: Mapping[int, Mapping[str, Any]], chunk: RawChunk) -> pl.DataFrame:
+        if not bad:
+            return pl.DataFrame(schema=REFUSED)
+        rows = [
+            {
+                "_index": record.index,
+                "project": known.get("project"),
+                "producer_id": known.get("producer_id"),
+                "sequence": known.get("sequence"),
+                "received_at": _micros(known.get("received_at"), chunk.timestamps[record.index] * 1000),
+                "reason": str(record.reason),
+                "detail": record.detail,
+            }
+            for record in bad
+            for known in [read[record.index]]
+        ]
+        return self._refused(pl.DataFrame(rows, schema=REFUSED), chunk)
 
 
 def _offsets(chunk: RawChunk, rows: pl.DataFrame) -> pl.Series:
@@ -129,3 +160,7 @@ def _offsets(chunk: RawChunk, rows: pl.DataFrame) -> pl.Series:
 
 def _as_duplicates(rows: pl.DataFrame) -> pl.DataFrame:
     return rows.with_columns(pl.lit("duplicate").alias("reason"), pl.lit("").alias("detail"))
+
+
+def _micros(at: datetime | None, otherwise: int) -> int:
+    return otherwise if at is None else (at - EPOCH) // timedelta(microseconds=1)

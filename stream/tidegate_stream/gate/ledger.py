@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -10,6 +10,7 @@ import polars as pl
 
 from tidegate_schemas.dtypes import physical_schema, polars_schema
 from tidegate_schemas.identity import derived_event_id
+from tidegate_schemas.numbers import spans
 from tidegate_schemas.reasons import Reason
 from tidegate_schemas.subjects import MAX_RAW_BYTES, dead_letter_schema, outcome_schema
 from tidegate_schemas.topics import Kind
@@ -23,11 +24,12 @@ REFUSED = {
     "_index": pl.UInt32,
     "project": pl.String,
     "producer_id": pl.String,
+    "sequence": pl.Int64,
     "received_at": pl.Int64,
     "reason": pl.String,
     "detail": pl.String,
 }
-"""Columns of a frame of records that didn't pass; `_index` is the record's place in its chunk."""
+"""Columns of a frame of records that didn't pass; `_index` is the place in the chunk, `sequence` 0 if unknown."""
 NO_DEAD_LETTERS, NO_OUTCOMES = (
     pl.DataFrame(schema=dict(polars_schema(schema))) for schema in (dead_letter_schema(), outcome_schema())
 )
@@ -68,8 +70,13 @@ def named_safely() -> list[pl.Expr]:
     ]
 
 
-def dead_letters(chunk: RawChunk, refused: pl.DataFrame, sealer: Sealer) -> pl.DataFrame:
-    """One row for each refused record that wasn't merely dropped: the columns of the dead letter's schema."""
+def dead_letters(
+    chunk: RawChunk, refused: pl.DataFrame, sealer: Sealer, excerpts: Mapping[int, str] | None = None
+) -> pl.DataFrame:
+    """One row for each refused record that wasn't merely dropped: the columns of the dead letter's schema.
+
+    `excerpts` are scrubbed texts by the record's place in the chunk.
+    """
     if refused.is_empty():  # as nearly always, and what follows takes a small chunk's tenth
         return NO_DEAD_LETTERS
     rows = []
@@ -91,6 +98,9 @@ def dead_letters(chunk: RawChunk, refused: pl.DataFrame, sealer: Sealer) -> pl.D
                 "size_bytes": len(value),
                 "occurred_at": chunk.timestamps[index] * 1000,
                 "payload": sealer.seal(value) if len(value) <= MAX_RAW_BYTES else b"",
+                "sequence": row["sequence"],
+                "excerpt": (excerpts or {}).get(index, ""),
+                "resolution": "",
             }
         )
     physical = pl.DataFrame(rows, schema=dict(physical_schema(dead_letter_schema())))
@@ -107,7 +117,9 @@ def outcomes(kind: Kind, chunk: RawChunk, refused: pl.DataFrame) -> pl.DataFrame
     dropped = pl.col("reason").is_in(DROPPED_REASONS)
     minute = pl.col("received_at").floordiv(MINUTE_MICROS) * MINUTE_MICROS
     groups = ["project", "producer_id", "minute", "reason"]
-    counted = refused.with_columns(minute.alias("minute")).group_by(groups).agg(pl.len().alias("quantity")).sort(groups)
+    numbers = pl.col("sequence").filter(pl.col("sequence") > 0).unique().sort()
+    measures = [pl.len().alias("quantity"), numbers.alias("numbers")]
+    counted = refused.with_columns(minute.alias("minute")).group_by(groups).agg(measures).sort(groups)
     span = (chunk.topic, str(chunk.partition), str(chunk.offsets[0]), str(chunk.offsets[-1])) if chunk.offsets else ()
     ids = [derived_event_id(*span, *map(str, row)) for row in counted.select(groups).iter_rows()]
     return counted.select(
@@ -120,4 +132,5 @@ def outcomes(kind: Kind, chunk: RawChunk, refused: pl.DataFrame) -> pl.DataFrame
         "reason",
         pl.col("quantity").cast(pl.Int64),
         pl.lit("gate").alias("reporter"),
+        pl.Series("sequences", [spans(each) for each in counted["numbers"].to_list()], dtype=pl.List(pl.Int64)),
     )

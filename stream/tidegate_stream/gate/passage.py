@@ -22,7 +22,7 @@ class KindGate:
     """The gate of one kind with its codecs; shared by the kind's partitions."""
 
     def __init__(self, kind: Kind, keys: Keys, registry: SchemaRegistry | None = None) -> None:
-        self.gate = Gate(kind, keys)
+        self.gate = Gate(kind, keys, registry=registry)
         self.raw = ColumnCodec(raw_schema(kind), registry)
         self.clean = ColumnCodec(clean_schema(kind), registry)
         self.dead_letter = ColumnCodec(dead_letter_schema(), registry)

@@ -82,6 +82,7 @@ def _parameters(check: Check, scope: Scope, watermarks: Sequence[int]) -> dict[s
         "end": scope.end // size * size,
         "generation": scope.generation,
         "topic": clean_topic(check.kind, scope.generation),
+        "table": f"events_{check.kind}",
         "closed": [closed_before(check.size_seconds, mark, scope.lateness_seconds) for mark in watermarks],
         "tolerance": TOLERANCE,
     }

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from tidegate_schemas.topics import Kind
+from tidegate_schemas.topics import KINDS, Kind
 
 #: Relative; sums of floating-point numbers depend on their order.
 TOLERANCE = 1e-6
@@ -34,6 +34,7 @@ CHECKS = (
     Check("exceptions", "error_rates", "error", 10),
     Check("latencies", "latencies", "span", 10),
     Check("metric_windows", "metric_windows", "metric", 10),
+    *(Check("ledger", "ledger", kind, 60) for kind in KINDS),
 )
 
 

@@ -118,6 +118,7 @@ COUNTED = {
     "error_rates": "requests",
     "latencies": "count",
     "metric_windows": "count",
+    "ledger": "stored",
 }
 
 

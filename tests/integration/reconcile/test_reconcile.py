@@ -42,6 +42,7 @@ MEASURES = {
     ("latencies", "count"),
     ("latencies", "sum_seconds"),
     ("metric_windows", "count"),
+    ("ledger", "stored"),
 }
 
 

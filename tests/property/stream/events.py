@@ -80,6 +80,7 @@ _times = st.one_of(
 def _envelope() -> dict[str, st.SearchStrategy[Any]]:
     return {
         "producer_id": st.sampled_from(["a", "b"]),
+        "sequence": st.sampled_from([0, 1, 2, 64, 65, 2**40, 2**40 + 1]),
         "project": st.sampled_from(["p", "q"]),
         "environment": st.sampled_from(["", "production"]),
         "release": st.sampled_from(["1", "2"]),

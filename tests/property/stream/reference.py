@@ -100,6 +100,20 @@ def usage(events: Sequence[Event]) -> dict[tuple[Any, ...], Row]:
     return tumbling(events, 900, keys, add)
 
 
+def ledger(events: Sequence[Event]) -> dict[tuple[Any, ...], Row]:
+    """Numbers by producer and minute of receipt, 64 to a word."""
+
+    def word(event: Event) -> int:
+        return (event["sequence"] - 1) // 64 if 1 <= event["sequence"] <= 2**40 else -1
+
+    def add(row: Row, event: Event) -> None:
+        row["stored"] = row.get("stored", 0) + 1
+        row["bits"] = row.get("bits", 0) | (1 << (event["sequence"] - 1) % 64 if word(event) >= 0 else 0)
+
+    received = [{**event, "occurred_at": event["received_at"]} for event in events]
+    return tumbling(received, 60, lambda event: [(event["project"], event["producer_id"], word(event))], add)
+
+
 def activity(events: Sequence[Event]) -> dict[tuple[Any, ...], Row]:
     def add(row: Row, event: Event) -> None:
         bump(row, "events", weight(event))

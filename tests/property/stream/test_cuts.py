@@ -16,6 +16,7 @@ from tidegate_stream.folds import (
     Fold,
     Identities,
     Latencies,
+    Ledger,
     Metrics,
     RequestRates,
     Sessions,
@@ -36,6 +37,7 @@ FOLDS: list[Fold] = [
     ExceptionRates(),
     Latencies(),
     Latencies(max_keys=2),
+    Ledger(),
     Metrics(),
     Metrics(max_series=2),
 ]

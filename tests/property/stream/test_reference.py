@@ -18,9 +18,11 @@ from tidegate_stream.folds import (
     Fold,
     Identities,
     Latencies,
+    Ledger,
     Metrics,
     RequestRates,
     Sessions,
+    SpanLedger,
     Usage,
     advance,
     empty_state,
@@ -61,11 +63,13 @@ CASES: list[tuple[Fold, Callable[[Sequence[Any]], Rows], list[str]]] = [
     (RequestRates(), reference.request_rates, ["requests", "client_errors", "server_errors"]),
     (Usage(), reference.usage, ["count", "failures"]),
     (Activity(), reference.activity, ["events", "features"]),
+    (Ledger(), reference.ledger, ["stored", "bits"]),
+    (SpanLedger(), reference.ledger, ["stored", "bits"]),
     (Identities(), reference.identities, ["first_seen"]),
 ]
 
 
-@pytest.mark.parametrize(("fold", "expect", "values"), CASES, ids=[case[0].name for case in CASES])
+@pytest.mark.parametrize(("fold", "expect", "values"), CASES, ids=[f"{case[0].name}.{case[0].kind}" for case in CASES])
 def test_tumbling_folds_are_their_references(
     fold: Fold, expect: Callable[[Sequence[Any]], Rows], values: list[str]
 ) -> None:

@@ -14,7 +14,7 @@ from tidegate_dashboards.alerts.rules import load_rules
 from tidegate_dashboards.errors import NotifyError
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
-(RULE,) = load_rules()
+RULE = next(rule for rule in load_rules() if rule.name == "server-error-rate")
 LABELS = (("method", "POST"), ("route", "/run"), ("service", "marketplace"))
 
 

@@ -14,9 +14,10 @@ threshold = 1
 """
 
 
-def test_the_rule_that_comes_with_tidegate_is_on_server_errors_by_endpoint() -> None:
-    ((rule, query),) = load_rules().items()
+def test_the_rules_that_come_with_tidegate_are_on_server_errors_by_endpoint_and_on_lost_events() -> None:
+    (rule, query), (missing, _) = load_rules().items()
 
+    assert (missing.name, missing.comparison, missing.threshold) == ("ledger-missing", ">", 0)
     assert rule.name == "server-error-rate"
     assert (rule.comparison, rule.threshold, rule.minimum_sample, rule.window_seconds) == (">", 0.05, 20, 300)
     assert set(query.parameters) == {"project", "start", "end"}

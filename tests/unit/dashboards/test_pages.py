@@ -15,6 +15,7 @@ from tidegate_dashboards.snippets import dsn, snippets
 from tidegate_dashboards.web.cards import CARDS
 from tidegate_dashboards.web.charts import curves
 from tidegate_dashboards.web.health import counts, table
+from tidegate_dashboards.web.ledger import ledger_table
 from tidegate_dashboards.web.palette import DARK, LIGHT, Palette, palette
 from tidegate_dashboards.web.start import arrival
 from tidegate_dashboards.web.tiles import render, sparkline, tiles
@@ -73,6 +74,16 @@ def test_cpu_and_memory_are_the_latest_of_each_service() -> None:
     cpu = tiles(snapshot({"resources": rows}))[-1]
 
     assert (cpu.value, cpu.note) == ("25%", "3 MB of memory")
+
+
+def test_the_ledger_names_who_numbered_and_marks_what_is_missing() -> None:
+    columns = ("producer_kind", "sent", "stored", "dropped", "dead_lettered", "in_flight", "missing")
+    shown = ledger_table(Rows(columns, [["sdk", 12_345, 12_340, 2, 1, 0, 2], ["gateway", 7, 7, 0, 0, 0, 0]]))
+
+    assert "SDK processes" in shown
+    assert '<td class="number bad" data-testid="ledger-sdk-missing">2</td>' in shown
+    assert '<td class="number " data-testid="ledger-gateway-missing">0</td>' in shown
+    assert "No events" in ledger_table(Rows())
 
 
 def test_sparklines_leave_gaps_and_need_two_values() -> None:

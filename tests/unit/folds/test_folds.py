@@ -136,4 +136,4 @@ def test_the_bucket_of_a_column_is_that_of_the_value(value: float) -> None:
 
 def test_every_fold_of_the_house_has_its_own_agent_name() -> None:
     names = [f"{fold.name}.{fold.kind}" for fold in all_folds()]
-    assert len(set(names)) == len(names) == 8
+    assert len(set(names)) == len(names) == 12

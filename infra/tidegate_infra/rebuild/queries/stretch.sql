@@ -4,5 +4,5 @@ FROM tidegate.{table:Identifier}
 WHERE source_partition = {partition:UInt16}
     AND bitShiftRight(version, 48) = {generation:UInt16}
     AND clean_offset <= {head:Int64}
-    AND occurred_at >= fromUnixTimestamp64Micro({begin:Int64}, 'UTC')
-    AND occurred_at < fromUnixTimestamp64Micro({end:Int64}, 'UTC')
+    AND {time:Identifier} >= fromUnixTimestamp64Micro({begin:Int64}, 'UTC')
+    AND {time:Identifier} < fromUnixTimestamp64Micro({end:Int64}, 'UTC')

@@ -1,0 +1,1 @@
+"""Dead letters: found, opened by who holds the key, and dealt with."""

@@ -1,0 +1,24 @@
+-- Events by minute of receipt and producer, by the archive and by the ledger, which counted them as they were inserted.
+SELECT
+    toStartOfMinute(toDateTime(received_at, 'UTC')) AS window_start,
+    project,
+    source_partition AS partition,
+    cityHash64(producer_id) AS key,
+    0 AS is_row,
+    [('stored', 1., 0.)] AS measures
+FROM tidegate.{table:Identifier} FINAL
+WHERE has({partitions:Array(UInt16)}, source_partition)
+    AND bitShiftRight(version, 48) = {generation:UInt16}
+    AND received_at >= fromUnixTimestamp64Micro({begin:Int64}, 'UTC')
+    AND toUnixTimestamp64Micro(received_at)
+        < least({end:Int64}, transform(source_partition, {partitions:Array(UInt16)}, {closed:Array(Int64)}, toInt64(0)))
+UNION ALL
+SELECT
+    window_start,
+    project,
+    source_partition,
+    cityHash64(producer_id),
+    1,
+    [('stored', 0., toFloat64(stored))]
+FROM tidegate.ledger FINAL
+WHERE {aggregated}
