@@ -139,7 +139,9 @@ class Stack:
     def views(self, without: frozenset[str] = frozenset()) -> dict[str, list[tuple[Any, ...]]]:
         """Every row of every view, without what belongs to the run and some columns; floats to nine digits."""
         # A view that takes parameters has no columns.
-        names = self.client.query("SELECT DISTINCT table FROM system.columns WHERE database = 'analytics' ORDER BY table")
+        names = self.client.query(
+            "SELECT DISTINCT table FROM system.columns WHERE database = 'analytics' ORDER BY table"
+        )
         return {str(name): self._rows(str(name), without) for (name,) in names.result_rows}
 
     def _rows(self, view: str, without: frozenset[str]) -> list[tuple[Any, ...]]:
