@@ -70,6 +70,20 @@ class Numbering:
                 self._words[LAST] = number
             return number
 
+    def take_block(self, count: int) -> range:
+        """The next so many numbers, without others in between."""
+        with self._lock:
+            first = next(self._numbers)
+            last = first + count - 1
+            self._numbers = itertools.count(last + 1)
+            if self._ring is not None:
+                for number in range(first, last + 1):
+                    self._ring[number % len(self._ring)] = 1
+            if last > self._words[LAST]:
+                self._words[TIME] = self._clock()
+                self._words[LAST] = last
+            return range(first, last + 1)
+
     def settle(self, number: int) -> None:
         """Kafka has this one, or the ledger knows what became of it."""
         if self._ring is not None:
@@ -78,19 +92,17 @@ class Numbering:
     def close(self, *, remove: bool) -> None:
         """Let go of the file, which is removed if the ledger knows what it says."""
         with self._lock:
-            self._let_go(remove=remove)
+            last, at = self._words[LAST], self._words[TIME]
+            self._words.release()
+            if self._ring is not None:
+                self._ring.release()
+            self._ring, self._words = None, memoryview(bytearray(OUTSTANDING)).cast("Q")
+            self._words[LAST], self._words[TIME] = last, at
+            if self.file:
+                self.file.close(remove=remove)
+                self.file = None
 
     def abandon(self) -> None:
-        """In a forked child: let go of the parent's file. Without the lock, which a thread of the parent may have."""
-        self._let_go(remove=False)
-
-    def _let_go(self, *, remove: bool) -> None:
-        last, at = self._words[LAST], self._words[TIME]
-        self._words.release()
-        if self._ring is not None:
-            self._ring.release()
-        self._ring, self._words = None, memoryview(bytearray(OUTSTANDING)).cast("Q")
-        self._words[LAST], self._words[TIME] = last, at
-        if self.file:
-            self.file.close(remove=remove)
-            self.file = None
+        """Let go of the file in a forked child: it stays its parent's, lock and all."""
+        self._lock = threading.RLock()
+        self.close(remove=False)

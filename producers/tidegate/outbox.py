@@ -6,7 +6,7 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from tidegate.counter import Numbering
@@ -67,15 +67,17 @@ class Outbox:
         if self._asleep:
             self._rouse()
 
-    def put_all(self, waiting: Iterable[Waiting]) -> list[Waiting]:
+    def put_all(self, waiting: Sequence[Waiting]) -> list[Waiting]:
         """Number these and queue them without others in between; returns those that there was no room for."""
-        refused, take, queue = [], self._numbering.take, self._queue
+        if not waiting:
+            return []
+        refused, queue = [], self._queue
         with self._lock:
             room = 0 if self._closed else self._max_events - (self._in_events - self._out_events)
             bytes_left = self._max_bytes - (self._in_bytes - self._out_bytes)
             before = bytes_left
-            for one in waiting:
-                one.event["sequence"] = take()
+            for one, number in zip(waiting, self._numbering.take_block(len(waiting)), strict=True):
+                one.event["sequence"] = number
                 if room <= 0 or one.size_bytes > bytes_left:
                     refused.append(one)
                     continue

@@ -82,9 +82,6 @@ class Producer:
         self._dispatch = Dispatch(self._publisher, common, self._drops)
         self._outbox = Outbox(self._dispatch.send, self._numbering, **self._limits)
 
-    def _micros(self) -> int:
-        return int(self._clock().timestamp() * 1e6)
-
     def _publisher(self) -> Publisher:
         if self._own_publisher is not None:
             return self._own_publisher
@@ -103,10 +100,13 @@ class Producer:
         """A new producer, with a queue and a publisher of its own; what was queued is the parent's to send."""
         if self._dispatch.opened is not None:
             self._dispatch.opened.abandon()
-        self._numbering.abandon()
         self.dropped = Counter()
+        self._numbering.abandon()
         if not self._closed:
             self._begin()
+
+    def _micros(self) -> int:
+        return int(self._clock().timestamp() * 1e6)
 
     @property
     def queued(self) -> int:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 
 class StreamError(Exception):
     """Base of the stream's errors."""
@@ -28,16 +26,6 @@ class StateLostError(StreamError):
             f"at the log's beginning; part of the changelog was lost. Stop all workers, delete the agent's changelog "
             f"topic and start them again: the agent folds the log from its beginning, and `tidegate reconcile` says "
             f"whether the log still reached back far enough"
-        )
-
-
-class ChangelogsError(StreamError):
-    """The agents' changelogs can't be made, or the broker doesn't tell of them."""
-
-    def __init__(self, brokers: str, names: Sequence[str], cause: str) -> None:
-        super().__init__(
-            f"{len(names)} changelog topics at {brokers}, the first of them {names[0]}: {cause}. The worker ends and "
-            f"tries again; look whether it may create topics there, and at TIDEGATE_REPLICATION_FACTOR"
         )
 
 

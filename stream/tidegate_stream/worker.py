@@ -8,7 +8,6 @@ from __future__ import annotations
 import gc
 import logging
 import threading
-from typing import Any, cast
 
 import faust
 from clickhouse_connect.driver.client import Client
@@ -23,7 +22,6 @@ from tidegate_stream.flight import committed_offsets, earlier_topics
 from tidegate_stream.gate.keys import DirectoryKeys
 from tidegate_stream.reconcile import Reconciler, Scope
 from tidegate_stream.settings import WorkerSettings
-from tidegate_stream.state.changelogs import Changelog, ensure
 
 __all__ = ["WorkerSettings", "run"]
 
@@ -47,7 +45,6 @@ def run(settings: WorkerSettings, registry: SchemaRegistry | None = None) -> Non
     client = wait_for(Address(settings.clickhouse_url, "writer", settings.clickhouse_password))
     earlier = earlier_topics(settings.brokers, settings.generation)
     wiring = build(settings, ClickHouseWriter(client), DirectoryKeys(settings.keys_dir), registry, earlier)
-    ensure(settings.brokers, changelogs(wiring.app), settings.replication_factor)
     probe.serve(settings.metrics_port, lambda: _health(wiring.app))
     if settings.reconcile_seconds > 0:
         _reconcile(settings, client, wiring.app)
@@ -63,12 +60,6 @@ def run(settings: WorkerSettings, registry: SchemaRegistry | None = None) -> Non
     _collect_garbage_seldom()
     worker = faust.Worker(wiring.app, loglevel="WARNING", quiet=True, override_logging=False, redirect_stdouts=False)
     worker.execute_from_commandline()
-
-
-def changelogs(app: faust.App) -> list[Changelog]:
-    """Those of the app's tables."""
-    topics = [cast("Any", table).changelog_topic for table in app.tables.values()]
-    return [Changelog(topic.get_topic_name(), topic.partitions, topic.config or {}) for topic in topics]
 
 
 def _collect_garbage_seldom() -> None:

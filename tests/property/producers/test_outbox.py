@@ -16,6 +16,10 @@ from tidegate.outbox import EVENT_BYTES, Outbox, Waiting
 LIMITS = settings(max_examples=40, deadline=None)
 
 
+def numbering() -> Numbering:
+    return Numbering("sdk", "shop", lambda: 0)
+
+
 class Taken:
     """Takes what is sent, and holds it up until it is let go."""
 
@@ -37,12 +41,12 @@ class Taken:
 @LIMITS
 def test_what_threads_put_is_sent_once_in_the_order_of_its_numbers(threads: int, events: int, many: bool) -> None:
     taken = Taken()
-    outbox = Outbox(taken, Numbering("sdk", "shop", lambda: 0), max_events=10_000, max_bytes=1 << 30)
+    outbox = Outbox(taken, numbering(), max_events=10_000, max_bytes=1 << 30)
 
     def put(thread: int) -> None:
         mine: list[dict[str, Any]] = [{"thread": thread, "event": number} for number in range(events)]
         if many:
-            assert outbox.put_all(Waiting("track", event, 1) for event in mine) == []
+            assert outbox.put_all([Waiting("track", event, 1) for event in mine]) == []
         else:
             for event in mine:
                 outbox.put("track", event)
@@ -64,7 +68,7 @@ def test_it_holds_no_more_than_it_may_and_refused_events_use_up_their_numbers(
     sizes: list[int], room: int, more: int
 ) -> None:
     taken, refused = Taken(held=True), []
-    outbox = Outbox(taken, Numbering("sdk", "shop", lambda: 0), max_events=room, max_bytes=EVENT_BYTES + more)
+    outbox = Outbox(taken, numbering(), max_events=room, max_bytes=EVENT_BYTES + more)
     held = 0
     for number, size in enumerate(sizes, 1):
         try:
@@ -90,7 +94,7 @@ def test_a_sender_that_raises_loses_its_batch_and_goes_on() -> None:
             raise RuntimeError("broken")
         sent.extend(one.event["sequence"] for one in batch)
 
-    outbox = Outbox(send, Numbering("sdk", "shop", lambda: 0), max_events=10, max_bytes=1 << 20)
+    outbox = Outbox(send, numbering(), max_events=10, max_bytes=1 << 20)
     outbox.put("track", {})
     assert outbox.flush(30) == 0
     outbox.put("track", {})
@@ -100,7 +104,7 @@ def test_a_sender_that_raises_loses_its_batch_and_goes_on() -> None:
 
 def test_a_flush_says_what_is_left_when_its_time_is_over() -> None:
     taken = Taken(held=True)
-    outbox = Outbox(taken, Numbering("sdk", "shop", lambda: 0), max_events=10, max_bytes=1 << 20)
+    outbox = Outbox(taken, numbering(), max_events=10, max_bytes=1 << 20)
     outbox.put("track", {})
     assert outbox.flush(0.05) == 1
     taken.let_go()
@@ -108,7 +112,7 @@ def test_a_flush_says_what_is_left_when_its_time_is_over() -> None:
 
 
 def test_after_its_end_it_takes_nothing() -> None:
-    outbox = Outbox(Taken(), Numbering("sdk", "shop", lambda: 0), max_events=10, max_bytes=1 << 20)
+    outbox = Outbox(Taken(), numbering(), max_events=10, max_bytes=1 << 20)
     outbox.close(30)
     try:
         outbox.put("track", {})
