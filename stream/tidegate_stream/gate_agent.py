@@ -82,6 +82,6 @@ class GateAgent:
             self._passages[chunk.partition] = chunk.epoch, passage
         others = self._elsewhere.known if self._elsewhere else None
         passed = passage.take(chunk, others)
-        horizons = [known.horizon_ms or 0 for known in (passage.seen, others) if known]
+        horizons = [known.horizon_ms or 0 for known in (passage.seen, others) if known is not None]
         HORIZON.labels(chunk.topic, chunk.partition).set(max(horizons) / 1e3)
         return passed

@@ -145,7 +145,7 @@ def test_a_mended_letter_moves_from_dead_lettered_to_stored_and_counts_once(lett
     let_go = letters.run("discard", other.dead_letter_id)
     assert let_go.exit_code == 0, let_go.output
     letters.becomes("sdk", sent=4, stored=3, dropped=1)
-    stored = "SELECT count(), uniqExact(event_id) FROM tidegate.events_track WHERE name = 'bad'"
+    stored = "SELECT count(), uniqExact(event_id) FROM tidegate.events_track FINAL WHERE name = 'bad'"
     assert letters.stack.client.query(stored).result_rows == [(1, 1)]
     assert letters.run("list", "--project", "default").output.endswith("0 letters\n")
     assert letters.letter("raw.track", 2).sealed == b""
@@ -182,7 +182,7 @@ def test_control_a_replay_under_another_id_would_count_twice(letters: Letters) -
     assert replayer.replay(letter, record).problem == ""
     assert replayer.replay(replace(letter, dead_letter_id="another"), record).problem == ""
     publisher.close()
-    mended = "SELECT count() FROM tidegate.events_span WHERE name = 'mended'"
+    mended = "SELECT count() FROM tidegate.events_span FINAL WHERE name = 'mended'"
     wait_until(lambda: letters.stack.ask(mended) >= 2, ARRIVES_SECONDS, "both ids")
     assert letters.stack.ask(mended) == 2
 
