@@ -104,7 +104,7 @@ class Replayer:
         item = dict(edited) if edited is not None else self._opener.item(payload)
         if item is None:
             raise DeadLetterError("is no JSON object: fix it")
-        if letter.protocol == "segment":
+        if letter.protocol == "segment" and edited is not None:  # unchanged, it would be the same letter if refused
             item.setdefault("messageId", letter.dead_letter_id)
         if problem := self._post(letter.protocol, letter.project, item):
             raise DeadLetterError(problem)
