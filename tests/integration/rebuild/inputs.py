@@ -145,6 +145,7 @@ COUNTED = {
     "error_rates": "requests",
     "latencies": "count",
     "metric_windows": "count",
+    "release_health": "counted",
 }
 
 
