@@ -51,6 +51,9 @@ _NO_SQL = frozenset(
 )
 _COMMAND = re.compile(r"\s*([A-Za-z][A-Za-z._]{0,30})(?:\s|$)")
 _PLACEHOLDER = re.compile(r"%(?:\(\w+\))?s")
+_DOLLAR_QUOTE = re.compile(r"\$\w*\$")
+#: Dialects whose parser knows that what stands between `$tag$` and `$tag$` is a literal; others take it for a name.
+_DOLLAR_QUOTING = frozenset({"postgres", "redshift", "duckdb", "clickhouse"})
 _AMBIGUOUS = re.compile(r"['\"`\[$#\\{]|--|/\*")
 _WORD = re.compile(r"[\w.]+|[^\s]")
 _NAME = re.compile(r"[^\W\d][\w.]*")
@@ -119,7 +122,9 @@ class Summariser:
         return self._parsed(statement, DIALECTS.get(system, ""))
 
     def _summary(self, statement: str, dialect: str) -> str:
-        words = sql.words(_PLACEHOLDER.sub("?", statement), dialect) if self._affords(len(statement)) else None
+        understood = dialect in _DOLLAR_QUOTING or not _DOLLAR_QUOTE.search(statement)
+        parsed = understood and self._affords(len(statement))
+        words = sql.words(_PLACEHOLDER.sub("?", statement), dialect) if parsed else None
         return _join(_scan(statement) if words is None else words)
 
     def _affords(self, characters: int) -> bool:

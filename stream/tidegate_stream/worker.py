@@ -18,6 +18,7 @@ from tidegate_sinks.clickhouse import Address, wait_for
 from tidegate_sinks.writer import ClickHouseWriter
 from tidegate_stream import probe
 from tidegate_stream.app import build
+from tidegate_stream.changelogs import ensure_changelogs
 from tidegate_stream.flight import committed_offsets, earlier_topics
 from tidegate_stream.gate.keys import DirectoryKeys
 from tidegate_stream.reconcile import Reconciler, Scope
@@ -58,6 +59,8 @@ def run(settings: WorkerSettings, registry: SchemaRegistry | None = None) -> Non
         settings.clickhouse_url,
     )
     _collect_garbage_seldom()
+    changelogs = {table.changelog_topic.get_topic_name(): table.partitions for table in wiring.app.tables.values()}
+    ensure_changelogs(settings.brokers, changelogs, settings.replication_factor)
     worker = faust.Worker(wiring.app, loglevel="WARNING", quiet=True, override_logging=False, redirect_stdouts=False)
     worker.execute_from_commandline()
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import OrderedDict, defaultdict
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Container, Mapping
 from typing import TYPE_CHECKING, Any
 
 from aiokafka import AIOKafkaConsumer
@@ -21,8 +20,6 @@ if TYPE_CHECKING:
 #: A chunk costs some 10 ms however small it is, so the broker gathers records for a while before it answers a fetch.
 FETCH_MIN_BYTES = 1 << 20
 FETCH_MAX_WAIT_MS = 250
-SEE_TOPICS_SECONDS = 10.0
-SEE_AGAIN_SECONDS = 0.1
 
 
 class _Fetched(OrderedDict[TP, Any]):
@@ -59,24 +56,6 @@ class ChunkConsumerThread(driver.AIOKafkaConsumerThread):
         self.needed: defaultdict[TP, dict[str, int]] = defaultdict(dict)
         #: One past the last record of the latest chunk of this epoch.
         self._reached: dict[TP, int] = {}
-
-    async def subscribe(self, topics: Iterable[str]) -> None:
-        """Subscribe once the broker tells of every topic, or the wait is over.
-
-        A changelog that was made a moment ago may not be in the broker's metadata yet. It would be assigned to nobody,
-        and its agent would get records of partitions that it has no state for.
-        """
-        wanted = set(topics)
-        await self.call_thread(self._see, wanted)
-        await super().subscribe(wanted)
-
-    async def _see(self, topics: set[str]) -> None:
-        client, loop = self._ensure_consumer()._client, asyncio.get_running_loop()
-        deadline = loop.time() + SEE_TOPICS_SECONDS
-        await client.set_topics(topics)
-        while not topics <= client.cluster.topics() and loop.time() < deadline:
-            await asyncio.sleep(SEE_AGAIN_SECONDS)
-            await client.force_metadata_update()
 
     async def on_partitions_assigned(self, assigned: set[TP], generation_id: int = 0) -> None:
         """A new generation: nothing fetched before its own seek counts."""

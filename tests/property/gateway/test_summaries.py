@@ -43,6 +43,10 @@ TEMPLATES = st.sampled_from(
 @example("SELECT {0} FROM orders", "'it\\'s from canary'", "", "", "")
 @example("SELECT {0} FROM orders", "'x\\', \\'y FROM canary WHERE z'", "", "", "postgresql")
 @example("SELECT * FROM {0}", "'canary'", "", "", "duckdb")
+@example("SELECT * FROM {0}", "$tag$canary$tag$", "", "", "")
+@example("SELECT * FROM {0}", "$tag$canary$tag$", "", "", "snowflake")
+@example("SELECT * FROM {0}", "$$canary$$", "", "", "mysql")
+@example("SELECT {0} FROM orders", "$tag$ from canary $tag$", "", "", "sqlite")
 def test_no_literal_survives(template: str, first: str, second: str, third: str, system: str) -> None:
     summary = Summariser().summarise(template.format(first, second, third), system)
     assert CANARY not in summary.lower()
