@@ -27,6 +27,8 @@ def batch(number: int, events: int = BATCH) -> Iterator[tuple[Kind, dict[str, An
             known |= {"type": "identify", "name": "identify", "user_id": f"user-{index % 7}"}
         if index % 25 == 7:
             yield "log", _log(known)
+        elif index % 25 == 17:
+            yield "health", _health(known, index)
         else:
             yield kind, known
         if index % 50 == 0:
@@ -35,5 +37,16 @@ def batch(number: int, events: int = BATCH) -> Iterator[tuple[Kind, dict[str, An
 
 def _log(event: dict[str, Any]) -> dict[str, Any]:
     """A log record with the event's envelope."""
-    own = {name: value for name, value in event.items() if name in ENVELOPE and name != "properties"}
-    return {**own, "name": "log", "body": "paid by someone@example.org", "level": "info", "severity_number": 9}
+    own = {"body": "paid by someone@example.org", "level": "info", "severity_number": 9}
+    return {**_envelope(event), "name": "log", **own}
+
+
+def _health(event: dict[str, Any], index: int) -> dict[str, Any]:
+    """A session's report with the event's envelope: its begin, or how it ended."""
+    state = ("ok", "exited", "crashed")[index % 3]
+    own = {"report": "session", "session_id": f"run-{index // 100}", "state": state, "init": state == "ok"}
+    return {**_envelope(event), "name": "session", **own}
+
+
+def _envelope(event: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in event.items() if name in ENVELOPE and name != "properties"}

@@ -8,7 +8,7 @@ from typing import Any
 
 from tests.faults.events import BEGIN, batch
 from tests.faults.matrix.process_faults import Fault
-from tests.faults.matrix.run import ACCOUNTS, ASIDE, BATCH_EVENTS, Run
+from tests.faults.matrix.run import ACCOUNTS, ASIDE, BATCH_EVENTS, BATCHES, Run
 
 from tidegate_schemas.framing import single_object_header
 from tidegate_schemas.history import known_versions
@@ -46,7 +46,8 @@ def poison_records(run: Run) -> None:
     (_, event), *_ = [pair for pair in batch(0) if pair[0] == "track"]
     whole = RowCodec(raw_schema("track")).encode(event | {"event_id": derived_event_id("poison")})
     for kind in KINDS:
-        run.feed()
+        if run.fed < BATCHES:
+            run.feed()
         run.produce(
             raw_topic(kind), b"\x00", b"no event at all", b"", *(whole[: len(whole) - cut] for cut in (1, 9, 99))
         )
@@ -69,7 +70,7 @@ def unknown_and_incompatible_schema(run: Run) -> None:
 
 def all_schema_versions(run: Run) -> None:
     """One chunk with records of every recorded version of every kind."""
-    run.compared_without = frozenset({"producers", "ledger"})
+    run.compared_without = ACCOUNTS - {"dead_letters", "outcomes"}
     run.feed()
     expected = {}
     for kind in KINDS:

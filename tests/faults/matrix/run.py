@@ -27,7 +27,7 @@ BATCH_EVENTS = 1_000
 #: Project (one that has keys) and producer of what a fault sends besides: its rows stay out of the comparison.
 ASIDE = "tidegate"
 #: What bad records add to.
-ACCOUNTS = frozenset({"dead_letters", "outcomes", "ledger", "producers"})
+ACCOUNTS = frozenset({"dead_letters", "outcomes", "ledger", "ledger_entries", "producers"})
 SEEN_SECONDS = 60.0
 DRAIN_SECONDS = 150.0
 Views = Mapping[str, list[tuple[Any, ...]]]
