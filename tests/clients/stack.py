@@ -30,6 +30,8 @@ READY_SECONDS = 240.0
 ARRIVE_SECONDS = 240.0
 REPLAY_EXIT_CODE = 70
 PROJECT = 1
+PARTITIONS = 2
+"""As the topics of the session's broker have them."""
 
 
 class Stack:
@@ -42,6 +44,7 @@ class Stack:
             brokers=brokers,
             clickhouse_url=engine.url,
             clickhouse_password=engine.writer_password,
+            partitions=PARTITIONS,
             flush_seconds=0.2,
             report_exceptions=False,
             **settings,

@@ -30,7 +30,7 @@ from tidegate_schemas.subjects import outcome_schema, raw_schema
 from tidegate_schemas.topics import OUTCOMES, Kind, raw_topic
 
 KEY = "public-write-key"
-DEADLINE_SECONDS = 30.0
+DEADLINE_SECONDS = 90.0
 expect.set_options(timeout=20_000)
 
 
