@@ -93,9 +93,8 @@ def test_web_vitals_arrive_when_the_page_is_left(gateway: Gateway, visit: Visit)
     page.get_by_role("button", name="Export").click()
     for entry in ("paint", "largest-contentful-paint", "first-input"):
         # The SDK's observer is older, and told before this one.
-        page.evaluate(
-            f"new Promise(told => new PerformanceObserver(told).observe({{type: '{entry}', buffered: true}}))"
-        )
+        observed = f"new PerformanceObserver(told).observe({{type: '{entry}', buffered: true}})"
+        page.evaluate(f"new Promise(told => {observed})")
     page.evaluate("new Promise(requestAnimationFrame)")
     page.close()
     names = {f"browser.web_vital.{name}" for name in ("fcp", "ttfb", "lcp", "cls", "inp")}
