@@ -50,11 +50,13 @@ export function watchVitals(client: Client): void {
 /** The largest paint before the first input: after it, the visitor changes the page. */
 function watchLargest(hiddenAt: () => number): () => number | undefined {
   let latest: number | undefined;
-  let over = false;
+  let overAt = Infinity;
+  // An entry may be told after the input that came later than it.
   observe("largest-contentful-paint", ({ startTime }) => {
-    if (!over && startTime < hiddenAt()) latest = startTime;
+    if (startTime < Math.min(overAt, hiddenAt())) latest = startTime;
   });
-  for (const input of ["keydown", "click"]) addEventListener(input, () => (over = true), { once: true, capture: true });
+  for (const input of ["keydown", "click"])
+    addEventListener(input, ({ timeStamp }) => (overAt = Math.min(overAt, timeStamp)), { once: true, capture: true });
   return () => latest;
 }
 
@@ -79,18 +81,17 @@ function watchShifts(): () => number | undefined {
 function watchInteractions(): () => number | undefined {
   const slowest = new Map<number, number>();
   const seen = new Set<number>();
-  observe<Interaction>(
-    "event",
-    ({ interactionId, duration }) => {
-      if (!interactionId) return;
-      seen.add(interactionId);
-      slowest.set(interactionId, Math.max(slowest.get(interactionId) ?? 0, duration));
-      if (slowest.size > SLOWEST) {
-        const [quickest] = [...slowest].sort((one, other) => one[1] - other[1])[0] ?? [];
-        if (quickest !== undefined) slowest.delete(quickest);
-      }
-    },
-    { durationThreshold: 16 },
-  );
+  const take = ({ interactionId, duration }: Interaction): void => {
+    if (!interactionId) return;
+    seen.add(interactionId);
+    slowest.set(interactionId, Math.max(slowest.get(interactionId) ?? 0, duration));
+    if (slowest.size > SLOWEST) {
+      const [quickest] = [...slowest].sort((one, other) => one[1] - other[1])[0] ?? [];
+      if (quickest !== undefined) slowest.delete(quickest);
+    }
+  };
+  observe<Interaction>("event", take, { durationThreshold: 16 });
+  // The first one is told however quick it was.
+  observe<Interaction>("first-input", take);
   return () => [...slowest.values()].sort((one, other) => other - one)[Math.min(slowest.size - 1, (seen.size / 50) | 0)];
 }
