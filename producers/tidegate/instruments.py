@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import threading
+from abc import ABC, abstractmethod
 from collections import Counter as Counts
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
@@ -28,7 +29,7 @@ Attributes = Mapping[str, object]
 Observe = Callable[[], Iterable[tuple[float, Attributes]]]
 
 
-class _Instrument:
+class _Instrument(ABC):
     """What instruments share: series by their attributes, as JSON, and a lock."""
 
     instrument = ""
@@ -59,8 +60,9 @@ class _Instrument:
                 **self._point(value),
             }
 
+    @abstractmethod
     def _point(self, value: Any) -> dict[str, Any]:
-        raise NotImplementedError
+        """A series' values as a point's own fields."""
 
 
 class Counter(_Instrument):

@@ -21,7 +21,6 @@ __all__ = [
     "clean_topic",
     "generation_of",
     "ids_topic",
-    "is_kind",
     "kind_of",
     "of_generation",
     "partition_key",
@@ -61,11 +60,6 @@ def clean_topic(kind: Kind, generation: int = 1) -> str:
 def ids_topic(kind: Kind, generation: int = 1) -> str:
     """Name the topic that holds the ids of a kind's events that passed the gate, for its de-duplication."""
     return of_generation(f"gate-ids.{kind}", generation)
-
-
-def is_kind(text: str) -> bool:
-    """Whether a text names one of the kinds."""
-    return text in KINDS
 
 
 def kind_of(topic: str) -> Kind:
