@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from tidegate_infra.dead_letters.command import app as dead_letters
+from tidegate_infra.privacy.command import app as privacy
 from tidegate_infra.settings import Settings, load
 from tidegate_schemas.errors import TidegateError
 
@@ -25,6 +26,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.add_typer(dead_letters)
+app.add_typer(privacy)
 
 
 def main() -> None:
