@@ -1,6 +1,7 @@
 """The command `tidegate`. Every option is a setting: see `tidegate settings` or docs/settings.md."""
 
 import asyncio
+import os
 import sys
 import time
 from collections.abc import Callable
@@ -10,6 +11,7 @@ from typing import Annotated
 
 import typer
 
+from tidegate_infra.allocators import missing
 from tidegate_infra.dead_letters.command import app as dead_letters
 from tidegate_infra.privacy.command import app as privacy
 from tidegate_infra.settings import Settings, load
@@ -176,6 +178,8 @@ def _service_command(name: str, what: str) -> None:
     def run() -> None:
         from tidegate_infra.services import run_service  # noqa: PLC0415 - rooms load only where they run
 
+        if lacking := missing(os.environ):  # an allocator reads them once, as the process starts
+            os.execve(sys.executable, [sys.executable, "-m", "tidegate_infra", name], {**os.environ, **lacking})  # noqa: S606 - ourselves
         run_service(load(), name)
 
     app.command(name, help=f"Run {what} alone, until Ctrl-C.")(run)

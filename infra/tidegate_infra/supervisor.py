@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tidegate_infra.allocators import missing
 from tidegate_infra.errors import HomeGoneError
 from tidegate_infra.processes import spawn_async, stop_group
 
@@ -142,7 +143,9 @@ class Supervisor:
         try:
             _rotate(self._log(service))
             with self._log(service).open("ab") as log:
-                process = await spawn_async(service.argv, log, {**os.environ, **service.environment})
+                process = await spawn_async(
+                    service.argv, log, {**missing(os.environ), **os.environ, **service.environment}
+                )
         except OSError as error:
             if not self._logs.is_dir():
                 raise HomeGoneError(f"the folder {self._logs} was removed while its services ran") from error

@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import statistics
 import sys
 import threading
@@ -10,6 +11,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from tests.benchmarks.pipeline import feed
 
@@ -46,14 +48,16 @@ def measure(home: Path) -> Footprint:
         finally:
             stack.terminate()
             stack.wait(STOP_SECONDS)
-            stop_group(stack.pid)
+            stop_group(stack.pid, signal.SIGKILL)
 
 
-def _ready(path: Path) -> dict[str, object]:
+def _ready(path: Path) -> dict[str, Any]:
     deadline = time.monotonic() + START_SECONDS
     while not path.exists():
         if time.monotonic() > deadline:
-            raise TimeoutError(f"the stack was not ready within {START_SECONDS:g} s; its output is in {path.parents[1]}")
+            raise TimeoutError(
+                f"the stack was not ready within {START_SECONDS:g} s; its output is in {path.parents[1]}"
+            )
         threading.Event().wait(0.1)
     return dict(json.loads(path.read_text(encoding="utf-8")))
 

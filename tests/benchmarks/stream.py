@@ -27,6 +27,7 @@ from tests.benchmarks.peers import stages as stages_script
 from tests.benchmarks.peers.in_memory import Record
 from tests.benchmarks.peers.systems import System
 
+from tidegate_infra import allocators
 from tidegate_infra.keys import ensure_keys
 from tidegate_infra.settings import Settings
 
@@ -172,7 +173,7 @@ def _told(script: str, arguments: Sequence[str], records: Sequence[Record], home
     home.mkdir(parents=True)
     path = home / "records"
     path.write_bytes(pickle.dumps([tuple(record) for record in records]))
-    return arena.told([sys.executable, script, *arguments, str(path), str(keys)], "in memory")
+    return arena.told([sys.executable, script, *arguments, str(path), str(keys)], "in memory", allocators.VARIABLES)
 
 
 def _rounds() -> int:

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from tidegate_infra.allocators import missing
 from tidegate_infra.clickhouse.__main__ import PASSWORD_VARIABLE
 from tidegate_infra.processes import spawn, stop_group
 
@@ -51,7 +52,7 @@ def launch(
     with path.open("ab") as log:
         begin = log.tell()
         argv = [sys.executable, *program, "--path", str(home / "clickhouse"), "--port", str(port)]
-        process = spawn(argv, log, os.environ | {PASSWORD_VARIABLE: password})
+        process = spawn(argv, log, {**missing(os.environ), **os.environ, PASSWORD_VARIABLE: password})
     return RunningClickHouse(_address(path, begin, process), password, process)
 
 

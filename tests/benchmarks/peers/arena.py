@@ -55,13 +55,13 @@ def run(system: System, job: str, records: Sequence[Record], home: Path, keys: P
         with _on_cores(beside(system.workers)):
             broker = stack.enter_context(broker_fixture.start(home / "broker", inputs.PARTITIONS))
             create_topics(broker.bootstrap, [Topic(record_windows.TOPIC, inputs.PARTITIONS)])
-            environment: dict[str, str] = {}
+            environment = dict(system.environment)
             client = None
             if system.needs_clickhouse:
                 engine = stack.enter_context(clickhouse_fixture.start(home / "clickhouse"))
                 client = connect(Address(engine.url, "writer", engine.writer_password))
                 migrate.apply(client)
-                environment = {"CLICKHOUSE_URL": engine.url, "CLICKHOUSE_PASSWORD": engine.writer_password}
+                environment |= {"CLICKHOUSE_URL": engine.url, "CLICKHOUSE_PASSWORD": engine.writer_password}
             inputs.fill(broker.bootstrap, records)
         arguments = [*command, job, broker.bootstrap, str(len(records))]
         homes = [home / f"worker-{number}" for number in range(system.workers)]

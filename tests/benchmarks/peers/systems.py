@@ -6,11 +6,13 @@ import dataclasses
 import hashlib
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.benchmarks.peers import kafka_streams
+
+from tidegate_infra import allocators
 
 HERE = Path(__file__).parent
 CACHE = HERE.parents[2] / ".cache" / "peers"
@@ -29,6 +31,7 @@ class System:
     """Processes, each on a core of its own."""
     leaves_open: bool = False
     """Whether it sends no window before a later one has begun: the last ones aren't looked at then."""
+    environment: Mapping[str, str] = field(default_factory=dict)
 
 
 def _here(script: str) -> Callable[[], Sequence[str]]:
@@ -52,7 +55,7 @@ def _apart(script: str, requirements: str) -> Callable[[], Sequence[str]]:
     return command
 
 
-TIDEGATE = System("tidegate", _here("tidegate_worker.py"), 1.0, needs_clickhouse=True)
+TIDEGATE = System("tidegate", _here("tidegate_worker.py"), 1.0, needs_clickhouse=True, environment=allocators.VARIABLES)
 TIDEGATE_TWICE = dataclasses.replace(TIDEGATE, name="two_workers", workers=2)
 FAUST = System("faust", _here("faust_vanilla.py"), 0.03)
 FAUST_ROWS = dataclasses.replace(FAUST, share=0.015, needs_clickhouse=True)

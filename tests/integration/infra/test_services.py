@@ -12,11 +12,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
+import psutil
 import pytest
 from confluent_kafka import Consumer
 from tests.contract.registry.server import Server
 from tests.waiting import wait_until
 
+from tidegate_infra import allocators
 from tidegate_infra.processes import free_ports, spawn, stop_group
 
 pytestmark = [pytest.mark.broker, pytest.mark.clickhouse, pytest.mark.timeout(180)]
@@ -29,7 +31,8 @@ class House:
     def __init__(self, home: Path) -> None:
         self.home = home
         self.ports = dict(zip(NAMES, free_ports(len(NAMES)), strict=True))
-        plain = {name: value for name, value in os.environ.items() if not name.startswith("TIDEGATE_")}
+        of_ours = ("TIDEGATE_", *allocators.VARIABLES)
+        plain = {name: value for name, value in os.environ.items() if not name.startswith(of_ours)}
         ports = {f"TIDEGATE_{name.upper()}_PORT": str(port) for name, port in self.ports.items() if name != "registry"}
         own = {"HOME": str(home), "WRITE_KEY": "house-key", "SCHEMA_REGISTRY_URL": f"{self.url('registry')}/api"}
         self.environment = {**plain, **ports, **{f"TIDEGATE_{name}": value for name, value in own.items()}}
@@ -127,6 +130,7 @@ def test_services_wait_for_what_is_not_there_yet_and_then_do_their_work(house: H
         threading.Thread(target=registry.serve_forever, args=(0.01,), daemon=True).start()
         wait_until(lambda: "waiting for a Kafka broker at" in house.said("gateway"), 60, "the gateway doesn't say it")
         assert wait_until(lambda: house.track("early"), 30, "the gateway doesn't answer") == 503
+        assert allocators.VARIABLES.items() <= psutil.Process(house.running["worker"].pid).environ().items()
         house.start("broker", "clickhouse")
         wait_until(lambda: house.track("early") == 200, 60, "the gateway takes nothing")
         assert house.track("in_time") == 200
