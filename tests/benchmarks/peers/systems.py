@@ -31,7 +31,7 @@ class System:
     """Processes, each on a core of its own."""
     leaves_open: bool = False
     """Whether it sends no window before a later one has begun: the last ones aren't looked at then."""
-    environment: Mapping[str, str] = field(default_factory=dict)
+    environment: Mapping[str, str] = field(default_factory=dict, hash=False)
 
 
 def _here(script: str) -> Callable[[], Sequence[str]]:
