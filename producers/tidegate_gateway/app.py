@@ -49,6 +49,7 @@ def create_app(settings: GatewaySettings, publisher: Publisher) -> Starlette:
 
     @asynccontextmanager
     async def numbering(_: Starlette) -> AsyncIterator[None]:
+        intake.poll()
         yield
         await asyncio.to_thread(intake.close)
 
