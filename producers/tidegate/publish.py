@@ -360,7 +360,9 @@ def _report(on_delivery: OnDelivery | None, give_back: GiveBack | None = None) -
     return report
 
 
-def _or_given_back(record: KeyAndValue, on_delivery: OnDelivery | None, give_back: GiveBack | None) -> OnDelivery | None:
+def _or_given_back(
+    record: KeyAndValue, on_delivery: OnDelivery | None, give_back: GiveBack | None
+) -> OnDelivery | None:
     if give_back is None:
         return on_delivery
 

@@ -64,6 +64,11 @@ class Delivery:
         self._total = self._expected
         self.answered(None)
 
+    def give_up(self, error: str) -> None:
+        """Wait no longer, on the event loop's thread. What is answered later still settles its number."""
+        self._error = self._error or error
+        self._tell()
+
     def _finish(self) -> None:
         handed_over = sum(len(records) for records, _ in self._sent) + len(self._sent_apart - {0})
         if self._failed_values or self._failed or handed_over < len(self._numbers):

@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import itertools
-from collections import Counter
+import time
+from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -103,7 +105,8 @@ class Intake:
         self._outcome_numbers = itertools.count(1)
         self._numbers = Numbers(publisher, clock, counters)
         self._encoders: dict[str, Encoder] = {}
-        self._waiting = 0
+        #: until when, and for what; all wait equally long, so the first one's time is over first
+        self._waiting: deque[tuple[float, Delivery]] = deque()
         self._tick: asyncio.TimerHandle | None = None
 
     def close(self) -> None:
@@ -120,7 +123,7 @@ class Intake:
         block = numbers.take_block(sum("producer_id" not in event for _, event in batch.events))
         delivery = Delivery(asyncio.get_running_loop(), block, numbers.settle)
         try:
-            self._publish(project, batch, received_at, delivery, iter(block))
+            sent = self._publish(project, batch, received_at, delivery, iter(block))
         except PublishError as error:
             raise RefusedError(Reason.QUEUE_FULL, "body", f"{error}; send it again") from error
         finally:
@@ -128,33 +131,33 @@ class Intake:
         failure = await self._answer(delivery)
         if failure is not None:
             raise RefusedError(Reason.UNDELIVERABLE, "body", f"Kafka did not take it: {failure}; send it again")
-        for kind, number in Counter(kind for kind, _ in batch.events).items():
-            EVENTS.labels(batch.protocol, kind).inc(number)
+        for kind, number in sent.items():
+            _events(batch.protocol, kind).inc(number)
 
     async def _answer(self, delivery: Delivery) -> str | None:
-        self._waiting += 1
-        if self._waiting == 1:
+        """What went wrong, or None. Raises nothing: to wait longer than the time counts as an answer."""
+        self._waiting.append((time.monotonic() + self._timeout, delivery))
+        if len(self._waiting) == 1:
             self.poll()
-        try:
-            return await asyncio.wait_for(delivery.done, self._timeout)
-        except TimeoutError:
-            return f"no acknowledgement within {self._timeout:g} s"
-        finally:
-            self._waiting -= 1
+        return await delivery.done
 
     def poll(self) -> None:
         """Look for Kafka's answers, now and from now on: on the event loop's own thread, which they are for."""
         if self._tick is not None:
             self._tick.cancel()
         self._publisher.poll()
-        pause = POLL_SECONDS if self._waiting else IDLE_SECONDS
+        now, waiting = time.monotonic(), self._waiting
+        while waiting and (waiting[0][1].done.done() or waiting[0][0] <= now):
+            waiting.popleft()[1].give_up(f"no acknowledgement within {self._timeout:g} s")
+        pause = POLL_SECONDS if waiting else IDLE_SECONDS
         self._tick = asyncio.get_running_loop().call_later(pause, self.poll)
 
     def _publish(
         self, project: Project, batch: Batch, received_at: datetime, delivery: Delivery, numbers: Iterator[int]
-    ) -> None:
-        own_id = self._own_id(project)
-        for kind, (records, sequences) in self._encoded(project, batch, received_at, numbers).items():
+    ) -> Mapping[Kind, int]:
+        """Hand everything over; how many events of which kind. Raises PublishError where not all of it was taken."""
+        own_id, encoded = self._own_id(project), self._encoded(project, batch, received_at, numbers)
+        for kind, (records, sequences) in encoded.items():
             left = self._publisher.put_many(kind, records, delivery.answered, delivery.give_back)
             if left:
                 gone = {value for _, value in left}
@@ -173,6 +176,7 @@ class Intake:
         for outcome in self._outcomes(project, batch, received_at):
             self._publisher.publish_outcome(outcome, delivery.expect_one())
         self._numbers.of(project.id).report(received_at)
+        return {kind: len(records) for kind, (records, _) in encoded.items()}
 
     def _encoded(
         self, project: Project, batch: Batch, received_at: datetime, numbers: Iterator[int]
@@ -246,6 +250,9 @@ class Intake:
             for (kind, outcome, reason), number in counts.items()
         ]
         return counted + [{**shared, **_reported(batch.protocol, report)} for report in batch.reports]
+
+
+_events = cache(EVENTS.labels)
 
 
 def _reported(protocol: str, report: Report) -> Mapping[str, Any]:
