@@ -85,8 +85,7 @@ class RecordWriter:
     def __init__(self, schema: Schema, fixed: Mapping[str, Any] | None = None) -> None:
         known = fixed or {}
         self._fields = [
-            (item.name, item.type, _writer(item.type), known.get(item.name, item.default))
-            for item in schema.fields
+            (item.name, item.type, _writer(item.type), known.get(item.name, item.default)) for item in schema.fields
         ]
         self._texts: dict[str, dict[str, bytes]] = {name: {} for name, _, _, _ in self._fields if name in _RECURRING}
         self._shapes: dict[tuple[str, ...], _Plan] = {}
