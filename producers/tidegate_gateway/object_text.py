@@ -39,7 +39,7 @@ def _quick(container: Any, values: Iterable[Any]) -> bytes | None:
 
 
 def _is_ordinary(values: Iterable[Any], depth: int) -> bool:
-    """Whether there are only texts, yes or no, and numbers of a middle size, in so many containers within each other."""
+    """Whether there are texts, yes or no, and middling numbers only, in so many containers within each other."""
     for value in values:
         kind = type(value)
         if kind is str or kind is bool or value is None:

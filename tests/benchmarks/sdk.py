@@ -1,4 +1,4 @@
-"""The SDK: what a call costs its thread, against Segment's and PostHog's clients; and how many events/s arrive at Kafka."""
+"""The SDK: what a call costs its thread, against Segment's and PostHog's; and how many events/s arrive at Kafka."""
 
 import statistics
 import subprocess

@@ -84,8 +84,8 @@ def shape_of(named: Mapping[str, Any]) -> Shape:
     names = tuple(named)
     found = _known.get(names)
     if found is None:
-        groups = (tuple(name for name in group if name in named) for group in ANY[:-1] if group is not None)
-        found = Shape(*groups, kept=_kept(names))
+        there = {field: _there(group, named) for field, group in ANY._asdict().items() if group is not None}
+        found = ANY._replace(**there, kept=_kept(names))
         if len(_known) < MAX_SHAPES:
             _known[names] = found
     return found
@@ -94,6 +94,10 @@ def shape_of(named: Mapping[str, Any]) -> Shape:
 def told(named: Mapping[str, Any], names: Names) -> str:
     """As `values.text`; most names aren't there."""
     return text(named, *names) if names else ""
+
+
+def _there(group: Names, named: Mapping[str, Any]) -> Names:
+    return tuple(name for name in group if name in named)
 
 
 def _kept(names: Iterable[str]) -> Names:

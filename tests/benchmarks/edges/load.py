@@ -1,7 +1,8 @@
 """A load generator: requests that are bytes already, over connections that stay open.
 
-Closed: each connection sends its next request when it has its answer; that finds how much a server takes. Open: requests
-begin when they are due, whatever the server does, and their time counts from then; that finds how long a sender waits.
+Closed: each connection sends its next request when it has its answer; that finds how much a server takes. Open:
+requests begin when they are due, whatever the server does, and their time counts from then; that finds how long a
+sender waits.
 """
 
 from __future__ import annotations

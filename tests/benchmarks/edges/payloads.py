@@ -114,7 +114,7 @@ def _fails(depth: int) -> None:
     if depth:
         _fails(depth - 1)
     else:
-        {}["cart"]
+        {"basket": 1}["cart"]
 
 
 def _captured() -> Envelope:
@@ -178,7 +178,7 @@ def _attributes(number: int) -> tuple[str, Span.SpanKind.ValueType, dict[str, An
                 "client.address": "203.0.113.7",
                 "client.port": 40_000 + number,
                 "network.protocol.version": "1.1",
-                "user_agent.original": "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 Chrome/130.0.0.0 Safari/537.36",
+                "user_agent.original": "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 Chrome/130.0.0.0",
             },
         )
     if number % 4 < 3:
@@ -220,9 +220,9 @@ def otlp_spans() -> Workload:
     for number in range(EXPORT_SPANS):
         name, kind, named = _attributes(number)
         ids += [secrets.token_bytes(16), secrets.token_bytes(8)]
-        given = {"trace_id": ids[-2], "span_id": ids[-1], "parent_span_id": b"\x07" * 8 if number % 4 else b""}
-        times = {"start_time_unix_nano": at, "end_time_unix_nano": at + number * 10**6}
-        scope.spans.append(Span(name=name, kind=kind, attributes=_pairs(named), **given, **times))
+        span = scope.spans.add(name=name, kind=kind, attributes=_pairs(named))
+        span.trace_id, span.span_id, span.parent_span_id = ids[-2], ids[-1], b"\x07" * 8 if number % 4 else b""
+        span.start_time_unix_nano, span.end_time_unix_nano = at, at + number * 10**6
     parts = _template(request.SerializeToString(), ids)
     headers = {"Content_Type": "application/x-protobuf", "X_Tidegate_Key": KEY}
 

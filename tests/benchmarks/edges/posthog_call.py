@@ -1,4 +1,4 @@
-"""`posthog_call.py CALLS`: microseconds of the calling thread that PostHog's client takes to queue an event; nothing is sent."""
+"""`posthog_call.py CALLS`: what PostHog's client takes of the calling thread to queue an event, in microseconds."""
 
 import sys
 import time

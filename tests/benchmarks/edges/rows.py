@@ -20,8 +20,8 @@ MOVED_BY: Mapping[str, str] = {
         "parse it: only a mapping that isn't Python would move it"
     ),
     "edges.gateway_track_against_bare_asgi": (
-        "Half is HTTP, which both have; the rest is some fifty small steps of a request and its answer: several calls a "
-        "request, as all clients send them, share these"
+        "A third is HTTP, which both have; the rest is some fifty small steps of a request and its answer, which the "
+        "calls of a batch share, as all clients send them"
     ),
 }
 
@@ -73,8 +73,8 @@ def rows() -> dict[str, Callable[[Path], Row]]:
 def _rate(name: str, run: _Run, home: Path) -> Row:
     found, kind = run.found(home), run.kind
     reason = (
-        f"the gateway had {found.busy:.2f} of its core, so {found.per_second / found.busy:,.0f} of a whole one; the load "
-        f"generator reaches {found.trivial_per_second:,.0f} against a server that does nothing"
+        f"the gateway had {found.busy:.2f} of its core, so {found.per_second / found.busy:,.0f} of a whole one; the "
+        f"load generator reaches {found.trivial_per_second:,.0f} against a server that does nothing"
     )
     met = found.per_second >= kind.mark
     if not met:
