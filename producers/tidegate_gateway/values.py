@@ -43,9 +43,9 @@ def text(source: Mapping[str, Any], *names: str, default: str = "") -> str:
     """The first of these members that is a text that isn't empty; numbers count as their digits."""
     for name in names:
         value = source.get(name)
-        if value is None:
+        if value is None or value == "":
             continue
-        if isinstance(value, str) and value:
+        if isinstance(value, str):
             return value[:MAX_TEXT]
         if isinstance(value, int | float) and not isinstance(value, bool):
             return str(value)

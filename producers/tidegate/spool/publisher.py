@@ -97,6 +97,10 @@ class SpoolingPublisher(Encoding):
         self._own.append(record)
         self._more.set()
 
+    def poll(self) -> None:
+        """See `Publisher.poll`."""
+        self._outlet.poll()
+
     def flush(self, timeout_seconds: float) -> int:
         """See `Publisher.flush`; what is on disk counts as queued until Kafka has it."""
         deadline = self._clock() + timeout_seconds
