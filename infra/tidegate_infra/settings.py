@@ -94,6 +94,15 @@ class Settings(BaseSettings):
     max_event_bytes: int = Field(
         default=32_768, ge=1024, le=65_536, description="Largest single Segment or RudderStack call, as JSON."
     )
+    gateway_spool_mb: int = Field(
+        default=512,
+        ge=0,
+        description="How much of what it accepted the gateway keeps on disk while Kafka is away or slow; beyond that it "
+        "answers 503. 0: nothing, and 503 at once.",
+    )
+    gateway_spool_after_seconds: float = Field(
+        default=3.0, ge=0.5, le=8.0, description="How long Kafka may take before what was accepted goes to disk."
+    )
 
     partitions: int = Field(
         default=1,

@@ -27,6 +27,9 @@ OnDelivery = Callable[[str | None], None]
 Encoder = Callable[[Kind, Mapping[str, Any]], tuple[bytes, bytes]]
 KeyAndValue = tuple[bytes, bytes]
 
+#: Takes a record that was not delivered, what went wrong, and who is to be told; it answers in the outlet's place.
+GiveBack = Callable[[KeyAndValue, str, OnDelivery | None], None]
+
 BY_PERSON = frozenset(["track", "error", "span"])
 _POLL_SECONDS = 0.1
 _MESSAGE_OVERHEAD_BYTES = 65_536
@@ -73,6 +76,15 @@ class Outlet(Protocol):
     def put(self, topic: str, key: bytes, value: bytes, on_delivery: OnDelivery | None) -> None:
         """Queue one record. Raises PublishError; never waits for a broker."""
 
+    def put_all(
+        self,
+        topic: str,
+        records: Sequence[KeyAndValue],
+        on_delivery: OnDelivery | None,
+        give_back: GiveBack | None = None,
+    ) -> list[KeyAndValue]:
+        """Queue records of a topic, in order; returns those that there was no room for. Never waits for a broker."""
+
     def flush(self, timeout_seconds: float) -> int:
         """See `Publisher.flush`."""
 
@@ -116,15 +128,24 @@ class Encoding(ABC):
 
         return encode
 
-    def put_many(self, kind: Kind, records: Sequence[KeyAndValue], on_delivery: OnDelivery | None) -> list[KeyAndValue]:
-        """See `Publisher.put_many`."""
-        topic = self._events[kind][0]
-        for number, (key, value) in enumerate(records):
+    def put_all(
+        self,
+        topic: str,
+        records: Sequence[KeyAndValue],
+        on_delivery: OnDelivery | None,
+        give_back: GiveBack | None = None,
+    ) -> list[KeyAndValue]:
+        """See `Outlet.put_all`."""
+        for number, record in enumerate(records):
             try:
-                self.put(topic, key, value, on_delivery)
+                self.put(topic, *record, _or_given_back(record, on_delivery, give_back))
             except QueueFullError:
                 return list(records[number:])
         return []
+
+    def put_many(self, kind: Kind, records: Sequence[KeyAndValue], on_delivery: OnDelivery | None) -> list[KeyAndValue]:
+        """See `Publisher.put_many`."""
+        return self.put_all(self._events[kind][0], records, on_delivery)
 
     def publish_dead_letter(self, letter: Mapping[str, Any], on_delivery: OnDelivery | None = None) -> None:
         """See `Publisher.publish_dead_letter`."""
@@ -192,9 +213,15 @@ class KafkaPublisher(Encoding):
         except KafkaException as error:
             raise PublishError(f"Kafka's client refused a record of {len(value)} bytes for {topic}: {error}") from error
 
-    def put_many(self, kind: Kind, records: Sequence[KeyAndValue], on_delivery: OnDelivery | None) -> list[KeyAndValue]:
-        """See `Publisher.put_many`."""
-        topic, report = self._events[kind][0], _report(on_delivery)
+    def put_all(
+        self,
+        topic: str,
+        records: Sequence[KeyAndValue],
+        on_delivery: OnDelivery | None,
+        give_back: GiveBack | None = None,
+    ) -> list[KeyAndValue]:
+        """See `Outlet.put_all`."""
+        report = _report(on_delivery, give_back)
         # Where room comes free half-way, Kafka's client would take the last records before those in the middle.
         room = max(0, self._queue_messages - len(self._producer))
         messages: list[dict[str, Any]] = [{"key": key, "value": value} for key, value in records[:room]]
@@ -276,8 +303,17 @@ class MemoryPublisher(Encoding):
         self._lock = threading.Lock()
 
 
-def _report(on_delivery: OnDelivery | None) -> Callable[[Any, Any], None] | None:
+def _report(on_delivery: OnDelivery | None, give_back: GiveBack | None = None) -> Callable[[Any, Any], None] | None:
     """What Kafka's client calls once for each record."""
+    if give_back is not None:
+
+        def report_or_give_back(error: Any, message: Any) -> None:
+            if error is not None and message is not None:
+                give_back((message.key(), message.value()), str(error), on_delivery)
+            elif on_delivery is not None:
+                on_delivery(None if error is None else str(error))
+
+        return report_or_give_back
     if on_delivery is None:
         return None
 
@@ -285,6 +321,21 @@ def _report(on_delivery: OnDelivery | None) -> Callable[[Any, Any], None] | None
         on_delivery(None if error is None else str(error))
 
     return report
+
+
+def _or_given_back(
+    record: KeyAndValue, on_delivery: OnDelivery | None, give_back: GiveBack | None
+) -> OnDelivery | None:
+    if give_back is None:
+        return on_delivery
+
+    def answered(error: str | None) -> None:
+        if error is not None:
+            give_back(record, error, on_delivery)
+        elif on_delivery is not None:
+            on_delivery(None)
+
+    return answered
 
 
 def new_producer_id(kind: str) -> str:

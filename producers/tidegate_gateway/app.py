@@ -24,6 +24,7 @@ from tidegate_gateway.errors import Problem
 from tidegate_gateway.intake import Intake
 from tidegate_gateway.limits import Limiter
 from tidegate_gateway.settings import GatewaySettings
+from tidegate_gateway.spool_health import spool_registry, spool_status
 from tidegate_schemas.reasons import Reason
 
 READY_SECONDS = 1.0
@@ -40,12 +41,14 @@ def create_app(settings: GatewaySettings, publisher: Publisher) -> Starlette:
     edge = Edge(settings, intake, Limiter(settings.key_rate))
 
     async def healthz(_: Request) -> Response:
-        ready = await asyncio.to_thread(publisher.ready, READY_SECONDS)
-        status = {"status": "ok"} if ready else {"status": "waiting", "reason": f"no broker at {settings.brokers}"}
-        return answer_json(status, 200 if ready else 503)
+        if not await asyncio.to_thread(publisher.ready, READY_SECONDS):
+            return answer_json({"status": "waiting", "reason": f"no broker at {settings.brokers}"}, 503)
+        return answer_json(*spool_status(publisher))
+
+    spool = spool_registry(publisher)
 
     async def metrics(_: Request) -> Response:
-        return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+        return Response(generate_latest() + generate_latest(spool), media_type=CONTENT_TYPE_LATEST)
 
     @asynccontextmanager
     async def numbering(_: Starlette) -> AsyncIterator[None]:

@@ -1,4 +1,4 @@
-"""Where every protocol hands over: events and refusals in, Kafka's acknowledgement out."""
+"""Where every protocol hands over: events and refusals in, the acknowledgement of Kafka or of the spool out."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ class Batch:
 
 
 class _Delivery:
-    """Counts a request's records until Kafka has answered for each of them. Called from the producer's thread."""
+    """Counts a request's records until each of them is answered for, by Kafka or by the spool. Called from the producer's thread."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
@@ -130,7 +130,7 @@ class Intake:
         self._numbers.close()
 
     async def take(self, project: Project, batch: Batch, received_at: datetime) -> None:
-        """Publish a batch; returns when Kafka has acknowledged all of it.
+        """Publish a batch; returns when Kafka has acknowledged all of it, or the spool holds what it hasn't.
 
         Raises RefusedError (undeliverable, queue_full) if it didn't: the client is to send the whole request again, and
         its events keep their ids.

@@ -38,6 +38,9 @@ class GatewaySettings:
     key_rate: Rate = field(default_factory=Rate)  # of each write key
     delivery_timeout_seconds: float = 10.0
     log_level: str = "info"
+    spool: Path | None = None  # folder of what waits on disk while Kafka is away; None: it is refused instead
+    spool_bytes: int = 512 << 20
+    spool_after_seconds: float = 3.0  # how long Kafka may take before a record goes to disk
     counters: Path | None = None  # folder of files that still say how far the gateway numbered when it was killed
 
     def project_of(self, key: str) -> Project | None:
