@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import orjson
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from tidegate_gateway.errors import RefusedError
@@ -18,6 +18,9 @@ from tidegate_gateway.limits import Limiter
 from tidegate_gateway.metrics import REFUSED, REQUESTS, SECONDS
 from tidegate_gateway.settings import GatewaySettings, Project
 from tidegate_schemas.reasons import Reason
+
+_GONE = 499
+"""What is counted for a client that left before it was answered."""
 
 log = logging.getLogger(__name__)
 
@@ -90,6 +93,8 @@ class Edge:
                     REFUSED.labels(protocol, error.problem.reason.value).inc()
                     log.info("refused a %s request: %s", protocol, error.problem.reason.value)
                     answer = error_answer(request, error)
+                except ClientDisconnect:  # it has gone, or was too slow: nobody reads this
+                    answer = Response(status_code=_GONE)
             REQUESTS.labels(protocol, str(answer.status_code)).inc()
             return answer
 

@@ -82,7 +82,7 @@ class Batch:
 
 
 class _Delivery:
-    """Counts a request's records until each of them is answered for, by Kafka or by the spool. Called from the producer's thread."""
+    """Counts a request's records until each is answered for, by Kafka or by the spool. Called from other threads."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop

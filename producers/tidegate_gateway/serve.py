@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import logging
+import resource
 import signal
 import sys
 import threading
 
 import uvicorn
+from starlette.applications import Starlette
 
 from tidegate.publish import KafkaPublisher, Publisher
 from tidegate.spool.publisher import SpoolingPublisher
 from tidegate_gateway.app import create_app
+from tidegate_gateway.connections import Connections
+from tidegate_gateway.guarded import protocol_within
 from tidegate_gateway.settings import GatewaySettings
 from tidegate_schemas.registry import SchemaRegistry
 
 log = logging.getLogger(__name__)
 
 _REMIND_SECONDS = 10.0
+_OTHER_FILES = 512
 
 
 def run(settings: GatewaySettings, registry: SchemaRegistry | None = None) -> None:
@@ -35,24 +40,43 @@ def run(settings: GatewaySettings, registry: SchemaRegistry | None = None) -> No
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     stop = threading.Event()
     threading.Thread(target=_tell_readiness, args=(kafka, settings, stop), daemon=True).start()
-    config = uvicorn.Config(
-        create_app(settings, publisher),
-        host=settings.host,
-        port=settings.port,
-        log_level="warning",
-        access_log=False,
-        server_header=False,
-        timeout_graceful_shutdown=10,
-        timeout_keep_alive=30,
-    )
+    _allow_files(settings.connections.connections)
     try:
-        uvicorn.Server(config).run()
+        uvicorn.Server(server_config(settings, create_app(settings, publisher))).run()
     finally:
         stop.set()
         left = publisher.close()
         if left:
             became = "wait in the spool for the next start" if settings.spool else "are lost; their senders were told"
             log.error("stopped with %d records that Kafka had not acknowledged: they %s", left, became)
+
+
+def server_config(settings: GatewaySettings, app: Starlette) -> uvicorn.Config:
+    """How an application is served within the limits on connections."""
+    limits = settings.connections
+    return uvicorn.Config(
+        app,
+        host=settings.host,
+        port=settings.port,
+        http=protocol_within(Connections(limits)),
+        ws="none",
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=10,
+        timeout_keep_alive=int(limits.idle_seconds),
+    )
+
+
+def _allow_files(connections: int) -> None:
+    """A connection is an open file, of which many systems allow 1,024 until a process asks for more."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = connections + _OTHER_FILES
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        most = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+        if most < wanted:
+            log.warning("%d open files are allowed, of %d that as many connections need: see ulimit -n", most, wanted)
 
 
 def _spooling(settings: GatewaySettings, kafka: KafkaPublisher, registry: SchemaRegistry | None) -> Publisher:

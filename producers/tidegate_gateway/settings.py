@@ -6,6 +6,7 @@ import hmac
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tidegate_gateway.connections import ConnectionLimits
 from tidegate_gateway.limits import Rate
 
 
@@ -35,6 +36,7 @@ class GatewaySettings:
     max_wire_bytes: int = 5 << 20  # RudderStack's clients send 4 MiB of events and what is around them
     max_inflated_bytes: int = 16 << 20
     max_event_bytes: int = 32 << 10  # of a Segment call, as Segment has it; 64 KiB at most
+    connections: ConnectionLimits = field(default_factory=ConnectionLimits)
     key_rate: Rate = field(default_factory=Rate)  # of each write key
     delivery_timeout_seconds: float = 10.0
     log_level: str = "info"
