@@ -18,7 +18,7 @@ from tidegate_gateway.settings import GatewaySettings, Project
 PROJECT = Project(1, "default", "write-key")
 
 
-def forget(_: SpoolingPublisher, __: Record, on_delivery: OnDelivery | None) -> None:
+def forget(self: SpoolingPublisher, record: Record, on_delivery: OnDelivery | None) -> None:
     """Answer, and keep nothing."""
     if on_delivery:
         on_delivery(None)
