@@ -76,9 +76,7 @@ class Numbering:
             first = next(self._numbers)
             last = first + count - 1
             self._numbers = itertools.count(last + 1)
-            if self._ring is not None:
-                for number in range(first, last + 1):
-                    self._ring[number % len(self._ring)] = 1
+            self._mark(first, last, 1)
             if last > self._words[LAST]:
                 self._words[TIME] = self._clock()
                 self._words[LAST] = last
@@ -88,6 +86,20 @@ class Numbering:
         """Kafka has this one, or the ledger knows what became of it."""
         if self._ring is not None:
             self._ring[number % len(self._ring)] = 0
+
+    def settle_block(self, numbers: range) -> None:
+        """As `settle` for each of a block."""
+        if numbers:
+            self._mark(numbers[0], numbers[-1], 0)
+
+    def _mark(self, first: int, last: int, mark: int) -> None:
+        """Write the marks of numbers that follow each other."""
+        ring = self._ring
+        while ring is not None and first <= last:
+            place = first % len(ring)
+            count = min(last - first + 1, len(ring) - place)
+            ring[place : place + count] = bytes([mark]) * count
+            first += count
 
     def close(self, *, remove: bool) -> None:
         """Let go of the file, which is removed if the ledger knows what it says."""

@@ -48,14 +48,26 @@ class Publisher(Protocol):
     def encoder(self, common: Mapping[str, Any]) -> Encoder:
         """What makes records for `put_many` of events; what these lack is as in `common`."""
 
-    def put_many(self, kind: Kind, records: Sequence[KeyAndValue], on_delivery: OnDelivery | None) -> list[KeyAndValue]:
-        """Queue encoded events of a kind, in order; returns those that there was no room for. Never blocks."""
+    def put_many(
+        self,
+        kind: Kind,
+        records: Sequence[KeyAndValue],
+        on_delivery: OnDelivery | None,
+        give_back: GiveBack | None = None,
+    ) -> list[KeyAndValue]:
+        """Queue encoded events of a kind, in order; returns those that there was no room for. Never blocks.
+
+        `on_delivery` is told once for each, but not for which; `give_back` gets those that weren't delivered.
+        """
 
     def publish_dead_letter(self, letter: Mapping[str, Any], on_delivery: OnDelivery | None = None) -> None:
         """Queue a dead letter."""
 
     def publish_outcome(self, outcome: Mapping[str, Any], on_delivery: OnDelivery | None = None) -> None:
         """Queue an outcome."""
+
+    def poll(self) -> None:
+        """Tell on this thread what is known by now, where no other thread does. Never blocks."""
 
     def flush(self, timeout_seconds: float) -> int:
         """Wait until everything queued is delivered or has failed; returns how much is still queued."""
@@ -84,6 +96,9 @@ class Outlet(Protocol):
         give_back: GiveBack | None = None,
     ) -> list[KeyAndValue]:
         """Queue records of a topic, in order; returns those that there was no room for. Never waits for a broker."""
+
+    def poll(self) -> None:
+        """See `Publisher.poll`."""
 
     def flush(self, timeout_seconds: float) -> int:
         """See `Publisher.flush`."""
@@ -138,14 +153,23 @@ class Encoding(ABC):
         """See `Outlet.put_all`."""
         for number, record in enumerate(records):
             try:
-                self.put(topic, *record, _or_given_back(record, on_delivery, give_back))
+                self.put(topic, *record, or_given_back(record, on_delivery, give_back))
             except QueueFullError:
                 return list(records[number:])
         return []
 
-    def put_many(self, kind: Kind, records: Sequence[KeyAndValue], on_delivery: OnDelivery | None) -> list[KeyAndValue]:
+    def put_many(
+        self,
+        kind: Kind,
+        records: Sequence[KeyAndValue],
+        on_delivery: OnDelivery | None,
+        give_back: GiveBack | None = None,
+    ) -> list[KeyAndValue]:
         """See `Publisher.put_many`."""
-        return self.put_all(self._events[kind][0], records, on_delivery)
+        return self.put_all(self._events[kind][0], records, on_delivery, give_back)
+
+    def poll(self) -> None:
+        """See `Publisher.poll`."""
 
     def publish_dead_letter(self, letter: Mapping[str, Any], on_delivery: OnDelivery | None = None) -> None:
         """See `Publisher.publish_dead_letter`."""
@@ -159,7 +183,11 @@ class Encoding(ABC):
 
 
 class KafkaPublisher(Encoding):
-    """A Publisher on Kafka: idempotent, acks from all in-sync replicas, partitions as Java's clients choose them."""
+    """A Publisher on Kafka: idempotent, acks from all in-sync replicas, partitions as Java's clients choose them.
+
+    A thread of its own tells what was delivered. With `polled` it is whoever calls `poll`: Kafka's client takes the
+    interpreter's lock anew for each record, and a busy thread gives that away every 5 ms only.
+    """
 
     def __init__(
         self,
@@ -171,6 +199,7 @@ class KafkaPublisher(Encoding):
         linger_ms: int = 20,
         queue_messages: int = 100_000,
         delivery_timeout_seconds: float = 30.0,
+        polled: bool = False,
     ) -> None:
         super().__init__(registry, generation)
         self._queue_messages = queue_messages
@@ -194,11 +223,16 @@ class KafkaPublisher(Encoding):
         )
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._serve_deliveries, name="tidegate-deliveries", daemon=True)
-        self._thread.start()
+        if not polled:
+            self._thread.start()
 
     def _serve_deliveries(self) -> None:
         while not self._stop.is_set():
             self._producer.poll(_POLL_SECONDS)
+
+    def poll(self) -> None:
+        """See `Publisher.poll`."""
+        self._producer.poll(0)
 
     def put(self, topic: str, key: bytes, value: bytes, on_delivery: OnDelivery | None) -> None:
         """See `Outlet.put`."""
@@ -235,8 +269,10 @@ class KafkaPublisher(Encoding):
                 continue
             if error.code() == KafkaError._QUEUE_FULL:  # by its bytes
                 refused.append(record)
-            elif report is not None:
-                report(error, None)
+            elif give_back is not None:
+                give_back(record, str(error), on_delivery)
+            elif on_delivery is not None:
+                on_delivery(str(error))
         return refused + left
 
     def flush(self, timeout_seconds: float) -> int:
@@ -255,7 +291,8 @@ class KafkaPublisher(Encoding):
         """See `Publisher.close`."""
         left = self.flush(timeout_seconds)
         self._stop.set()
-        self._thread.join(timeout_seconds)
+        if self._thread.is_alive():
+            self._thread.join(timeout_seconds)
         return left
 
     def abandon(self) -> None:
@@ -308,10 +345,10 @@ def _report(on_delivery: OnDelivery | None, give_back: GiveBack | None = None) -
     if give_back is not None:
 
         def report_or_give_back(error: Any, message: Any) -> None:
-            if error is not None and message is not None:
+            if error is not None:
                 give_back((message.key(), message.value()), str(error), on_delivery)
             elif on_delivery is not None:
-                on_delivery(None if error is None else str(error))
+                on_delivery(None)
 
         return report_or_give_back
     if on_delivery is None:
@@ -323,9 +360,8 @@ def _report(on_delivery: OnDelivery | None, give_back: GiveBack | None = None) -
     return report
 
 
-def _or_given_back(
-    record: KeyAndValue, on_delivery: OnDelivery | None, give_back: GiveBack | None
-) -> OnDelivery | None:
+def or_given_back(record: KeyAndValue, on_delivery: OnDelivery | None, give_back: GiveBack | None) -> OnDelivery | None:
+    """What is to be told of one record, where a failed one is given back."""
     if give_back is None:
         return on_delivery
 

@@ -24,6 +24,7 @@ from tidegate_gateway.errors import Problem
 from tidegate_gateway.intake import Intake
 from tidegate_gateway.limits import Limiter
 from tidegate_gateway.settings import GatewaySettings
+from tidegate_gateway.short_way import ShortWay, targets
 from tidegate_gateway.spool_health import spool_registry, spool_status
 from tidegate_schemas.reasons import Reason
 
@@ -52,6 +53,7 @@ def create_app(settings: GatewaySettings, publisher: Publisher) -> Starlette:
 
     @asynccontextmanager
     async def numbering(_: Starlette) -> AsyncIterator[None]:
+        intake.poll()
         yield
         await asyncio.to_thread(intake.close)
 
@@ -65,9 +67,11 @@ def create_app(settings: GatewaySettings, publisher: Publisher) -> Starlette:
         max_age=3600,
     )
     aside = [Route("/healthz", healthz), Route("/metrics", metrics)]
+    routes = [*segment.routes(edge), *sentry.routes(edge), *otlp.routes(edge), *browser.routes(edge), *aside]
+    known = targets(routes, [project.number for project in settings.projects])
     app = Starlette(
-        routes=[*segment.routes(edge), *sentry.routes(edge), *otlp.routes(edge), *browser.routes(edge), *aside],
-        middleware=[cors],
+        routes=routes,
+        middleware=[Middleware(ShortWay, known), cors],
         lifespan=numbering,
         exception_handlers={404: _no_such_path, 405: _no_such_path},
     )

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import orjson
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
+from starlette.types import Message
 
 from tidegate_gateway.errors import RefusedError
 from tidegate_gateway.inflate import read_body
@@ -44,6 +47,17 @@ def retry_headers(error: RefusedError) -> dict[str, str]:
     return {"Retry-After": str(seconds)} if seconds is not None else {}
 
 
+async def _pieces(first: Message, request: Request) -> AsyncIterator[bytes]:
+    """A body, of which one message was taken. Raises ClientDisconnect."""
+    message = first
+    while message["type"] == "http.request":
+        yield message.get("body", b"")
+        if not message.get("more_body", False):
+            return
+        message = await request.receive()
+    raise ClientDisconnect
+
+
 @dataclass(frozen=True)
 class Edge:
     """The gateway's rim."""
@@ -55,12 +69,15 @@ class Edge:
     async def body(self, request: Request, max_inflated_bytes: int | None = None) -> bytes:
         """The inflated body, by the protocol's own limit where that is less than the gateway's. Raises RefusedError."""
         most = self.settings.max_inflated_bytes
-        return await read_body(
-            request.stream(),
-            request.headers.get("content-encoding", ""),
-            max_wire_bytes=self.settings.max_wire_bytes,
-            max_inflated_bytes=most if max_inflated_bytes is None else min(most, max_inflated_bytes),
-        )
+        most = most if max_inflated_bytes is None else min(most, max_inflated_bytes)
+        encoding = request.headers.get("content-encoding", "")
+        first = await request.receive()
+        body: bytes = first.get("body", b"")
+        whole = first["type"] == "http.request" and not first.get("more_body", False)
+        if whole and not encoding and len(body) <= min(self.settings.max_wire_bytes, most):
+            return body  # nearly all
+        pieces = _pieces(first, request)
+        return await read_body(pieces, encoding, max_wire_bytes=self.settings.max_wire_bytes, max_inflated_bytes=most)
 
     def project(self, key: str) -> Project:
         """The project of a write key. Raises RefusedError (unauthorised)."""
@@ -85,17 +102,22 @@ class Edge:
     def guard(self, protocol: str, endpoint: Endpoint, error_answer: ErrorAnswer = plain_error) -> Endpoint:
         """The endpoint, timed and counted, with refusals answered in the protocol's form."""
 
+        seconds = SECONDS.labels(protocol)
+        answers = cache(lambda status: REQUESTS.labels(protocol, str(status)))
+
         async def guarded(request: Request) -> Response:
-            with SECONDS.labels(protocol).time():
-                try:
-                    answer = await endpoint(request)
-                except RefusedError as error:
-                    REFUSED.labels(protocol, error.problem.reason.value).inc()
-                    log.info("refused a %s request: %s", protocol, error.problem.reason.value)
-                    answer = error_answer(request, error)
-                except ClientDisconnect:  # it has gone, or was too slow: nobody reads this
-                    answer = Response(status_code=_GONE)
-            REQUESTS.labels(protocol, str(answer.status_code)).inc()
+            began = time.perf_counter()
+            try:
+                answer = await endpoint(request)
+            except RefusedError as error:
+                REFUSED.labels(protocol, error.problem.reason.value).inc()
+                log.info("refused a %s request: %s", protocol, error.problem.reason.value)
+                answer = error_answer(request, error)
+            except ClientDisconnect:  # it has gone, or was too slow: nobody reads this
+                answer = Response(status_code=_GONE)
+            finally:
+                seconds.observe(time.perf_counter() - began)
+            answers(answer.status_code).inc()
             return answer
 
         return guarded

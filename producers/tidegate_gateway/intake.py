@@ -5,17 +5,20 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import itertools
-from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+import time
+from collections import Counter, deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from nacl.public import PublicKey, SealedBox
 
-from tidegate.errors import PublishError
-from tidegate.publish import OnDelivery, Publisher
+from tidegate.errors import PublishError, QueueFullError
+from tidegate.publish import Encoder, KeyAndValue, Publisher
+from tidegate_gateway.delivery import Delivery
 from tidegate_gateway.errors import Problem, RefusedError
 from tidegate_gateway.metrics import EVENTS, REFUSED
 from tidegate_gateway.numbers import Numbers
@@ -81,31 +84,8 @@ class Batch:
         return [{"index": item.index, **item.problem.as_json()} for item in self.bad]
 
 
-class _Delivery:
-    """Counts a request's records until each is answered for, by Kafka or by the spool. Called from other threads."""
-
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._loop = loop
-        self.done: asyncio.Future[str | None] = loop.create_future()
-        self._left = 1
-        self._error: str | None = None
-
-    def expect(self) -> OnDelivery:
-        self._left += 1
-        return self._one
-
-    def _one(self, error: str | None) -> None:
-        self._loop.call_soon_threadsafe(self._count, error)
-
-    def _count(self, error: str | None) -> None:
-        self._error = self._error or error
-        self._left -= 1
-        if self._left == 0 and not self.done.done():
-            self.done.set_result(self._error)
-
-    def seal(self) -> None:
-        """Everything was handed over."""
-        self._count(None)
+#: Between two looks for what Kafka has answered, while a request waits for it, and while none does.
+POLL_SECONDS, IDLE_SECONDS = 0.001, 0.1
 
 
 class Intake:
@@ -124,6 +104,10 @@ class Intake:
         self._publisher, self._box, self._timeout = publisher, SealedBox(PublicKey(public_key)), timeout_seconds
         self._outcome_numbers = itertools.count(1)
         self._numbers = Numbers(publisher, clock, counters)
+        self._encoders: dict[str, Encoder] = {}
+        #: until when, and for what; all wait equally long, so the first one's time is over first
+        self._waiting: deque[tuple[float, Delivery]] = deque()
+        self._tick: asyncio.TimerHandle | None = None
 
     def close(self) -> None:
         """Tell the ledger that no number will follow. Before the publisher is closed."""
@@ -135,50 +119,97 @@ class Intake:
         Raises RefusedError (undeliverable, queue_full) if it didn't: the client is to send the whole request again, and
         its events keep their ids.
         """
-        delivery = _Delivery(asyncio.get_running_loop())
+        numbers = self._numbers.of(project.id)
+        block = numbers.take_block(sum("producer_id" not in event for _, event in batch.events))
+        delivery = Delivery(asyncio.get_running_loop(), block, numbers.settle)
         try:
-            self._publish(project, batch, received_at, delivery)
+            sent = self._publish(project, batch, received_at, delivery, iter(block))
         except PublishError as error:
             raise RefusedError(Reason.QUEUE_FULL, "body", f"{error}; send it again") from error
-        delivery.seal()
-        try:
-            failure = await asyncio.wait_for(delivery.done, self._timeout)
-        except TimeoutError:
-            failure = f"no acknowledgement within {self._timeout:g} s"
+        finally:
+            delivery.seal()
+        failure = await self._answer(delivery)
         if failure is not None:
             raise RefusedError(Reason.UNDELIVERABLE, "body", f"Kafka did not take it: {failure}; send it again")
-        for kind, number in Counter(kind for kind, _ in batch.events).items():
-            EVENTS.labels(batch.protocol, kind).inc(number)
+        for kind, number in sent.items():
+            _events(batch.protocol, kind).inc(number)
 
-    def _publish(self, project: Project, batch: Batch, received_at: datetime, delivery: _Delivery) -> None:
-        numbers = self._numbers.of(project.id)
-        for kind, event in batch.events:
-            report = answered = delivery.expect()
-            if "producer_id" not in event:  # a protocol whose producers number keeps what they said
-                event["producer_id"], event["sequence"] = numbers.producer_id, numbers.take()
-                answered = numbers.settling(event["sequence"], answered)
-            event["project"] = project.id
-            event["received_at"] = received_at
+    async def _answer(self, delivery: Delivery) -> str | None:
+        """What went wrong, or None. Raises nothing: to wait longer than the time counts as an answer."""
+        self._waiting.append((time.monotonic() + self._timeout, delivery))
+        if len(self._waiting) == 1:
+            self.poll()
+        return await delivery.done
+
+    def poll(self) -> None:
+        """Look for Kafka's answers, now and from now on: on the event loop's own thread, which they are for."""
+        if self._tick is not None:
+            self._tick.cancel()
+        self._publisher.poll()
+        now, waiting = time.monotonic(), self._waiting
+        while waiting and (waiting[0][1].done.done() or waiting[0][0] <= now):
+            waiting.popleft()[1].give_up(f"no acknowledgement within {self._timeout:g} s")
+        pause = POLL_SECONDS if waiting else IDLE_SECONDS
+        self._tick = asyncio.get_running_loop().call_later(pause, self.poll)
+
+    def _publish(
+        self, project: Project, batch: Batch, received_at: datetime, delivery: Delivery, numbers: Iterator[int]
+    ) -> Mapping[Kind, int]:
+        """Hand everything over; how many events of which kind. Raises PublishError where not all of it was taken."""
+        own_id, encoded = self._own_id(project), self._encoded(project, batch, received_at, numbers)
+        for kind, (records, sequences) in encoded.items():
+            left = self._publisher.put_many(kind, records, delivery.answered, delivery.give_back)
+            if left:
+                gone = {value for _, value in left}
+                taken = [place for place, (_, value) in enumerate(records) if value not in gone]
+                delivery.expect([records[place] for place in taken], [sequences[place] for place in taken])
+                raise QueueFullError(f"there is no room for {len(left)} of {len(records)} events")
+            delivery.expect(records, sequences)
+        for item in batch.bad:
+            REFUSED.labels(batch.protocol, item.problem.reason.value).inc()
+            answered = delivery.expect_one(item.sequence if item.producer_id == own_id else 0)
             try:
-                self._publisher.publish(kind, event, answered)
+                self._publisher.publish_dead_letter(self._letter(project, batch, item, received_at), answered)
             except PublishError as error:
                 answered(str(error))
                 raise
-            except EncodeError as error:
-                report(None)  # nothing to wait for but its dead letter
-                reason = Reason.OVERSIZE if isinstance(error, OversizeError) else Reason.INVALID_FIELD
-                problem = Problem(reason, "", str(error))
-                identity = (event["producer_id"], event["sequence"])
-                batch.bad.append(BadItem(-1, problem, event["event_id"].encode(), *identity))
-        for item in batch.bad:
-            REFUSED.labels(batch.protocol, item.problem.reason.value).inc()
-            answered = delivery.expect()
-            if item.producer_id == numbers.producer_id:
-                answered = numbers.settling(item.sequence, answered)
-            self._publisher.publish_dead_letter(self._letter(project, batch, item, received_at), answered)
         for outcome in self._outcomes(project, batch, received_at):
-            self._publisher.publish_outcome(outcome, delivery.expect())
-        numbers.report(received_at)
+            self._publisher.publish_outcome(outcome, delivery.expect_one())
+        self._numbers.of(project.id).report(received_at)
+        return {kind: len(records) for kind, (records, _) in encoded.items()}
+
+    def _encoded(
+        self, project: Project, batch: Batch, received_at: datetime, numbers: Iterator[int]
+    ) -> dict[Kind, tuple[list[KeyAndValue], list[int]]]:
+        """Records by kind with their numbers, 0 for one of its sender's. What doesn't fit its schema becomes bad."""
+        encode = self._encoder(project)
+        found: dict[Kind, tuple[list[KeyAndValue], list[int]]] = {}
+        for kind, event in batch.events:
+            number = 0
+            if "producer_id" not in event:  # a protocol whose producers number keeps what they said
+                number = event["sequence"] = next(numbers)
+            event["received_at"] = received_at
+            try:
+                record = encode(kind, event)
+            except EncodeError as error:
+                reason = Reason.OVERSIZE if isinstance(error, OversizeError) else Reason.INVALID_FIELD
+                problem, producer_id = Problem(reason, "", str(error)), event.get("producer_id", self._own_id(project))
+                batch.bad.append(BadItem(-1, problem, event["event_id"].encode(), producer_id, event["sequence"]))
+                continue
+            records, sequences = found.setdefault(kind, ([], []))
+            records.append(record)
+            sequences.append(number)
+        return found
+
+    def _own_id(self, project: Project) -> str:
+        return self._numbers.of(project.id).producer_id
+
+    def _encoder(self, project: Project) -> Encoder:
+        """What makes records of a project's events, by what all of them have in common."""
+        if project.id not in self._encoders:
+            common = {"project": project.id, "producer_id": self._own_id(project)}
+            self._encoders[project.id] = self._publisher.encoder(common)
+        return self._encoders[project.id]
 
     def _letter(self, project: Project, batch: Batch, item: BadItem, at: datetime) -> dict[str, Any]:
         digest = hashlib.sha256(item.payload).hexdigest()
@@ -186,7 +217,7 @@ class Intake:
         return {
             "dead_letter_id": derived_event_id("dead-letter", project.id, batch.protocol, digest),
             "project": project.id,
-            "producer_id": item.producer_id or self._numbers.of(project.id).producer_id,
+            "producer_id": item.producer_id or self._own_id(project),
             "sequence": item.sequence,
             "source": f"gateway:{batch.protocol}",
             "reason": item.problem.reason.value,
@@ -203,7 +234,7 @@ class Intake:
         for (kind, reason), number in batch.dropped.items():
             counts[kind, "dropped", reason] += number
             REFUSED.labels(batch.protocol, reason.value).inc(number)
-        producer_id = self._numbers.of(project.id).producer_id
+        producer_id = self._own_id(project)
         shared = {"project": project.id, "minute": at.replace(second=0, microsecond=0)}
         counted = [
             {
@@ -219,6 +250,9 @@ class Intake:
             for (kind, outcome, reason), number in counts.items()
         ]
         return counted + [{**shared, **_reported(batch.protocol, report)} for report in batch.reports]
+
+
+_events = cache(EVENTS.labels)
 
 
 def _reported(protocol: str, report: Report) -> Mapping[str, Any]:

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import datetime
 from pathlib import Path
 
 from tidegate.accounts import report_closed, report_ended
 from tidegate.counter import Numbering
 from tidegate.errors import PublishError
-from tidegate.publish import OnDelivery, Publisher
+from tidegate.publish import Publisher
 from tidegate_schemas.identity import derived_event_id
 from tidegate_schemas.numbers import numbers_in, spans
 from tidegate_schemas.reasons import Reason
@@ -38,22 +38,20 @@ class ProjectNumbers:
         """Who numbers."""
         return self._numbering.producer_id
 
-    def take(self) -> int:
-        """The next number."""
-        return self._numbering.take()
+    def take_block(self, count: int) -> range:
+        """The next so many numbers; each is to be settled."""
+        return self._numbering.take_block(count) if count else range(0)
 
-    def settling(self, number: int, then: OnDelivery) -> OnDelivery:
-        """What is to be told of a number's delivery."""
-
-        def answered(error: str | None) -> None:
-            if error is None:
+    def settle(self, numbers: range, failed: Collection[int]) -> None:
+        """All of a block is answered for; Kafka didn't take these of it, and the ledger will be told."""
+        if not failed:
+            self._numbering.settle_block(numbers)
+            return
+        for number in numbers:
+            if number not in failed:
                 self._numbering.settle(number)
-            else:
-                with self._lock:
-                    self._failed.add(number)
-            then(error)
-
-        return answered
+        with self._lock:
+            self._failed.update(failed)
 
     def report(self, now: datetime) -> None:
         """Tell the ledger which numbers Kafka didn't take, as far as it isn't known. Raises PublishError."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import resource
 import signal
@@ -23,6 +24,8 @@ log = logging.getLogger(__name__)
 
 _REMIND_SECONDS = 10.0
 _OTHER_FILES = 512
+YOUNG_OBJECTS = 50_000
+"""Between two looks for garbage that holds itself."""
 
 
 def run(settings: GatewaySettings, registry: SchemaRegistry | None = None) -> None:
@@ -34,6 +37,7 @@ def run(settings: GatewaySettings, registry: SchemaRegistry | None = None) -> No
         registry=registry,
         generation=settings.generation,
         delivery_timeout_seconds=settings.spool_after_seconds if settings.spool else settings.delivery_timeout_seconds,
+        polled=True,
     )
     publisher = _spooling(settings, kafka, registry)
     # uvicorn ends well and raises the signal again, which would end the process before the publisher is closed.
@@ -41,6 +45,7 @@ def run(settings: GatewaySettings, registry: SchemaRegistry | None = None) -> No
     stop = threading.Event()
     threading.Thread(target=_tell_readiness, args=(kafka, settings, stop), daemon=True).start()
     _allow_files(settings.connections.connections)
+    _spare_the_collector()
     try:
         uvicorn.Server(server_config(settings, create_app(settings, publisher))).run()
     finally:
@@ -77,6 +82,12 @@ def _allow_files(connections: int) -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
         if most < wanted:
             log.warning("%d open files are allowed, of %d that as many connections need: see ulimit -n", most, wanted)
+
+
+def _spare_the_collector() -> None:
+    """What was imported stays; and a request's objects, thousands of them, are gone by themselves when it is answered."""
+    gc.freeze()
+    gc.set_threshold(YOUNG_OBJECTS, 20, 100)
 
 
 def _spooling(settings: GatewaySettings, kafka: KafkaPublisher, registry: SchemaRegistry | None) -> Publisher:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Literal
 
 from tidegate.errors import PublishError, QueueFullError, SpoolBusyError
-from tidegate.publish import Encoding, GiveBack, KeyAndValue, OnDelivery, Outlet
+from tidegate.publish import Encoding, GiveBack, KeyAndValue, OnDelivery, Outlet, or_given_back
 from tidegate.spool.frames import Record
 from tidegate.spool.segments import Place
 from tidegate.spool.spool import Spool
@@ -102,11 +102,10 @@ class SpoolingPublisher(Encoding):
             return
 
         def delivered(error: str | None) -> None:
-            if error is None:
-                if on_delivery:
-                    on_delivery(None)
-            else:
+            if error is not None:
                 self._returned(record, error, on_delivery)
+            elif on_delivery:
+                on_delivery(None)
 
         try:
             self._outlet.put(topic, key, value, delivered)
@@ -120,18 +119,29 @@ class SpoolingPublisher(Encoding):
         on_delivery: OnDelivery | None,
         give_back: GiveBack | None = None,
     ) -> list[KeyAndValue]:
-        """See `Outlet.put_all`; what is not delivered is kept, not given back."""
+        """See `Outlet.put_all`; what the disk has is delivered."""
+
+        def told(record: KeyAndValue) -> OnDelivery | None:
+            return or_given_back(record, on_delivery, give_back)
+
         left = list(records)
         if self._direct:
             left = self._outlet.put_all(
-                topic, records, on_delivery, lambda each, error, then: self._returned(Record(topic, *each), error, then)
+                topic,
+                records,
+                on_delivery,
+                lambda record, error, _: self._returned(Record(topic, *record), error, told(record)),
             )
-        for number, (key, value) in enumerate(left):
+        for number, record in enumerate(left):
             try:
-                self._keep(Record(topic, key, value), on_delivery)
+                self._keep(Record(topic, *record), told(record))
             except QueueFullError:
                 return left[number:]
         return []
+
+    def poll(self) -> None:
+        """See `Publisher.poll`."""
+        self._outlet.poll()
 
     @property
     def _direct(self) -> bool:
