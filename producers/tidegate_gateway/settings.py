@@ -35,6 +35,7 @@ class GatewaySettings:
     generation: int = 1
     max_wire_bytes: int = 5 << 20  # RudderStack's clients send 4 MiB of events and what is around them
     max_inflated_bytes: int = 16 << 20
+    max_bodies_bytes: int = 96 << 20  # of all requests that are being worked on, inflated
     max_event_bytes: int = 32 << 10  # of a Segment call, as Segment has it; 64 KiB at most
     connections: ConnectionLimits = field(default_factory=ConnectionLimits)
     key_rate: Rate = field(default_factory=Rate)  # of each write key
