@@ -1,4 +1,4 @@
-"""The gateway's paths for machines: GET /openapi.json. What they take is bounded by the code; this says what is meant."""
+"""The gateway's paths for machines, GET /openapi.json: what is meant; the code bounds what is taken."""
 
 from __future__ import annotations
 

@@ -9,10 +9,10 @@ from typing import Any
 import uvicorn
 from nacl.public import PrivateKey
 
-import tidegate_gateway.segment.items as items
 from tidegate.publish import MemoryPublisher, OnDelivery
 from tidegate_gateway.app import create_app
 from tidegate_gateway.intake import Event
+from tidegate_gateway.segment import items
 from tidegate_gateway.segment.mapping import Request, to_event
 from tidegate_gateway.serve import server_config
 from tidegate_gateway.settings import GatewaySettings, Project
