@@ -55,6 +55,7 @@ def _clickhouse(settings: Settings, where: Addresses, keys: Keys) -> None:
 
 
 def _gateway(settings: Settings, where: Addresses, keys: Keys) -> None:
+    from tidegate_gateway.connections import ConnectionLimits  # noqa: PLC0415 - only this process needs it
     from tidegate_gateway.limits import Rate  # noqa: PLC0415 - only this process needs it
     from tidegate_gateway.serve import run  # noqa: PLC0415 - same
     from tidegate_gateway.settings import GatewaySettings, Project  # noqa: PLC0415 - same
@@ -72,6 +73,12 @@ def _gateway(settings: Settings, where: Addresses, keys: Keys) -> None:
             generation=settings.generation,
             max_event_bytes=settings.max_event_bytes,
             key_rate=Rate(settings.rate_limit_events_per_second, settings.rate_limit_burst_events),
+            spool=settings.data_dir / "gateway" / "spool" if settings.gateway_spool_mb else None,
+            spool_bytes=settings.gateway_spool_mb << 20,
+            spool_after_seconds=settings.gateway_spool_after_seconds,
+            connections=ConnectionLimits(
+                settings.gateway_max_connections, settings.gateway_max_connections_per_address
+            ),
             counters=settings.data_dir / "gateway",
         ),
         provide_registry(settings),

@@ -153,7 +153,7 @@ class Encoding(ABC):
         """See `Outlet.put_all`."""
         for number, record in enumerate(records):
             try:
-                self.put(topic, *record, _or_given_back(record, on_delivery, give_back))
+                self.put(topic, *record, or_given_back(record, on_delivery, give_back))
             except QueueFullError:
                 return list(records[number:])
         return []
@@ -360,9 +360,8 @@ def _report(on_delivery: OnDelivery | None, give_back: GiveBack | None = None) -
     return report
 
 
-def _or_given_back(
-    record: KeyAndValue, on_delivery: OnDelivery | None, give_back: GiveBack | None
-) -> OnDelivery | None:
+def or_given_back(record: KeyAndValue, on_delivery: OnDelivery | None, give_back: GiveBack | None) -> OnDelivery | None:
+    """What is to be told of one record, where a failed one is given back."""
     if give_back is None:
         return on_delivery
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from importlib.metadata import version
 
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.applications import Starlette
@@ -23,8 +24,12 @@ from tidegate_gateway.edge import Edge, answer_json
 from tidegate_gateway.errors import Problem
 from tidegate_gateway.intake import Intake
 from tidegate_gateway.limits import Limiter
+from tidegate_gateway.openapi import description
+from tidegate_gateway.room import Room
 from tidegate_gateway.settings import GatewaySettings
 from tidegate_gateway.short_way import ShortWay, targets
+from tidegate_gateway.spool_health import spool_registry, spool_status
+from tidegate_gateway.turns import Turns
 from tidegate_schemas.reasons import Reason
 
 READY_SECONDS = 1.0
@@ -32,21 +37,25 @@ READY_SECONDS = 1.0
 
 def create_app(settings: GatewaySettings, publisher: Publisher) -> Starlette:
     """The application over one publisher; whoever made the publisher closes it."""
+    turns = Turns()
     intake = Intake(
         publisher,
         settings.dead_letter_public_key,
+        turns,
         timeout_seconds=settings.delivery_timeout_seconds,
         counters=settings.counters,
     )
-    edge = Edge(settings, intake, Limiter(settings.key_rate))
+    edge = Edge(settings, intake, Limiter(settings.key_rate), turns, Room(settings.max_bodies_bytes))
 
     async def healthz(_: Request) -> Response:
-        ready = await asyncio.to_thread(publisher.ready, READY_SECONDS)
-        status = {"status": "ok"} if ready else {"status": "waiting", "reason": f"no broker at {settings.brokers}"}
-        return answer_json(status, 200 if ready else 503)
+        if not await asyncio.to_thread(publisher.ready, READY_SECONDS):
+            return answer_json({"status": "waiting", "reason": f"no broker at {settings.brokers}"}, 503)
+        return answer_json(*spool_status(publisher))
+
+    spool = spool_registry(publisher)
 
     async def metrics(_: Request) -> Response:
-        return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+        return Response(generate_latest() + generate_latest(spool), media_type=CONTENT_TYPE_LATEST)
 
     @asynccontextmanager
     async def numbering(_: Starlette) -> AsyncIterator[None]:
@@ -63,7 +72,11 @@ def create_app(settings: GatewaySettings, publisher: Publisher) -> Starlette:
         expose_headers=["X-Sentry-Rate-Limits", "Retry-After", "X-RateLimit-Reset", "X-Sentry-Error"],
         max_age=3600,
     )
-    aside = [Route("/healthz", healthz), Route("/metrics", metrics)]
+
+    async def openapi(_: Request) -> Response:
+        return answer_json(description(version("tidegate")))
+
+    aside = [Route("/healthz", healthz), Route("/metrics", metrics), Route("/openapi.json", openapi)]
     routes = [*segment.routes(edge), *sentry.routes(edge), *otlp.routes(edge), *browser.routes(edge), *aside]
     known = targets(routes, [project.number for project in settings.projects])
     app = Starlette(

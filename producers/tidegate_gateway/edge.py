@@ -6,7 +6,7 @@ import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 import orjson
@@ -19,8 +19,13 @@ from tidegate_gateway.inflate import read_body
 from tidegate_gateway.intake import Intake
 from tidegate_gateway.limits import Limiter
 from tidegate_gateway.metrics import REFUSED, REQUESTS, SECONDS
+from tidegate_gateway.room import Room
 from tidegate_gateway.settings import GatewaySettings, Project
+from tidegate_gateway.turns import Turns
 from tidegate_schemas.reasons import Reason
+
+_GONE = 499
+"""What is counted for a client that left before it was answered."""
 
 log = logging.getLogger(__name__)
 
@@ -62,6 +67,8 @@ class Edge:
     settings: GatewaySettings
     intake: Intake
     limiter: Limiter
+    turns: Turns
+    room: Room
 
     async def body(self, request: Request, max_inflated_bytes: int | None = None) -> bytes:
         """The inflated body, by the protocol's own limit where that is less than the gateway's. Raises RefusedError."""
@@ -73,8 +80,13 @@ class Edge:
         whole = first["type"] == "http.request" and not first.get("more_body", False)
         if whole and not encoding and len(body) <= min(self.settings.max_wire_bytes, most):
             return body  # nearly all
-        pieces = _pieces(first, request)
-        return await read_body(pieces, encoding, max_wire_bytes=self.settings.max_wire_bytes, max_inflated_bytes=most)
+        return await read_body(
+            _pieces(first, request),
+            encoding,
+            max_wire_bytes=self.settings.max_wire_bytes,
+            max_inflated_bytes=most,
+            grown=partial(self.room.take, request.scope),
+        )
 
     def project(self, key: str) -> Project:
         """The project of a write key. Raises RefusedError (unauthorised)."""
@@ -110,7 +122,10 @@ class Edge:
                 REFUSED.labels(protocol, error.problem.reason.value).inc()
                 log.info("refused a %s request: %s", protocol, error.problem.reason.value)
                 answer = error_answer(request, error)
+            except ClientDisconnect:  # it has gone, or was too slow: nobody reads this
+                answer = Response(status_code=_GONE)
             finally:
+                self.room.leave(request.scope)
                 seconds.observe(time.perf_counter() - began)
             answers(answer.status_code).inc()
             return answer

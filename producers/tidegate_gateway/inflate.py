@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import zlib
-from collections.abc import AsyncIterable
+from collections.abc import AsyncIterable, Callable
 from typing import Protocol
 
 import brotli
@@ -13,6 +14,8 @@ from tidegate_gateway.errors import RefusedError
 from tidegate_schemas.reasons import Reason
 
 _STEP_BYTES = 1 << 16
+_TURN_BYTES = 1 << 20
+"""After so much of a body others have their turn."""
 
 
 class Inflater(Protocol):
@@ -134,10 +137,18 @@ def _inflater(encoding: str) -> Inflater:
 
 
 async def read_body(
-    stream: AsyncIterable[bytes], encoding: str, *, max_wire_bytes: int, max_inflated_bytes: int
+    stream: AsyncIterable[bytes],
+    encoding: str,
+    *,
+    max_wire_bytes: int,
+    max_inflated_bytes: int,
+    grown: Callable[[int], None],
 ) -> bytes:
-    """The inflated body. Raises RefusedError (oversize, malformed_envelope) as soon as it is clear."""
-    inflater, wire, out = _inflater(encoding), 0, bytearray()
+    """The inflated body. Raises RefusedError (oversize, malformed_envelope) as soon as it is clear.
+
+    `grown` is told how many bytes there are, and may raise as well.
+    """
+    inflater, wire, paused_at, out = _inflater(encoding), 0, 0, bytearray()
     try:
         async for chunk in stream:
             wire += len(chunk)
@@ -147,9 +158,13 @@ async def read_body(
             out += piece
             while not inflater.hungry:
                 _check(len(out), max_inflated_bytes)
+                if len(out) - paused_at > _TURN_BYTES:
+                    grown(paused_at := len(out))
+                    await asyncio.sleep(0)
                 piece = inflater.feed(b"", _STEP_BYTES)
                 out += piece
             _check(len(out), max_inflated_bytes)
+            grown(len(out))
     except (zlib.error, zstd.ZstdError, brotli.error, EOFError):
         raise RefusedError(Reason.MALFORMED_ENVELOPE, "body", f"is no valid {encoding} stream") from None
     if not inflater.whole:

@@ -1,4 +1,4 @@
-"""Where every protocol hands over: events and refusals in, Kafka's acknowledgement out."""
+"""Where every protocol hands over: events and refusals in, the acknowledgement of Kafka or of the spool out."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ from tidegate_gateway.errors import Problem, RefusedError
 from tidegate_gateway.metrics import EVENTS, REFUSED
 from tidegate_gateway.numbers import Numbers
 from tidegate_gateway.settings import Project
+from tidegate_gateway.turns import Slices, Turns
 from tidegate_schemas.errors import EncodeError, OversizeError
 from tidegate_schemas.identity import derived_event_id
 from tidegate_schemas.reasons import Reason
@@ -84,6 +85,7 @@ class Batch:
         return [{"index": item.index, **item.problem.as_json()} for item in self.bad]
 
 
+EVENTS_A_SLICE = 100
 #: Between two looks for what Kafka has answered, while a request waits for it, and while none does.
 POLL_SECONDS, IDLE_SECONDS = 0.001, 0.1
 
@@ -95,12 +97,13 @@ class Intake:
         self,
         publisher: Publisher,
         public_key: bytes,
+        turns: Turns,
         *,
         timeout_seconds: float = 10.0,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
         counters: Path | None = None,
     ) -> None:
-        self.clock = clock
+        self.clock, self._turns = clock, turns
         self._publisher, self._box, self._timeout = publisher, SealedBox(PublicKey(public_key)), timeout_seconds
         self._outcome_numbers = itertools.count(1)
         self._numbers = Numbers(publisher, clock, counters)
@@ -114,7 +117,7 @@ class Intake:
         self._numbers.close()
 
     async def take(self, project: Project, batch: Batch, received_at: datetime) -> None:
-        """Publish a batch; returns when Kafka has acknowledged all of it.
+        """Publish a batch; returns when Kafka has acknowledged all of it, or the spool holds what it hasn't.
 
         Raises RefusedError (undeliverable, queue_full) if it didn't: the client is to send the whole request again, and
         its events keep their ids.
@@ -123,7 +126,7 @@ class Intake:
         block = numbers.take_block(sum("producer_id" not in event for _, event in batch.events))
         delivery = Delivery(asyncio.get_running_loop(), block, numbers.settle)
         try:
-            sent = self._publish(project, batch, received_at, delivery, iter(block))
+            sent = await self._turns.run(self._publish(project, batch, received_at, delivery, iter(block)))
         except PublishError as error:
             raise RefusedError(Reason.QUEUE_FULL, "body", f"{error}; send it again") from error
         finally:
@@ -154,17 +157,15 @@ class Intake:
 
     def _publish(
         self, project: Project, batch: Batch, received_at: datetime, delivery: Delivery, numbers: Iterator[int]
-    ) -> Mapping[Kind, int]:
+    ) -> Slices[Mapping[Kind, int]]:
         """Hand everything over; how many events of which kind. Raises PublishError where not all of it was taken."""
-        own_id, encoded = self._own_id(project), self._encoded(project, batch, received_at, numbers)
-        for kind, (records, sequences) in encoded.items():
-            left = self._publisher.put_many(kind, records, delivery.answered, delivery.give_back)
-            if left:
-                gone = {value for _, value in left}
-                taken = [place for place, (_, value) in enumerate(records) if value not in gone]
-                delivery.expect([records[place] for place in taken], [sequences[place] for place in taken])
-                raise QueueFullError(f"there is no room for {len(left)} of {len(records)} events")
-            delivery.expect(records, sequences)
+        own_id, sent = self._own_id(project), Counter[Kind]()
+        for first in range(0, len(batch.events), EVENTS_A_SLICE):
+            events = batch.events[first : first + EVENTS_A_SLICE]
+            for kind, (records, sequences) in self._encoded(project, batch, events, received_at, numbers).items():
+                self._put(kind, records, sequences, delivery)
+                sent[kind] += len(records)
+            yield
         for item in batch.bad:
             REFUSED.labels(batch.protocol, item.problem.reason.value).inc()
             answered = delivery.expect_one(item.sequence if item.producer_id == own_id else 0)
@@ -173,18 +174,33 @@ class Intake:
             except PublishError as error:
                 answered(str(error))
                 raise
+            yield
         for outcome in self._outcomes(project, batch, received_at):
             self._publisher.publish_outcome(outcome, delivery.expect_one())
         self._numbers.of(project.id).report(received_at)
-        return {kind: len(records) for kind, (records, _) in encoded.items()}
+        return sent
+
+    def _put(self, kind: Kind, records: Sequence[KeyAndValue], sequences: Sequence[int], delivery: Delivery) -> None:
+        left = self._publisher.put_many(kind, records, delivery.answered, delivery.give_back)
+        if left:
+            gone = {value for _, value in left}
+            taken = [place for place, (_, value) in enumerate(records) if value not in gone]
+            delivery.expect([records[place] for place in taken], [sequences[place] for place in taken])
+            raise QueueFullError(f"there is no room for {len(left)} of {len(records)} events")
+        delivery.expect(records, sequences)
 
     def _encoded(
-        self, project: Project, batch: Batch, received_at: datetime, numbers: Iterator[int]
+        self,
+        project: Project,
+        batch: Batch,
+        events: Sequence[tuple[Kind, Event]],
+        received_at: datetime,
+        numbers: Iterator[int],
     ) -> dict[Kind, tuple[list[KeyAndValue], list[int]]]:
         """Records by kind with their numbers, 0 for one of its sender's. What doesn't fit its schema becomes bad."""
         encode = self._encoder(project)
         found: dict[Kind, tuple[list[KeyAndValue], list[int]]] = {}
-        for kind, event in batch.events:
+        for kind, event in events:
             number = 0
             if "producer_id" not in event:  # a protocol whose producers number keeps what they said
                 number = event["sequence"] = next(numbers)

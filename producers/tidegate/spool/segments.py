@@ -11,6 +11,7 @@ import fcntl
 import os
 import struct
 import zlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,12 +33,13 @@ class Place:
 class Segments:
     """Reads and writes a home's files; knows nothing of records. For one thread at a time.
 
-    SpoolBusyError if another process has the home, OSError where the disk refuses.
+    SpoolBusyError if another process has the home, OSError where the disk refuses. `synced`: a segment is on the
+    medium, not only with the system, when the next one begins, and what `unsynced` gives tells how to bring the newest.
     """
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, home: Path, *, synced: bool = False) -> None:
         home.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self._home = home
+        self._home, self._synced, self._named = home, synced, False
         self._lock = os.open(home / "lock", os.O_RDWR | os.O_CREAT, 0o600)
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -54,10 +56,28 @@ class Segments:
         """Open a new segment; later appends go there. Returns its number."""
         number = max(self.numbers[-1] if self.numbers else 0, self.done()[0]) + 1
         handle = os.open(self._path(number), os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
+        if self._synced and self._open >= 0:
+            os.fsync(self._open)
         self._finish()
-        self._open, self.size = handle, 0
+        self._open, self.size, self._named = handle, 0, False
         self.numbers.append(number)
         return number
+
+    def unsynced(self) -> Callable[[], None]:
+        """What brings all that was appended to the medium; may be called while others append. Raises OSError."""
+        handle, named = os.dup(self._open) if self._open >= 0 else -1, self._named
+        self._named = True
+
+        def sync() -> None:
+            if handle >= 0:
+                try:
+                    os.fdatasync(handle)
+                finally:
+                    os.close(handle)
+            if not named:
+                _sync_folder(self._home)
+
+        return sync
 
     def append(self, data: bytes) -> Place:
         """Write whole, or not at all: what a full disk cuts short is taken back. Once written, a kill can't undo it."""
@@ -76,6 +96,10 @@ class Segments:
         with self._path(number).open("rb") as file:
             file.seek(begin)
             return file.read(-1 if end is None else end - begin)
+
+    def modified(self, number: int) -> float:
+        """When a segment was appended to last: seconds since the epoch."""
+        return self._path(number).stat().st_mtime
 
     def length(self, number: int) -> int:
         """Of a segment, in bytes."""
@@ -126,3 +150,13 @@ class Segments:
 
     def _path(self, number: int) -> Path:
         return self._home / f"{number:012d}{SUFFIX}"
+
+
+def _sync_folder(folder: Path) -> None:
+    """A new file's name, and that of the folder that it is in, are entries of folders."""
+    for each in (folder, folder.parent):
+        handle = os.open(each, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from tidegate.errors import SpoolFullError
@@ -36,13 +37,18 @@ class Spool:
         max_bytes: int = 256 << 20,
         segment_bytes: int = SEGMENT_BYTES,
         mark_bytes: int = MARK_BYTES,
+        synced: bool = False,
+        clock: Callable[[], float] = time.time,
     ) -> None:
         self._max_bytes, self._segment_bytes, self._mark_bytes = max_bytes, segment_bytes, mark_bytes
-        self.home = home
+        self.home, self._clock = home, clock
         self._lock = threading.Lock()
-        self._files = Segments(home)
+        self._files = Segments(home, synced=synced)
         self.lost_bytes = 0
         self._bytes: dict[int, int] = {number: self._files.length(number) for number in self._files.numbers}
+        self._begun = {number: self._files.modified(number) for number in self._files.numbers}
+        self.held_bytes = sum(self._bytes.values())
+        """On disk, of records that are done and share a segment with others, too."""
         self._open: dict[Place, None] = {}
         """Taken and not done, in the order of their places."""
         self._again: set[Place] = set()
@@ -57,11 +63,25 @@ class Spool:
         #: Appended or found, and not done yet.
         self.pending = sum(1 for number in self._files.numbers for _ in self._whole(number, self._start_of(number)))
 
-    def append(self, record: Record) -> Place:
-        """Keep a record. SpoolFullError if that would be more than `max_bytes`, or the disk is full."""
+    @property
+    def waiting(self) -> int:
+        """Records that nobody has taken, or that are to be taken again."""
+        return self.pending - len(self._open) + len(self._again)
+
+    @property
+    def oldest_at(self) -> float | None:
+        """When the oldest segment with records that aren't done was begun; None if there are none.
+
+        Of one that an earlier process left, when it was written to last.
+        """
+        with self._lock:
+            return min(self._begun.values(), default=None) if self.pending else None
+
+    def append(self, record: Record, beside_bytes: int = 0) -> Place:
+        """Keep a record. SpoolFullError if that and `beside_bytes` were more than `max_bytes`, or the disk is full."""
         frame = framed(record)
         with self._lock:
-            held = sum(self._bytes.values())
+            held = self.held_bytes + beside_bytes
             if held + len(frame) > self._max_bytes:
                 raise SpoolFullError(f"the spool holds {held} bytes of {self._max_bytes} at most")
             try:
@@ -73,10 +93,24 @@ class Spool:
 
     def _write(self, frame: bytes) -> Place:
         if not self._bytes or self._files.size == 0 or self._files.size >= self._segment_bytes:
-            self._bytes[self._files.begin()] = 0
+            number = self._files.begin()
+            self._bytes[number], self._begun[number] = 0, self._clock()
         place = self._files.append(frame)
         self._bytes[place.segment] = place.end
+        self.held_bytes += place.end - place.begin
         return place
+
+    def sync(self) -> None:
+        """Bring what was appended to the medium, where a loss of power leaves it. Raises OSError."""
+        with self._lock:
+            sync = self._files.unsynced()
+        sync()
+
+    def tidy(self) -> None:
+        """Delete what is done although its segment isn't full: for a time when nothing is pending."""
+        with self._lock:
+            if not self.pending and self._bytes:
+                self._settle(whole=True)
 
     def take(self, limit: int) -> Sequence[tuple[Place, Record]]:
         """The next records that nobody has taken, or that are to be taken again; they stay until they are done."""
@@ -154,11 +188,12 @@ class Spool:
         with self._lock:
             self._again.update(place for place in places if place in self._open)
 
-    def _settle(self) -> None:
-        """Mark what is done, and delete the segments that are."""
+    def _settle(self, *, whole: bool = False) -> None:
+        """Mark what is done, and delete the segments that are; the newest too if it is full, or `whole` is said."""
         first = next(iter(self._open), None)  # the lowest, as places are taken in order
         segment, position = self._after if first is None else (first.segment, first.begin)
-        if first is None and position >= self._segment_bytes and position == self._bytes.get(segment):
+        full = whole or position >= self._segment_bytes
+        if first is None and full and position == self._bytes.get(segment):
             segment, position = self._after = self._read = segment + 1, 0
         if self.pending and segment == self._marked[0] and position - self._marked[1] < self._mark_bytes:
             return
@@ -169,7 +204,8 @@ class Spool:
 
     def _drop(self, number: int) -> None:
         self._files.remove(number)
-        self._bytes.pop(number, None)
+        self.held_bytes -= self._bytes.pop(number, 0)
+        self._begun.pop(number, None)
 
     def close(self) -> None:
         """Let go of the home, which is removed if all of it is done."""

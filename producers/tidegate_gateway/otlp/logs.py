@@ -13,6 +13,7 @@ from tidegate_gateway.intake import Batch, Event
 from tidegate_gateway.object_text import object_text
 from tidegate_gateway.otlp.attributes import Origin, Values
 from tidegate_gateway.otlp.limits import refuse
+from tidegate_gateway.turns import Slices
 from tidegate_gateway.values import from_nanos, optional, text
 from tidegate_schemas.canonical import canonical_json
 from tidegate_schemas.identity import derived_event_id
@@ -39,14 +40,16 @@ _TAKEN = frozenset({"event.name", "session.id", "user.id", "enduser.id", "client
 _MAX_BODY = 65_536
 
 
-def log_batch(request: ExportLogsServiceRequest, project: str) -> Batch:
+def log_batch(request: ExportLogsServiceRequest, project: str) -> Slices[Batch]:
     """All log records of a request, good and bad."""
     batch, index, values = Batch("otlp"), 0, Values()
     seen: dict[str, int] = {}
     for resource_logs in request.resource_logs:
         origin = Origin.of(resource_logs.resource, values)
+        yield
         for scope_logs in resource_logs.scope_logs:
             for record in scope_logs.log_records:
+                yield
                 try:
                     event = log_event(record, origin, scope_logs.scope.name, values)
                 except RefusedError as error:

@@ -24,6 +24,7 @@ from tidegate_gateway.otlp.buckets import MAX_BUCKETS, explicit
 from tidegate_gateway.otlp.exemplars import exemplars
 from tidegate_gateway.otlp.limits import refuse
 from tidegate_gateway.otlp.summaries import summary_parts
+from tidegate_gateway.turns import Slices
 from tidegate_gateway.values import finite, from_nanos
 from tidegate_schemas.canonical import canonical_json
 from tidegate_schemas.identity import derived_event_id
@@ -38,16 +39,19 @@ _TEMPORALITIES: Mapping[int, str] = {
 Point = NumberDataPoint | HistogramDataPoint | ExponentialHistogramDataPoint | SummaryDataPoint
 
 
-def metric_batch(request: ExportMetricsServiceRequest, project: str) -> Batch:
+def metric_batch(request: ExportMetricsServiceRequest, project: str) -> Slices[Batch]:
     """All points of a request, good and bad. Points that say that they have no value are none."""
     batch, index, values = Batch("otlp"), 0, Values()
     for resource_metrics in request.resource_metrics:
         origin = Origin.of(resource_metrics.resource, values)
+        yield
         for scope_metrics in resource_metrics.scope_metrics:
             instance_id = derived_event_id("otlp-instance", *origin.identity, scope_metrics.scope.name)
             for metric in scope_metrics.metrics:
                 series = Series(metric, origin, instance_id, project)
+                yield
                 for point in _points(metric):
+                    yield
                     try:
                         events = point_events(series, point, values)
                     except RefusedError as error:

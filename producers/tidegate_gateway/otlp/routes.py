@@ -22,11 +22,13 @@ from starlette.routing import Route
 
 from tidegate_gateway.edge import Edge, Endpoint
 from tidegate_gateway.intake import Batch
+from tidegate_gateway.otlp.json_messages import Path
 from tidegate_gateway.otlp.limits import LOG_RECORDS, POINTS, SPANS, Fields
 from tidegate_gateway.otlp.logs import log_batch
 from tidegate_gateway.otlp.points import metric_batch
 from tidegate_gateway.otlp.spans import span_batch
 from tidegate_gateway.otlp.wire import answer, error_answer, media_type, read_message
+from tidegate_gateway.turns import Slices
 
 PROTOCOL = "otlp"
 MAX_TOLD = 5
@@ -39,17 +41,48 @@ class Signal:
     request: Any
     response: Any
     fields: Fields
-    sort_out: Callable[[Any, str], Batch]
+    path: Path
+    sort_out: Callable[[Any, str], Slices[Batch]]
     rejected: str
     """What the answer calls the number of items that were not taken."""
 
 
+def _path(*levels: str) -> Path:
+    """Members by their names in JSON, either of which protobuf's mapping takes: camel case, or as in the message."""
+    return [{name: name for name in level.split()} | {_camel(name): name for name in level.split()} for level in levels]
+
+
+def _camel(name: str) -> str:
+    first, *others = name.split("_")
+    return first + "".join(other.capitalize() for other in others)
+
+
+_KINDS = "gauge sum histogram exponential_histogram summary"
 SIGNALS: Mapping[str, Signal] = {
-    "traces": Signal(ExportTraceServiceRequest, ExportTraceServiceResponse, SPANS, span_batch, "rejected_spans"),
-    "metrics": Signal(
-        ExportMetricsServiceRequest, ExportMetricsServiceResponse, POINTS, metric_batch, "rejected_data_points"
+    "traces": Signal(
+        ExportTraceServiceRequest,
+        ExportTraceServiceResponse,
+        SPANS,
+        _path("resource_spans", "scope_spans", "spans"),
+        span_batch,
+        "rejected_spans",
     ),
-    "logs": Signal(ExportLogsServiceRequest, ExportLogsServiceResponse, LOG_RECORDS, log_batch, "rejected_log_records"),
+    "metrics": Signal(
+        ExportMetricsServiceRequest,
+        ExportMetricsServiceResponse,
+        POINTS,
+        _path("resource_metrics", "scope_metrics", "metrics", _KINDS, "data_points"),
+        metric_batch,
+        "rejected_data_points",
+    ),
+    "logs": Signal(
+        ExportLogsServiceRequest,
+        ExportLogsServiceResponse,
+        LOG_RECORDS,
+        _path("resource_logs", "scope_logs", "log_records"),
+        log_batch,
+        "rejected_log_records",
+    ),
 }
 
 
@@ -62,15 +95,16 @@ def routes(edge: Edge) -> list[Route]:
 
 
 def _endpoint(edge: Edge, signal: Signal) -> Endpoint:
-    def sorted_out(body: bytes, encoding: str, project: str) -> Batch:
+    def sorted_out(body: bytes, encoding: str, project: str) -> Slices[Batch]:
         """By itself, so that the message is gone before Kafka is waited for."""
-        return signal.sort_out(read_message(body, signal.request(), encoding, signal.fields), project)
+        message = yield from read_message(body, signal.request(), encoding, signal.fields, signal.path)
+        return (yield from signal.sort_out(message, project))
 
     async def endpoint(request: Request) -> Response:
         project = edge.project(_key(request))
         edge.admit(project)
         encoding = media_type(request)
-        batch = sorted_out(await edge.body(request), encoding, project.id)
+        batch = await edge.turns.run(sorted_out(await edge.body(request), encoding, project.id))
         edge.admit(project, len(batch.events))
         await edge.intake.take(project, batch, edge.intake.clock())
         return answer(_response(signal, batch), encoding)

@@ -17,6 +17,7 @@ from tidegate_gateway.otlp.attributes import Origin, Values
 from tidegate_gateway.otlp.exceptions import error_events
 from tidegate_gateway.otlp.limits import refuse
 from tidegate_gateway.otlp.shape import Shape, shape_of, told
+from tidegate_gateway.turns import Slices
 from tidegate_gateway.values import from_nanos
 from tidegate_schemas.identity import derived_event_id
 from tidegate_schemas.reasons import Reason
@@ -24,13 +25,15 @@ from tidegate_schemas.reasons import Reason
 _ZEROS = frozenset({bytes(16), bytes(8)})
 
 
-def span_batch(request: ExportTraceServiceRequest, project: str) -> Batch:
+def span_batch(request: ExportTraceServiceRequest, project: str) -> Slices[Batch]:
     """All spans of a request, good and bad, and the exceptions recorded on them."""
     batch, index, values = Batch("otlp"), 0, Values()
     for resource_spans in request.resource_spans:
         origin = Origin.of(resource_spans.resource, values)
+        yield
         for scope_spans in resource_spans.scope_spans:
             for span in scope_spans.spans:
+                yield
                 try:
                     event = span_event(span, origin, project, values)
                     errors = error_events(span, event, origin, project, values)

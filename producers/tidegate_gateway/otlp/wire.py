@@ -2,28 +2,24 @@
 
 from __future__ import annotations
 
-import base64
-from collections.abc import Iterable
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import orjson
-from google.protobuf.json_format import MessageToDict, ParseDict, ParseError
+from google.protobuf.json_format import MessageToDict, ParseError
 from google.protobuf.message import DecodeError, Message
 from starlette.requests import Request
 from starlette.responses import Response
 
 from tidegate_gateway.edge import retry_headers
 from tidegate_gateway.errors import RefusedError
-from tidegate_gateway.otlp.limits import MAX_JSON_VALUES, Fields, count_items
+from tidegate_gateway.otlp.json_messages import Path, fill
+from tidegate_gateway.otlp.limits import Fields, count_items
+from tidegate_gateway.turns import Slices
 from tidegate_gateway.values import parse_object
 from tidegate_schemas.reasons import Reason
 
 PROTOBUF = "application/x-protobuf"
 JSON = "application/json"
-_IDS = frozenset({"traceId", "spanId", "parentSpanId"})
-#: As deep as protobuf itself goes; a level of it is up to two of JSON.
-MAX_DEPTH = 100
-MAX_JSON_DEPTH = 2 * MAX_DEPTH
 M = TypeVar("M", bound=Message)
 
 
@@ -39,54 +35,23 @@ def _content_type(request: Request) -> str:
     return request.headers.get("content-type", PROTOBUF).partition(";")[0].strip().lower()
 
 
-def read_message(body: bytes, message: M, encoding: str, fields: Fields) -> M:
+def read_message(body: bytes, message: M, encoding: str, fields: Fields, path: Path) -> Slices[M]:
     """The request's message. Raises RefusedError (malformed_envelope, malformed_json, oversize).
 
-    `fields`: where the items are that may not be too many.
+    `fields` and `path`: where the items are, in protobuf and in JSON.
     """
     try:
         if encoding == PROTOBUF:
-            count_items(body, fields)
+            yield from count_items(body, fields)
             message.ParseFromString(body)
         else:
-            _JsonIds().put_in(content := parse_object(body))
-            ParseDict(content, message, ignore_unknown_fields=True, max_recursion_depth=MAX_DEPTH)
+            yield from fill(message, parse_object(body), path)
     except DecodeError:
         raise RefusedError(Reason.MALFORMED_ENVELOPE, "body", "is no protobuf message of this kind") from None
     except (ParseError, RecursionError, TypeError, ValueError, AttributeError):
         # The parser expects objects and lists where they belong, and stumbles over anything else.
         raise RefusedError(Reason.MALFORMED_ENVELOPE, "body", "is no OTLP JSON of this kind") from None
     return message
-
-
-class _JsonIds:
-    """Writes the ids of a JSON request in base64, as protobuf's own mapping wants them; counts its values."""
-
-    def __init__(self, left: int = MAX_JSON_VALUES) -> None:
-        self._left = left
-
-    def put_in(self, value: Any, depth: int = 0) -> None:
-        """Change ids in place, at any depth. Raises RefusedError (malformed_envelope, invalid_field, oversize)."""
-        if depth > MAX_JSON_DEPTH:
-            raise RefusedError(Reason.MALFORMED_ENVELOPE, "body", "is nested too deep")
-        members: Iterable[tuple[Any, Any]] = value.items() if isinstance(value, dict) else enumerate(value)
-        self._left -= len(value)
-        if self._left < 0:
-            raise RefusedError(
-                Reason.OVERSIZE, "body", f"holds more than {MAX_JSON_VALUES} values; send smaller batches"
-            )
-        for key, item in members:
-            if isinstance(item, (dict, list)):
-                self.put_in(item, depth + 1)
-            elif key in _IDS and isinstance(item, str):
-                value[key] = _base64(key, item)
-
-
-def _base64(name: str, hexadecimal: str) -> str:
-    try:
-        return base64.b64encode(bytes.fromhex(hexadecimal)).decode()
-    except ValueError:
-        raise RefusedError(Reason.INVALID_FIELD, name, "must be hexadecimal") from None
 
 
 def answer(message: Message, encoding: str) -> Response:

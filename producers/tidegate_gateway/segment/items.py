@@ -10,6 +10,7 @@ import orjson
 from tidegate_gateway.errors import RefusedError
 from tidegate_gateway.intake import Batch
 from tidegate_gateway.segment.mapping import Request, to_event
+from tidegate_gateway.turns import Slices
 from tidegate_gateway.values import kind_name
 from tidegate_schemas.canonical import canonical_json
 from tidegate_schemas.reasons import Reason
@@ -17,10 +18,11 @@ from tidegate_schemas.reasons import Reason
 PROTOCOL = "segment"
 
 
-def sort_out(items: Sequence[Any], request: Request, first_index: int, max_event_bytes: int) -> Batch:
+def sort_out(items: Sequence[Any], request: Request, first_index: int, max_event_bytes: int) -> Slices[Batch]:
     """Good calls as events, bad ones with their problem and their place, counted from `first_index`."""
     batch = Batch(PROTOCOL)
     for index, item in enumerate(items, first_index):
+        yield
         payload = as_json(item)
         try:
             if not isinstance(item, dict):

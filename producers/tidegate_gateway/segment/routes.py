@@ -109,7 +109,7 @@ async def _by_slices(edge: Edge, project: Project, items: list[Any], request: Re
     while items:
         part = items[:SLICE_ITEMS]
         del items[:SLICE_ITEMS]
-        batch = sort_out(part, request, first, edge.settings.max_event_bytes)
+        batch = await edge.turns.run(sort_out(part, request, first, edge.settings.max_event_bytes))
         rejected += rejections(batch, part, first)
         first += len(part)
         part.clear()  # Kafka's answer is waited for with the events only

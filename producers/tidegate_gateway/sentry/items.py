@@ -19,6 +19,7 @@ from tidegate_gateway.sentry.logs import log_event, numbered, records_of
 from tidegate_gateway.sentry.sessions import count_events, session_event
 from tidegate_gateway.sentry.spans import contained_span, lone_span
 from tidegate_gateway.sentry.transactions import child_span, children, root_span
+from tidegate_gateway.turns import Slices
 from tidegate_gateway.values import parse_object
 from tidegate_schemas.reasons import Reason
 from tidegate_schemas.topics import Kind
@@ -51,10 +52,11 @@ UNSUPPORTED = frozenset(
 _SPAN_CONTAINER = "application/vnd.sentry.items.span.v2+json"
 
 
-def sort_out(envelope: SentryEnvelope, arrival: Arrival) -> Batch:
+def sort_out(envelope: SentryEnvelope, arrival: Arrival) -> Slices[Batch]:
     """Every item's events and counts; what can't be taken is refused by its place."""
     batch = Batch(PROTOCOL)
     for index, item in enumerate(envelope.items):
+        yield
         try:
             sort_item(batch, index, item, arrival)
         except RefusedError as error:

@@ -39,7 +39,7 @@ def routes(edge: Edge) -> list[Route]:
         parsed = await _read(edge, request, parse_envelope)
         project = project_of(edge, request, text(parsed.header, "dsn"))
         arrival = arrival_of(parsed, project, edge.intake.clock())
-        batch = sort_out(parsed, arrival)
+        batch = await edge.turns.run(sort_out(parsed, arrival))
         edge.admit(project, max(1, len(batch.events)))
         await edge.intake.take(project, batch, arrival.received_at)
         return receipt(text(parsed.header, "event_id"), batch)

@@ -9,6 +9,7 @@ from opentelemetry.proto.metrics.v1.metrics_pb2 import AggregationTemporality
 
 from tidegate_gateway.intake import Event
 from tidegate_gateway.otlp.points import metric_batch
+from tidegate_gateway.turns import at_once
 from tidegate_schemas.topics import partition_key
 
 START = 1_772_366_400_000_000_000
@@ -31,7 +32,7 @@ def total(seconds: int, host: str = "a", scope: str = "app", start: int = START,
     point = metric.sum.data_points.add(as_int=seconds, start_time_unix_nano=start)
     point.time_unix_nano = START + seconds * 1_000_000_000
     point.attributes.extend(texts(**labels))
-    ((kind, event),) = metric_batch(request, "default").events
+    ((kind, event),) = at_once(metric_batch(request, "default")).events
     assert kind == "metric"
     return event
 

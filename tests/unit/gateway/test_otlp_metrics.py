@@ -19,6 +19,7 @@ from opentelemetry.proto.metrics.v1.metrics_pb2 import (
 from tidegate_gateway.intake import Batch, Event
 from tidegate_gateway.otlp.buckets import explicit
 from tidegate_gateway.otlp.points import metric_batch
+from tidegate_gateway.turns import at_once
 from tidegate_schemas.rows import RowCodec
 from tidegate_schemas.subjects import raw_schema
 from tidegate_stream.gate.validity import rules
@@ -31,7 +32,7 @@ CUMULATIVE = AggregationTemporality.AGGREGATION_TEMPORALITY_CUMULATIVE
 def taken(**data: Any) -> Batch:
     request = ExportMetricsServiceRequest()
     request.resource_metrics.add().scope_metrics.add().metrics.append(Metric(name="m", unit="s", **data))
-    return metric_batch(request, "default")
+    return at_once(metric_batch(request, "default"))
 
 
 def point(**more: Any) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from tidegate_gateway.intake import Batch, Event
 from tidegate_gateway.otlp.logs import log_batch
 from tidegate_gateway.otlp.spans import span_batch
 from tidegate_gateway.otlp.stacks import frames
+from tidegate_gateway.turns import at_once
 
 AT = 1_772_366_400_000_000_000
 SERVER, CLIENT, PRODUCER = Span.SPAN_KIND_SERVER, Span.SPAN_KIND_CLIENT, Span.SPAN_KIND_PRODUCER
@@ -47,7 +48,7 @@ def taken(
     }
     span = Span(name=name, kind=kind, attributes=pairs(named), **{**given, **more})
     resource.scope_spans.add().spans.append(span)
-    return span_batch(request, "default")
+    return at_once(span_batch(request, "default"))
 
 
 def span(kind: Span.SpanKind.ValueType, named: dict[str, Any], name: str = "x", **more: Any) -> Event:
@@ -196,7 +197,7 @@ def logs(*records: LogRecord) -> Batch:
     scope = request.resource_logs.add().scope_logs.add()
     scope.scope.name = "shop.pay"
     scope.log_records.extend(records)
-    return log_batch(request, "default")
+    return at_once(log_batch(request, "default"))
 
 
 def line(**more: Any) -> LogRecord:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import logging
+import os
 import resource
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -16,7 +19,7 @@ from tidegate import Client
 from tidegate.errors import InvalidSettingError, SpoolFullError
 from tidegate.publish import MemoryPublisher, OnDelivery
 from tidegate.spool.frames import Record
-from tidegate.spool.publisher import Mode, SpoolingPublisher
+from tidegate.spool.publisher import PROBE, Mode, SpoolingPublisher
 from tidegate.spool.spool import Spool
 from tidegate_schemas.reasons import Reason
 from tidegate_schemas.rows import RowCodec
@@ -124,3 +127,139 @@ def test_what_a_full_disk_cut_short_is_taken_back(tmp_path: Path) -> None:
     assert [record for _, record in spool.take(10)] == [records[0], records[2]]
     assert (spool.pending, spool.lost_bytes) == (2, 0)
     spool.close()
+
+
+class Held(MemoryPublisher):
+    """An outlet that is asked whether records are there, and answers when it is told to."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.unanswered: list[OnDelivery] = []
+
+    def put(self, topic: str, key: bytes, value: bytes, on_delivery: OnDelivery | None) -> None:
+        super().put(topic, key, value, None)
+        if on_delivery:
+            self.unanswered.append(on_delivery)
+
+    def answer(self, error: str | None, most: int = 1_000) -> None:
+        answered, self.unanswered = self.unanswered[:most], self.unanswered[most:]
+        for each in answered:
+            each(error)
+
+    @property
+    def keys(self) -> list[bytes]:
+        return [key for key, _ in self.records.get("raw.track", [])]
+
+
+def test_what_comes_after_an_outage_goes_by_the_outlet_as_soon_as_it_has_all_that_waited(tmp_path: Path) -> None:
+    outlet = Held()
+    publisher = SpoolingPublisher(outlet, tmp_path)
+    publisher.put("raw.track", b"1", b"", None)
+    assert (publisher.kept, outlet.keys) == (0, [b"1"])  # all is well: nothing goes to disk
+    outlet.answer("timed out")
+    publisher.put("raw.track", b"2", b"", None)
+    assert publisher.kept == 2
+    wait_until(lambda: outlet.keys == [b"1", b"1", b"2"], 20, "nothing was tried")
+    publisher.put("raw.track", b"3", b"", None)
+    assert publisher.kept == 3  # tried, but nobody knows yet whether Kafka is back
+    outlet.answer(None, most=1)
+    wait_until(lambda: outlet.keys == [b"1", b"1", b"2", b"3"], 20, "nothing more was sent")
+    publisher.put("raw.track", b"4", b"", None)
+    assert (publisher.kept, publisher.pending, outlet.keys[4:]) == (3, 2, [b"4"])
+    outlet.answer(None)
+    assert publisher.close() == 0
+
+
+def test_few_records_are_tried_while_nobody_answers(tmp_path: Path) -> None:
+    outlet = Held()
+    publisher = SpoolingPublisher(outlet, tmp_path)
+    publisher.put("raw.track", b"first", b"", None)
+    outlet.answer("timed out")
+    for number in range(500):
+        publisher.put("raw.track", b"%d" % number, b"", None)
+    wait_until(lambda: len(outlet.unanswered) == PROBE, 20, "nothing was tried")
+    assert publisher.kept == 501
+    outlet.answer(None)
+    wait_until(lambda: len(outlet.keys) == 1 + 501, 20, "not all was sent")
+    outlet.answer(None)
+    assert publisher.close() == 0
+    assert outlet.keys[1:] == [b"first", *(b"%d" % number for number in range(500))]
+
+
+def test_a_batch_that_the_outlet_gives_back_is_kept_and_answered_for(tmp_path: Path) -> None:
+    outlet = Held()
+    publisher = SpoolingPublisher(outlet, tmp_path)
+    answers: list[str | None] = []
+    records = [(b"%d" % number, b"value") for number in range(3)]
+    assert publisher.put_many("track", records, answers.append) == []
+    assert answers == []
+    outlet.answer("timed out")
+    assert (answers, publisher.pending) == ([None] * 3, 3)
+    wait_until(lambda: len(outlet.keys) == 6, 20, "nothing was tried")
+    outlet.answer(None)
+    assert publisher.close() == 0
+    assert outlet.records["raw.track"] == records * 2
+
+
+@pytest.mark.parametrize("synced", [True, False])
+def test_what_is_synced_is_answered_for_when_the_medium_has_it_and_no_sooner(
+    synced: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without `synced`, which is the control, the answer doesn't wait for the medium."""
+    written, sync = threading.Event(), os.fdatasync
+
+    def slow(handle: int) -> None:
+        written.wait(20)
+        sync(handle)
+
+    monkeypatch.setattr(os, "fdatasync", slow)
+    publisher = SpoolingPublisher(Away(), tmp_path, synced=synced)
+    answers: list[str | None] = []
+    publisher.put("raw.track", b"key", b"value", answers.append)
+    assert answers == ([] if synced else [None])
+    written.set()
+    wait_until(lambda: answers == [None], 20, "no answer")
+    publisher.close(0.1)
+
+
+def test_a_disk_that_does_not_keep_what_was_written_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(_: int) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    publisher = SpoolingPublisher(Away(), tmp_path, synced=True)
+    monkeypatch.setattr(os, "fdatasync", broken)
+    answers: list[str | None] = []
+    publisher.put("raw.track", b"key", b"value", answers.append)
+    wait_until(lambda: answers, 20, "no answer")
+    assert answers == ["the spool's disk does not hold it: Input/output error"]
+    publisher.close(0.1)
+
+
+def test_what_earlier_processes_left_takes_room_too(tmp_path: Path) -> None:
+    earlier = Spool(tmp_path / "earlier")
+    earlier.append(Record("raw.track", b"key", b"x" * 3_000))
+    earlier.close()
+    publisher = SpoolingPublisher(Away(), tmp_path, max_bytes=4_000)
+    answers: list[str | None] = []
+    publisher.put("raw.track", b"key", b"x" * 2_000, answers.append)
+    assert answers == ["timed out; the spool holds 3030 bytes of 4000 at most"]
+    assert publisher.oldest_at is not None
+    publisher.close(0.1)
+
+
+def test_nothing_stays_on_disk_of_what_kafka_has(tmp_path: Path) -> None:
+    """Raw records hold personal data: a file is not kept until it is full."""
+    outlet = Held()
+    publisher = SpoolingPublisher(outlet, tmp_path)
+    publisher.put("raw.track", b"key", b"personal", None)
+    outlet.answer("timed out")
+    assert publisher.held_bytes > 0
+    wait_until(lambda: outlet.unanswered, 20, "nothing was tried")
+    outlet.answer(None)
+    wait_until(lambda: not list(tmp_path.glob("*/*.segment")), 20, "the file is still there")
+    assert (publisher.held_bytes, publisher.oldest_at) == (0, None)
+    publisher.put("raw.track", b"again", b"", None)
+    outlet.answer("timed out")
+    wait_until(lambda: outlet.keys[-1] == b"again" and len(outlet.keys) == 4, 20, "nothing was tried")
+    outlet.answer(None)
+    assert publisher.close() == 0
