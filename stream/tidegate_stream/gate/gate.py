@@ -17,9 +17,10 @@ from tidegate_schemas.topics import Kind
 from tidegate_stream.gate.columns import clean_frame, refusals
 from tidegate_stream.gate.excerpt import excerpt
 from tidegate_stream.gate.json_columns import ParsedTexts
-from tidegate_stream.gate.keys import Keys, Pseudonymiser, Sealer
+from tidegate_stream.gate.keys import Keys, Sealer
 from tidegate_stream.gate.ledger import DROPPED_REASONS, REFUSED, RawChunk, dead_letters, named_safely, outcomes
 from tidegate_stream.gate.plan import Plan, compile_plan
+from tidegate_stream.gate.pseudonyms import Pseudonymiser
 from tidegate_stream.gate.seen import Learnt, Memory, split_ids
 from tidegate_stream.gate.validity import EPOCH
 
