@@ -61,6 +61,14 @@ class Pseudonymiser:
         times = [moments] if isinstance(moments, int) else moments.unique().to_list()
         return any(epoch_before(self._keys.epochs(name), at) for name in projects.unique() for at in times)
 
+    def keyless(self, projects: pl.Series, received: pl.Series) -> int:
+        """How many events are from before their project's oldest key that is left: they get no pseudonyms."""
+        oldest = {name: epochs[0].begins_at for name in projects.unique() if (epochs := self._keys.epochs(name))}
+        if not any(oldest.values()):
+            return 0
+        begins = projects.replace_strict(list(oldest), list(oldest.values()), default=0, return_dtype=pl.Int64)
+        return int((received < begins).sum())
+
     def _cache(self, project: str, epochs: Epochs) -> _Cache:
         cache = self._caches.get(project)
         if cache is None or cache.epochs is not epochs:

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from tidegate_schemas.reasons import Reason
+from tidegate_stream.gate.cookieless import Cookieless
 from tidegate_stream.gate.keys import Keys
 from tidegate_stream.gate.plan import JSON, Plan
 from tidegate_stream.gate.pseudonyms import Pseudonymiser
@@ -71,8 +72,17 @@ def _former(names: Pseudonymiser, record: Mapping[str, Any], received: int) -> s
     return names.former(record["project"], known, received)
 
 
-def clean_record(plan: Plan, names: Pseudonymiser, record: Mapping[str, Any]) -> dict[str, Any]:
-    """The clean event of a record that isn't refused, under clean names, `source_offset` left out."""
+def clean_record(
+    plan: Plan,
+    names: Pseudonymiser,
+    record: Mapping[str, Any],
+    cookieless: Cookieless | None = None,
+    last: dict[str, int] | None = None,
+) -> dict[str, Any]:
+    """The clean event of a record that isn't refused, under clean names, `source_offset` left out.
+
+    `last` is what is known of visits under way, and is changed.
+    """
     known = known_of(plan, record)
     clean = dict(record)
     anonymous = record["consent"] == "anonymous"
@@ -84,6 +94,8 @@ def clean_record(plan: Plan, names: Pseudonymiser, record: Mapping[str, Any]) ->
         clean["previous_id"] = _former(names, record, received)
     if "anonymous_id" in plan.pseudonymised:
         clean["anonymous_id"] = clean["anonymous_id"] or clean["user_id"]
+        if anonymous and cookieless is not None:
+            clean["anonymous_id"] = cookieless.visitor(record, received, {} if last is None else last)
     for name in plan.truncated:
         clean[name] = None if record[name] is None or anonymous else truncated_ip(record[name])
     for name in plan.coarsened:
