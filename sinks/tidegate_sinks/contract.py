@@ -31,8 +31,8 @@ DERIVED = {
     "bounce_rate": "Share of sessions with a single event.",
     "calls": "Weighted queries.",
     "check_in": "Pseudonym of the run of the job; empty for a ping.",
-    "cookieless": "1 for a visitor without consent, whose pseudonym lives for a day and begins with `day-`.",
-    "cookieless_visitors": "Visitors without consent, one a day each: among the users of `dau`, not among those of `mau`.",
+    "cookieless": "1 for a visitor without consent, whose pseudonym lives for a day: `day-…`.",
+    "cookieless_visitors": "Visitors without consent, one a day each: among the `users` of `dau`, not of `mau`.",
     "count": "Weighted number of values.",
     "cpu_utilization": "Mean share of the processor, as the sender measures it.",
     "crash_free_sessions": "Share of sessions that did not crash; null without sessions.",
@@ -77,8 +77,8 @@ DERIVED = {
     "p50_seconds": "Half of them took so long or less.",
     "p95_seconds": "95 % of them took so long or less.",
     "p99_seconds": "99 % of them took so long or less.",
-    "person": "The event's own user, else the first user linked to its visitor, else the visitor; over rotations of keys "
-    "as far as consent linked them.",
+    "person": "The event's own user, else the first user linked to its visitor, else the visitor; over rotations "
+    "of keys as far as consent linked them.",
     "persons": "Different persons.",
     "pool": "Name of the connection pool.",
     "producer_kind": "sdk, browser, gateway or kafka (a client of its own); unknown where a record could not be read.",

@@ -42,7 +42,7 @@ class Identities(TumblingFold):
         return pl.concat([seen, aliases, renamed]).filter(linked)
 
     def _renamed(self, events: pl.DataFrame) -> pl.DataFrame:
-        """From the former name to today's of the same id: see `gate.columns.renamed_id`, which tells which one it is."""
+        """From the former name to today's of the same id: `gate.columns.renamed_id` says which one."""
         user = pl.when((pl.col("type") != "identify") & (pl.col("user").fill_null("") != "")).then(pl.col("user"))
         return events.with_columns(
             pl.col("previous").alias("visitor"),

@@ -7,6 +7,7 @@ from functools import cache
 
 import polars as pl
 
+from tidegate_schemas.networks import truncated_ip
 from tidegate_schemas.reasons import Reason
 from tidegate_schemas.topics import Kind
 from tidegate_stream.gate.json_columns import ParsedTexts
@@ -16,7 +17,7 @@ from tidegate_stream.gate.plan import JSON, Plan
 from tidegate_stream.gate.pseudonyms import Pseudonymiser
 from tidegate_stream.gate.reference import NO_KEY
 from tidegate_stream.gate.validity import HEX_IDS, hex_id, rules
-from tidegate_stream.gate.values import coarse_user_agent, truncated_ip
+from tidegate_stream.gate.values import coarse_user_agent
 
 DENIED = pl.col("consent") == "denied"
 FORMERLY = (pl.col("consent") == "granted") & (pl.col("type") != "alias")
@@ -102,7 +103,7 @@ def _pseudonyms(
 
 
 def renamed_id() -> pl.Expr:
-    """The id whose former name an event tells: the device's where a user is told for the first time, else the user's."""
+    """The id whose former name an event tells: the device's if it says who the user is, else the user's, if any."""
     user, device = (pl.when(pl.col(name) != "").then(pl.col(name)) for name in ("user_id", "anonymous_id"))
     return pl.when(pl.col("type") == "identify").then(pl.coalesce(device, user)).otherwise(pl.coalesce(user, device))
 
@@ -118,6 +119,6 @@ def _named(
     found: list[str | None] = []
     for text in distinct:
         project, *moment, value = text.split("\x00", len(parts))
-        found.append(name_of(project, value, int(moment[0]) if moment else moments))
+        found.append(name_of(project, value, moments if isinstance(moments, int) else int(moment[0])))
     known = pl.Series(found, dtype=pl.String)
     return texts.select(pl.all().replace_strict(distinct, known, default=None, return_dtype=pl.String)).get_columns()

@@ -15,8 +15,9 @@ from typing import Any
 import orjson
 import polars as pl
 
+from tidegate_schemas.networks import truncated_ip
 from tidegate_stream.gate.salts import Salts
-from tidegate_stream.gate.values import coarse_user_agent, truncated_ip
+from tidegate_stream.gate.values import coarse_user_agent
 
 PREFIX = "day-"
 DIGITS = 28
@@ -108,15 +109,18 @@ class Cookieless:
             salt = self._salts.salt(day + days_later)
             names.append(None if salt is None else visitor_of(salt, identity))
         named = pairs.with_columns(pl.Series("name", names, dtype=pl.String))
-        return rows.select("day", "identity").join(named, on=["day", "identity"], how="left", maintain_order="left")["name"]
+        return rows.select("day", "identity").join(named, on=["day", "identity"], how="left", maintain_order="left")[
+            "name"
+        ]
 
     def _is_near_midnight(self, rows: pl.DataFrame, latest: int) -> bool:
         """Whether a visit may go on from the day before, or to the next: else all have the name of their day."""
         if not rows.height:
             return False
-        at, days = rows["at"], rows["day"]
-        late = (at % DAY_MICROS >= DAY_MICROS - self._gap).any()
-        return bool(late) or days.n_unique() > 1 or latest + self._gap >= at.cast(pl.Int64).min()  # type: ignore[operator]
+        first, late = rows.select(
+            pl.col("at").min(), ((pl.col("at") % DAY_MICROS).max() >= DAY_MICROS - self._gap).alias("late")
+        ).row(0)
+        return bool(late) or rows["day"].n_unique() > 1 or latest + self._gap >= int(first)
 
     def _carried(self, rows: pl.DataFrame, last: Mapping[str, int]) -> tuple[pl.Series, dict[str, int]]:
         """Visitors, with yesterday's name where a visit goes on, and when such visits were last seen. Day after day."""
@@ -133,9 +137,7 @@ class Cookieless:
         """Rows of a day after which a visit may go on into the next day, under this day's name."""
         return ~pl.col("goes_on") & (pl.col("day") == day) & (pl.col("at") >= (day + 1) * DAY_MICROS - self._gap)
 
-    def _over_midnight(
-        self, rows: pl.DataFrame, day: int, last: Mapping[str, int]
-    ) -> tuple[pl.Series, dict[str, int]]:
+    def _over_midnight(self, rows: pl.DataFrame, day: int, last: Mapping[str, int]) -> tuple[pl.Series, dict[str, int]]:
         """Which rows of a day go on with a visit of the evening before, and when each such visit was last seen.
 
         A visit is told by its rows in the order of the log: what is known of it and its rows of the evening begin it,
@@ -146,7 +148,12 @@ class Cookieless:
         own = rows.filter(begins | (pl.col("day") == day)).select(name, "at", "_row", begins.alias("begins"))
         own = own.filter(pl.col("name").is_not_null())
         names = [each for each in own["name"].unique() if each in last]
-        held = {"name": names, "at": [last[each] for each in names], "_row": [None] * len(names), "begins": [True] * len(names)}
+        held = {
+            "name": names,
+            "at": [last[each] for each in names],
+            "_row": [None] * len(names),
+            "begins": [True] * len(names),
+        }
         known = pl.DataFrame(held, schema=own.schema)
         near = pl.concat([known, own]).with_columns(pl.col("begins").cum_sum().over("name").alias("stretch"))
         near = self._connected(near.filter(pl.col("stretch") > 0))

@@ -20,8 +20,9 @@ COMMAND_SECONDS = 10.0
 class KeySource(Protocol):
     """Gives all keys there are. Raises KeyFileError, which never shows a key."""
 
-    refresh_seconds: float
-    """How often to look for new keys."""
+    @property
+    def refresh_seconds(self) -> float:
+        """How often to look for new keys."""
 
     def read(self) -> Rings:
         """Every project's live keys."""
@@ -90,7 +91,11 @@ class Command:
         name = Path(self.arguments[0]).name
         try:
             done = subprocess.run(  # noqa: S603 - the operator's own command
-                list(self.arguments), stdin=subprocess.DEVNULL, capture_output=True, timeout=self.timeout_seconds, check=False
+                list(self.arguments),
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                timeout=self.timeout_seconds,
+                check=False,
             )
         except subprocess.TimeoutExpired:
             # Not chained: the exception holds what the command has printed so far.

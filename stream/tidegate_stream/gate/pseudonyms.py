@@ -48,7 +48,7 @@ class Pseudonymiser:
         return None if epoch is None else self._cache(project, epochs).pseudonym(epoch, value)
 
     def moments(self, projects: pl.Series, received: pl.Series) -> int | pl.Series:
-        """A time (µs since 1970) that is in the epoch of every row's receipt; a column where there are several epochs."""
+        """A time (µs since 1970) in the epoch of every row's receipt; a column where there are several epochs."""
         begins = sorted({e.begins_at for name in projects.unique() for e in self._keys.epochs(name) if e.begins_at})
         if not begins or not len(received):
             return 0

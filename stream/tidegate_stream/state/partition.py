@@ -105,4 +105,6 @@ class PartitionState:
 
 def _as_today(fold: Fold, rows: pl.DataFrame) -> pl.DataFrame:
     """Rows as an earlier version wrote them: a value that it didn't have is null."""
-    return rows.with_columns(pl.lit(None, kind).alias(name) for name, kind in fold.schema.items() if name not in rows.columns)
+    return rows.with_columns(
+        pl.lit(None, kind).alias(name) for name, kind in fold.schema.items() if name not in rows.columns
+    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from typing import Any
 
 import polars as pl
@@ -32,7 +33,9 @@ KEYS = MemoryKeys(
 )
 PLAN = compile_plan("track")
 #: Minutes from midnight: on both sides of a gap from it, days away, and anything near.
-MINUTES = st.sampled_from([-1500, -60, -40, -29, -10, -1, 0, 5, 20, 31, 45, 70, 1430, 1445, 2900]) | st.integers(-45, 90)
+MINUTES = st.sampled_from([-1500, -60, -40, -29, -10, -1, 0, 5, 20, 31, 45, 70, 1430, 1445, 2900]) | st.integers(
+    -45, 90
+)
 
 EVENTS = st.fixed_dictionaries(
     {
@@ -59,7 +62,7 @@ def passed(rows: Sequence[dict[str, Any]], cuts: Sequence[int]) -> tuple[pl.Data
     """Clean events of rows that were cut into chunks, and which events had no name."""
     gate, visits, frames, nameless = Gate("track", KEYS), Visits(), [], dict[str, int]()
     edges = [0, *sorted(cuts), len(rows)]
-    for begin, end in zip(edges, edges[1:], strict=False):
+    for begin, end in pairwise(edges):
         part = rows[begin:end]
         if not part:
             continue
