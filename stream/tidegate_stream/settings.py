@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from tidegate_stream.gate.epochs import Schedule
-from tidegate_stream.gate.key_sources import KeySource
+if TYPE_CHECKING:  # the gate itself reads flights, which read these settings
+    from tidegate_stream.gate.epochs import Schedule
+    from tidegate_stream.gate.key_sources import KeySource
 
 
 @dataclass(frozen=True)
@@ -27,7 +29,8 @@ class WorkerSettings:
     """Where pseudonym keys come from; None: from files in `keys_dir`."""
     salts_dir: Path | None = None
     """Folder of the salts of days, best in memory; None: in `keys_dir`."""
-    key_schedule: Schedule = field(default_factory=Schedule)
+    key_schedule: Schedule | None = None
+    """When pseudonym keys change; None: when told to."""
     replication_factor: int = 1
     flush_seconds: float = 1.0
     flush_deadline_seconds: float = 120.0

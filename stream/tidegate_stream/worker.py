@@ -22,6 +22,7 @@ from tidegate_stream.app import build
 from tidegate_stream.changelogs import ensure_changelogs
 from tidegate_stream.flight import committed_offsets, earlier_topics
 from tidegate_stream.gate.custodian import Custodian
+from tidegate_stream.gate.epochs import Schedule
 from tidegate_stream.gate.keys import DirectoryKeys
 from tidegate_stream.gate.salts import FolderSalts
 from tidegate_stream.observability import KEYS_KEPT_AT
@@ -74,7 +75,7 @@ def _keys(settings: WorkerSettings) -> DirectoryKeys:
     salts = FolderSalts(settings.salts_dir or settings.keys_dir / "salts", time.time)
     keys = DirectoryKeys(settings.keys_dir, source=settings.key_source, salts=salts)
     arguments = (threading.Event(), KEYS_KEPT_AT.set)
-    custodian = Custodian(keys, settings.key_schedule)
+    custodian = Custodian(keys, settings.key_schedule or Schedule())
     threading.Thread(target=custodian.run, args=arguments, name="custodian", daemon=True).start()
     return keys
 

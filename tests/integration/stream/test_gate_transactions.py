@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -153,18 +154,21 @@ def test_the_memory_of_a_successor_is_that_of_its_predecessor(brokers: str) -> N
     heir.close()
 
 
-def test_a_visit_without_consent_goes_on_over_midnight_and_over_a_restart(brokers: str) -> None:
-    day = int(NOW.timestamp()) // 86_400
-    keys = MemoryKeys({"default": b"k" * 32}, KEYS.dead_letter_key, {day: b"a" * 32, day + 1: b"b" * 32})
-    visitor = {"consent": "anonymous", "anonymous_id": None, "ip": "198.51.100.0"}
+def test_a_visit_without_consent_goes_on_over_midnight_and_over_a_restart(brokers: str, tmp_path: Path) -> None:
+    day, salts = int(NOW.timestamp()) // 86_400, [os.urandom(32), os.urandom(32)]
+    keys = MemoryKeys({"default": b"k" * 32}, KEYS.dead_letter_key, {day: salts[0], day + 1: salts[1]})
     evening, night, morning = (NOW.replace(hour=0) + timedelta(minutes=minutes) for minutes in (1430, 1450, 1500))
     for offset, received in enumerate((evening, night, morning)):
         passage = Passage(KindGate("track", keys), brokers, 1)
-        passage.take(chunk(offset, offset + 1, received_at=received, **visitor))
+        raw = chunk(offset, offset + 1, received_at=received, consent="anonymous", anonymous_id=None, ip="198.51.100.0")
+        passage.take(raw)
         assert passage.take(chunk(offset, offset + 1)).clean == 0
         passage.close()
     names = ColumnCodec(clean_schema("track")).decode(committed(brokers, "clean.track", 3)).frame["visitor"]
     assert (names.n_unique(), names[0] == names[1]) == (2, True)
+    written = b"".join(path.read_bytes() for path in (tmp_path / "broker").rglob("*") if path.is_file())
+    assert all(salt not in written and salt.hex().encode() not in written for salt in salts)
+    assert names[0].encode() in written  # the control: what was made with a salt is found
 
 
 def test_progress_of_one_partition_is_not_that_of_another(brokers: str) -> None:
