@@ -136,9 +136,13 @@ def _app(settings: WorkerSettings) -> ChunkApp:
 
 def _gate(wiring: Wiring, kind: Kind, generation: int) -> None:
     settings, topic = wiring.settings, raw_topic(kind, generation)
-    agent = GateAgent(wiring.app, topic, KindGate(kind, wiring.keys, wiring.registry), settings.brokers)
+    agent = GateAgent(wiring.app, topic, _kind_gate(wiring, kind), settings.brokers)
     if _read(wiring, topic, agent):
         wiring.gates.append(agent)
+
+
+def _kind_gate(wiring: Wiring, kind: Kind) -> KindGate:
+    return KindGate(kind, wiring.keys, wiring.registry, wiring.settings.session_gap_seconds)
 
 
 def _fold(wiring: Wiring, source: Source, fold: Fold) -> None:
