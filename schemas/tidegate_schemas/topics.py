@@ -13,6 +13,7 @@ from tidegate_schemas.identity import derived_event_id
 
 __all__ = [
     "DEAD_LETTERS",
+    "ERASURES",
     "GATE_PROGRESS",
     "KINDS",
     "OUTCOMES",
@@ -33,6 +34,8 @@ KINDS: tuple[Kind, ...] = get_args(Kind)
 DEAD_LETTERS = "dead-letters"
 OUTCOMES = "outcomes"
 GATE_PROGRESS = "gate-progress"
+ERASURES = "erasures"
+"""One for all generations, with one partition: compacted, so that every erasure stays known."""
 _SUFFIX = re.compile(r"\.g([2-9]|[1-9]\d+)$")
 
 

@@ -13,6 +13,7 @@ from tidegate_infra.broker.replicas import admin_client, wait_for_leaders
 from tidegate_infra.errors import BrokerError, UnavailableError
 from tidegate_schemas.topics import (
     DEAD_LETTERS,
+    ERASURES,
     GATE_PROGRESS,
     KINDS,
     OUTCOMES,
@@ -54,7 +55,7 @@ class Topic:
 
 
 def tidegate_topics(partitions: int, raw_hours: int = 24, clean_days: int = 7, *, generation: int = 1) -> list[Topic]:
-    """Every topic of the event's way; all have the same partition count, so that p stays p."""
+    """Every topic of the event's way; all have the same partition count, so that p stays p. Of erasures there is one."""
     raw = _expiring(raw_hours * _HOUR_MS)
     clean = _expiring(clean_days * _DAY_MS)
     compacted = {"cleanup.policy": "compact", "segment.ms": str(_HOUR_MS), "segment.bytes": "8388608"}
@@ -64,6 +65,7 @@ def tidegate_topics(partitions: int, raw_hours: int = 24, clean_days: int = 7, *
         Topic(of_generation(DEAD_LETTERS, generation), partitions, clean),
         Topic(of_generation(OUTCOMES, generation), partitions, clean),
         Topic(of_generation(GATE_PROGRESS, generation), partitions, compacted),
+        Topic(ERASURES, 1, compacted),
         *(Topic(ids_topic(kind, generation), partitions, _IDS) for kind in KINDS),
     ]
 
