@@ -38,8 +38,10 @@ def linked(events: Events, first: str) -> set[str]:
 
 
 def named(kind: str, events: Events) -> Events:
-    """What no session is named for is counted by its user: a device alone has no row of it that could go."""
-    return [e for e in events if e["session"] or not e["visitor"]] if kind == "health" else events
+    """What no session is named for counts for its user: neither a device nor a session has a row of it that could go."""
+    if kind != "health":
+        return events
+    return [e for e in events if (e["report"] != "sessions" and e["session"]) or not (e["visitor"] or e["session"])]
 
 
 def folded(fold: Fold, frame: pl.DataFrame, cuts: list[int], notice: Notice | None) -> PartitionState:
