@@ -12,6 +12,7 @@ from tidegate_schemas.errors import SchemaError
 from tidegate_schemas.identity import derived_event_id
 
 __all__ = [
+    "CONSENTS",
     "DEAD_LETTERS",
     "ERASURES",
     "GATE_PROGRESS",
@@ -34,8 +35,9 @@ KINDS: tuple[Kind, ...] = get_args(Kind)
 DEAD_LETTERS = "dead-letters"
 OUTCOMES = "outcomes"
 GATE_PROGRESS = "gate-progress"
+CONSENTS = "consents"
 ERASURES = "erasures"
-"""One for all generations, with one partition: compacted, so that every erasure stays known."""
+"""As `CONSENTS`: about people, so one topic with one partition for all generations."""
 _SUFFIX = re.compile(r"\.g([2-9]|[1-9]\d+)$")
 
 
