@@ -22,7 +22,7 @@ from tidegate_schemas.topics import (
 from tidegate_sinks.writer import Writer
 from tidegate_stream.archive import ArchiveAgent, event_rows, record_rows
 from tidegate_stream.decoding import EventReader, RecordReader
-from tidegate_stream.erasure import KnownErasures
+from tidegate_stream.erasure.known import KnownErasures
 from tidegate_stream.flight import topics_read
 from tidegate_stream.folds import Fold, all_folds
 from tidegate_stream.gate.keys import Keys

@@ -12,8 +12,9 @@ from tidegate_schemas.errors import DecodeError
 from tidegate_schemas.registry import SchemaRegistry
 from tidegate_schemas.subjects import Schema, clean_schema
 from tidegate_schemas.topics import Kind
-from tidegate_stream.erasure import KnownErasures, Notice
+from tidegate_stream.erasure import Notice
 from tidegate_stream.erasure.erasure import codec, erasure_of
+from tidegate_stream.erasure.known import KnownErasures
 from tidegate_stream.errors import PoisonedCleanTopicError
 from tidegate_stream.transport.chunk import Chunk
 

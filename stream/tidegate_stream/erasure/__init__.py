@@ -2,11 +2,10 @@
 
 An erasure stands in the log: in every partition of the clean topics there is a record of it. The person's events before
 that record are read as *stubs*, as if they had never been anybody's; those after it are somebody new's. So state, rows
-and archive are, as ever, a function of the log.
+and archive are, as ever, a function of the log. `known` reads erasures from Kafka.
 """
 
 from tidegate_stream.erasure.erasure import Erasure, Notice, erasure_of, text_of
-from tidegate_stream.erasure.known import KnownErasures
 from tidegate_stream.erasure.marks import SUBJECTS, mark
 from tidegate_stream.erasure.stubs import ERASED, kept_columns, stubbed
 from tidegate_stream.erasure.tombstones import Tombstones, of_subject
@@ -15,7 +14,6 @@ __all__ = [
     "ERASED",
     "SUBJECTS",
     "Erasure",
-    "KnownErasures",
     "Notice",
     "Tombstones",
     "erasure_of",

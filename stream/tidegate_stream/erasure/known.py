@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 
 import polars as pl
 
@@ -11,7 +12,7 @@ from tidegate_schemas.topics import ERASURES, Kind
 from tidegate_stream.erasure.erasure import Erasure, codec, erasure_of
 from tidegate_stream.erasure.stubs import stubbed
 from tidegate_stream.erasure.tombstones import Tombstones
-from tidegate_stream.log import Log, Place
+from tidegate_stream.gate.compacted import CompactedTable, Entry
 
 
 class KnownErasures:
@@ -19,38 +20,27 @@ class KnownErasures:
 
     def __init__(self, brokers: str | None, registry: SchemaRegistry | None = None) -> None:
         """Without brokers there are no erasures."""
-        self._brokers, self._codec = brokers, codec(registry)
-        self._read: dict[Place, int] = {}
+        self._codec = codec(registry)
+        self._table = CompactedTable(brokers, ERASURES, self._take) if brokers else None
         self._lock = threading.Lock()
         self._epoch = -1
         self.tombstones = Tombstones()
 
     def refresh(self) -> None:
-        """Read what was added. Blocks. Raises KafkaException."""
-        with self._lock:
-            self._refresh()
-
-    def _refresh(self) -> None:
-        if self._brokers is None:
-            return
-        with Log(self._brokers) as log:
-            ends = {place: high for place, (_, high) in log.extents(log.places([ERASURES])).items()}
-            begins = {place: self._read.get(place, 0) for place in ends}
-            for message in log.records({place: at for place, at in begins.items() if at < ends[place]}):
-                if value := message.value():
-                    self.tombstones.add(erasure_of(value, self._codec))
-            self._read |= ends
+        """Know all that was written before this call. Blocks. Raises CompactedTableError."""
+        if self._table is not None:
+            self._table.catch_up()
 
     def refresh_for(self, epoch: int) -> None:
         """Read what was added, if partitions have changed hands since: who reads again may read what was erased."""
         if epoch != self._epoch:
             with self._lock:
                 if epoch != self._epoch:
-                    self._refresh()
+                    self.refresh()
                     self._epoch = epoch
 
     def find(self, receipt_id: str) -> Erasure | None:
-        """An erasure by its receipt, read now if it isn't known yet. Blocks. Raises KafkaException."""
+        """An erasure by its receipt, read now if it isn't known yet. Blocks. Raises CompactedTableError."""
         found = self.tombstones.find(receipt_id)
         if found is None:
             self.refresh()
@@ -64,3 +54,13 @@ class KnownErasures:
             return events
         gone = self.tombstones.erased(events, topic, partition)
         return stubbed(events, kind, gone) if gone.any() else events
+
+    def close(self) -> None:
+        """Let go of the broker."""
+        if self._table is not None:
+            self._table.close()
+
+    def _take(self, entries: Sequence[Entry]) -> None:
+        for entry in entries:
+            if entry.value is not None:
+                self.tombstones.add(erasure_of(entry.value, self._codec))
