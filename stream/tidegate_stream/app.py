@@ -140,9 +140,14 @@ def _app(settings: WorkerSettings) -> ChunkApp:
 
 def _gate(wiring: Wiring, kind: Kind, generation: int) -> None:
     settings, topic = wiring.settings, raw_topic(kind, generation)
-    agent = GateAgent(wiring.app, topic, KindGate(kind, wiring.keys, wiring.registry, wiring.erasures), settings.brokers)
+    agent = GateAgent(wiring.app, topic, _kind_gate(wiring, kind), settings.brokers)
     if _read(wiring, topic, agent):
         wiring.gates.append(agent)
+
+
+def _kind_gate(wiring: Wiring, kind: Kind) -> KindGate:
+    gap = wiring.settings.session_gap_seconds
+    return KindGate(kind, wiring.keys, wiring.registry, gap, erasures=wiring.erasures)
 
 
 def _fold(wiring: Wiring, source: Source, fold: Fold) -> None:

@@ -59,7 +59,9 @@ class RecordReader:
 class EventReader(RecordReader):
     """Reads clean events of one kind; those that were erased as stubs."""
 
-    def __init__(self, kind: Kind, registry: SchemaRegistry | None = None, erasures: KnownErasures | None = None) -> None:
+    def __init__(
+        self, kind: Kind, registry: SchemaRegistry | None = None, erasures: KnownErasures | None = None
+    ) -> None:
         super().__init__(clean_schema(kind), registry)
         self._kind, self._erasures = kind, erasures or KnownErasures(None)
         self._notice = codec(registry)

@@ -12,7 +12,7 @@ from tidegate_schemas.topics import generation_of, kind_of, of_generation
 from tidegate_stream.failpoint import crossing
 from tidegate_stream.gate.elsewhere import Elsewhere
 from tidegate_stream.gate.passage import KindGate, Passage, Passed
-from tidegate_stream.observability import HORIZON, REFUSED, AgentMetrics
+from tidegate_stream.observability import HORIZON, NAMELESS, REFUSED, AgentMetrics
 from tidegate_stream.transport.app import ChunkApp
 from tidegate_stream.transport.chunk import Chunk
 
@@ -54,6 +54,9 @@ class GateAgent:
         passed = await crossing("gate", asyncio.to_thread(self._pass, chunk))
         self._app.mark_durable(self.name, TP(chunk.topic, chunk.partition), chunk.end)
         self._metrics.took(chunk, passed.clean + passed.dead_lettered + passed.dropped)
+        for reason, number in passed.nameless.items():
+            if number:
+                NAMELESS.labels(self._kind, reason).inc(number)
         for outcome, number in (("dead_lettered", passed.dead_lettered), ("dropped", passed.dropped)):
             if number:
                 REFUSED.labels(self._kind, outcome).inc(number)

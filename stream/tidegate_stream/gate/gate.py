@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
@@ -17,13 +17,19 @@ from tidegate_schemas.subjects import clean_schema, raw_schema
 from tidegate_schemas.topics import Kind
 from tidegate_stream.erasure import Tombstones
 from tidegate_stream.gate.columns import clean_frame, refusals
+from tidegate_stream.gate.cookieless import Cookieless, Visits
 from tidegate_stream.gate.excerpt import excerpt
 from tidegate_stream.gate.json_columns import ParsedTexts
-from tidegate_stream.gate.keys import Keys, Pseudonymiser, Sealer
+from tidegate_stream.gate.keys import Keys, Sealer
 from tidegate_stream.gate.ledger import DROPPED_REASONS, REFUSED, RawChunk, dead_letters, named_safely, outcomes
 from tidegate_stream.gate.plan import Plan, compile_plan
+from tidegate_stream.gate.pseudonyms import Pseudonymiser
 from tidegate_stream.gate.seen import Learnt, Memory, split_ids
 from tidegate_stream.gate.validity import EPOCH
+
+
+KEY_DESTROYED, SALT_DESTROYED = "key_destroyed", "salt_destroyed"
+"""Why a clean event has no visitor."""
 
 
 class Bad(Protocol):
@@ -47,7 +53,8 @@ class GateResult:
     """What becomes of a chunk. Every record is in exactly one place: clean, dead-lettered or counted as dropped.
 
     `clean` has the clean schema's columns, in offset order; `keys` are the Kafka keys of its rows. `learnt` goes to
-    `Seen.learn` once the result is committed, not before: a chunk that is tried again isn't its own duplicate.
+    `Seen.learn`, and `visited` to `Visits.learn`, once the result is committed, not before: a chunk that is tried again
+    isn't its own duplicate. `nameless` counts clean events without a visitor whose key or salt is gone.
     """
 
     clean: pl.DataFrame
@@ -57,6 +64,8 @@ class GateResult:
     learnt: Learnt
     refused: pl.DataFrame
     last_offset: int
+    visited: Mapping[str, int] = field(default_factory=dict)
+    nameless: Mapping[str, int] = field(default_factory=dict)
 
 
 class Gate:
@@ -68,6 +77,7 @@ class Gate:
         keys: Keys,
         plan: Plan | None = None,
         registry: SchemaRegistry | None = None,
+        cookieless: Cookieless | None = None,
         tombstones: Tombstones | None = None,
     ) -> None:
         self.kind = kind
@@ -75,15 +85,18 @@ class Gate:
         self.plan = plan or compile_plan(kind)
         self._keys = keys
         self._names = Pseudonymiser(keys)
+        self._cookieless = cookieless or Cookieless(keys.salts)
         self._sealer = Sealer(keys.dead_letter_key)
         self._columns = list(clean_schema(kind).names)
         self._reader = Decoder([raw_schema(kind)], registry)
 
-    def process(self, frame: pl.DataFrame, bad: Sequence[Bad], chunk: RawChunk, seen: Memory) -> GateResult:
+    def process(
+        self, frame: pl.DataFrame, bad: Sequence[Bad], chunk: RawChunk, seen: Memory, visits: Visits | None = None
+    ) -> GateResult:
         """Judge and clean a chunk.
 
         `frame` has the raw schema's columns and `_index` (UInt32), each row's place in `chunk`, ascending; `bad` are
-        the records that aren't in it. Changes neither its arguments nor `seen`.
+        the records that aren't in it. Changes none of its arguments, `seen` and `visits` neither.
         """
         parsed = ParsedTexts()
         broken, reasons = refusals(self.plan, self._keys, frame, parsed)
@@ -99,7 +112,10 @@ class Gate:
                 self._undecoded(bad, read, chunk),
             ]
         )
-        clean = self._clean(passing, chunk, parsed)
+        clean, named = self._clean(passing, chunk, parsed), self._cookieless.visit(passing, visits or Visits())
+        if named is not None:
+            clean = clean.with_columns(pl.coalesce(named.visitors, "visitor").alias("visitor"))
+        keyless = self._names.keyless(passing["project"], passing["received_at"].cast(pl.Int64))
         gone = self._tombstones.from_before(clean)
         if gone is not None:
             clean = clean.filter(~gone)
@@ -112,6 +128,8 @@ class Gate:
             learnt=Learnt(ids.filter(~repeated), chunk.timestamps[0]),
             refused=refused,
             last_offset=chunk.offsets[-1],
+            visited={} if named is None else named.changed,
+            nameless={KEY_DESTROYED: keyless, SALT_DESTROYED: 0 if named is None else named.unsalted},
         )
 
     def _clean(self, passing: pl.DataFrame, chunk: RawChunk, parsed: ParsedTexts) -> pl.DataFrame:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
-from confluent_kafka import TopicPartition
+import orjson
+from confluent_kafka import Message, TopicPartition
 
 from tidegate_schemas.columns import ColumnCodec, Decoded
 from tidegate_schemas.errors import DecodeError
 from tidegate_schemas.registry import SchemaRegistry
 from tidegate_schemas.subjects import clean_schema, dead_letter_schema, outcome_schema, raw_schema
 from tidegate_schemas.topics import Kind, ids_topic, kind_of, raw_topic
+from tidegate_stream.gate.cookieless import Cookieless, Visits
 from tidegate_stream.erasure import Erasure, erasure_of, text_of
 from tidegate_stream.erasure.erasure import codec
 from tidegate_stream.erasure.known import KnownErasures
@@ -19,7 +22,7 @@ from tidegate_stream.gate.gate import Gate, GateResult
 from tidegate_stream.gate.keys import Keys
 from tidegate_stream.gate.ledger import RawChunk, Records
 from tidegate_stream.gate.seen import SPAN_OFFSETS, Learnt, Memory, Seen
-from tidegate_stream.gate.transaction import Batch, PartitionTransactions, read_partition
+from tidegate_stream.gate.transaction import VISITED_KEY, Batch, PartitionTransactions, read_partition
 
 
 class KindGate:
@@ -30,23 +33,26 @@ class KindGate:
         kind: Kind,
         keys: Keys,
         registry: SchemaRegistry | None = None,
+        session_gap_seconds: float = 1800.0,
+        *,
         erasures: KnownErasures | None = None,
     ) -> None:
         self.erasures = erasures or KnownErasures(None)
         self._notice = codec(registry)
-        self.gate = Gate(kind, keys, registry=registry, tombstones=self.erasures.tombstones)
+        cookieless = Cookieless(keys.salts, int(session_gap_seconds * 1_000_000))
+        self.gate = Gate(kind, keys, registry=registry, cookieless=cookieless, tombstones=self.erasures.tombstones)
         self.raw = ColumnCodec(raw_schema(kind), registry)
         self.clean = ColumnCodec(clean_schema(kind), registry)
         self.dead_letter = ColumnCodec(dead_letter_schema(), registry)
         self.outcome = ColumnCodec(outcome_schema(), registry)
 
-    def judge(self, chunk: RawChunk, seen: Memory) -> GateResult:
+    def judge(self, chunk: RawChunk, seen: Memory, visits: Visits | None = None) -> GateResult:
         """Decode and process a chunk in which no erasure stands."""
-        return self.process(self.raw.decode(chunk.values), chunk, seen)
+        return self.process(self.raw.decode(chunk.values), chunk, seen, visits)
 
-    def process(self, decoded: Decoded, chunk: RawChunk, seen: Memory) -> GateResult:
+    def process(self, decoded: Decoded, chunk: RawChunk, seen: Memory, visits: Visits | None = None) -> GateResult:
         """Process a chunk that was decoded."""
-        return self.gate.process(decoded.frame, decoded.bad, chunk, seen)
+        return self.gate.process(decoded.frame, decoded.bad, chunk, seen, visits)
 
     def first_erasure(self, decoded: Decoded, chunk: RawChunk) -> tuple[int, Erasure] | None:
         """The first erasure that stands in a chunk, and its place there."""
@@ -75,17 +81,19 @@ class KindGate:
             outcomes=self.outcome.encode(result.outcomes) if result.outcomes.height else [],
             learnt=result.learnt.encode() if result.learnt.ids.height else None,
             last_offset=result.last_offset,
+            visited=orjson.dumps(result.visited) if result.visited else None,
         )
 
 
 @dataclass(frozen=True)
 class Passed:
-    """What a chunk became, in records; `last_offset` is committed with it."""
+    """What a chunk became, in records; `last_offset` is committed with it. For `nameless` see `GateResult`."""
 
     clean: int
     dead_lettered: int
     dropped: int
     last_offset: int
+    nameless: Mapping[str, int] = field(default_factory=dict)
 
 
 class Passage:
@@ -103,7 +111,8 @@ class Passage:
         self._gate = gate
         self._kind = gate.gate.kind
         self._transactions = PartitionTransactions(brokers, raw_topic(self._kind, generation), partition)
-        self.seen = _restored(brokers, TopicPartition(ids_topic(self._kind, generation), partition), span)
+        messages = read_partition(brokers, TopicPartition(ids_topic(self._kind, generation), partition))
+        self.seen, self._visits = _restored(messages, span), Visits(_values(messages, VISITED_KEY))
 
     @property
     def progress(self) -> int:
@@ -124,11 +133,13 @@ class Passage:
         decoded = self._gate.raw.decode(fresh.values)
         if (erasure := self._gate.first_erasure(decoded, fresh)) is not None:
             return self._around(fresh, *erasure, elsewhere)
-        result = self._gate.process(decoded, fresh, known)
+        result = self._gate.process(decoded, fresh, known, self._visits)
         self._transactions.write(self._gate.encode(result))
         self.seen.learn(result.learnt)
+        self._visits.learn(result.visited)
         letters = result.dead_letters.height
-        return Passed(result.clean.height, letters, result.refused.height - letters, result.last_offset)
+        dropped = result.refused.height - letters
+        return Passed(result.clean.height, letters, dropped, result.last_offset, result.nameless)
 
     def _around(self, chunk: RawChunk, place: int, erasure: Erasure, elsewhere: Seen | None) -> Passed:
         """Pass what comes before an erasure, the erasure, and what comes after it."""
@@ -140,6 +151,10 @@ class Passage:
             before.dead_lettered + after.dead_lettered,
             before.dropped + after.dropped,
             after.last_offset,
+            {
+                why: after.nameless.get(why, 0) + before.nameless.get(why, 0)
+                for why in {**before.nameless, **after.nameless}
+            },
         )
 
     def close(self) -> None:
@@ -160,7 +175,10 @@ def below(chunk: RawChunk, place: int) -> RawChunk:
     return Records(chunk.topic, chunk.partition, chunk.offsets[:place], chunk.values[:place], chunk.timestamps[:place])
 
 
-def _restored(brokers: str, place: TopicPartition, span: int) -> Seen:
-    messages = read_partition(brokers, place)
-    learnt = [Learnt.decode(value) for message in messages if (value := message.value()) is not None]
+def _values(messages: Sequence[Message], key: bytes | None) -> list[bytes]:
+    return [value for message in messages if message.key() == key and (value := message.value()) is not None]
+
+
+def _restored(messages: Sequence[Message], span: int) -> Seen:
+    learnt = [Learnt.decode(value) for value in _values(messages, None)]
     return Seen.restore(learnt, complete=not messages or messages[0].offset() == 0, span=span)

@@ -32,6 +32,8 @@ from tidegate_stream.gate.errors import FencedError, TransactionError
 from tidegate_stream.log import Log
 
 NO_PROGRESS = -1
+VISITED_KEY = b"visited"
+"""Key of the records in an ids topic that tell of visits; those of ids have none."""
 TRANSACTION_TIMEOUT_SECONDS = 60.0
 MESSAGE_OVERHEAD_BYTES = 65_536
 QUEUE_MESSAGES = 50_000
@@ -43,7 +45,8 @@ _PROGRESS = struct.Struct(">q")
 class Batch:
     """Encoded records of one chunk. `clean` goes to the chunk's own partition number, under `keys`.
 
-    `learnt` is what de-duplication is to remember, for whoever has the partition next.
+    `learnt` is what de-duplication is to remember, `visited` which visitors without consent are under way around
+    midnight: both for whoever has the partition next.
     """
 
     keys: Sequence[bytes]
@@ -52,6 +55,7 @@ class Batch:
     outcomes: Sequence[bytes]
     learnt: bytes | None
     last_offset: int
+    visited: bytes | None = None
 
 
 def transactional_id(topic: str, partition: int) -> str:
@@ -110,6 +114,7 @@ class PartitionTransactions:
         self._send(of_generation(DEAD_LETTERS, self._generation), [{"value": value} for value in batch.dead_letters])
         self._send(of_generation(OUTCOMES, self._generation), [{"value": value} for value in batch.outcomes])
         self._send(self._ids_topic, [{"value": batch.learnt}] if batch.learnt else [])
+        self._send(self._ids_topic, [{"key": VISITED_KEY, "value": batch.visited}] if batch.visited else [])
         progress = {
             "key": progress_key(self._topic, self._partition),
             "value": _PROGRESS.pack(batch.last_offset),
