@@ -64,7 +64,7 @@ class KindGate:
     def _erasure(self, value: bytes | None) -> Erasure | None:
         """The erasure that a raw record is a notice of. The topic of erasures has the last word: any may write here."""
         try:
-            return self.erasures.find(erasure_of(value or b"", self._notice).receipt_id)
+            return self.erasures.confirmed(erasure_of(value or b"", self._notice))
         except (DecodeError, ValueError):
             return None
 
