@@ -27,7 +27,6 @@ from tidegate_stream.gate.pseudonyms import Pseudonymiser
 from tidegate_stream.gate.seen import Learnt, Memory, split_ids
 from tidegate_stream.gate.validity import EPOCH
 
-
 KEY_DESTROYED, SALT_DESTROYED = "key_destroyed", "salt_destroyed"
 """Why a clean event has no visitor."""
 

@@ -13,11 +13,11 @@ from tidegate_schemas.errors import DecodeError
 from tidegate_schemas.registry import SchemaRegistry
 from tidegate_schemas.subjects import clean_schema, dead_letter_schema, outcome_schema, raw_schema
 from tidegate_schemas.topics import Kind, ids_topic, kind_of, raw_topic
-from tidegate_stream.gate.cookieless import Cookieless, Visits
 from tidegate_stream.erasure import Erasure, erasure_of, text_of
 from tidegate_stream.erasure.erasure import codec
-from tidegate_stream.erasure.known import KnownErasures
+from tidegate_stream.gate.cookieless import Cookieless, Visits
 from tidegate_stream.gate.elsewhere import Everywhere
+from tidegate_stream.gate.erasures import KnownErasures
 from tidegate_stream.gate.gate import Gate, GateResult
 from tidegate_stream.gate.keys import Keys
 from tidegate_stream.gate.ledger import RawChunk, Records

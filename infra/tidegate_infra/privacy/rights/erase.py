@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from tidegate_infra.errors import RightsError
 from tidegate_infra.privacy.rights.receipts import LOGICALLY, REQUESTED, Receipt, Receipts
@@ -21,7 +21,6 @@ PASS_SECONDS = 120.0
 """So long may the worker take to come past an erasure."""
 PARTS_SECONDS = 90.0
 _ROUNDS = 3
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 Say = Callable[[str], None]
 
@@ -46,7 +45,8 @@ class Eraser:
         """Erase, and put each stage on record. Raises RightsError, UnavailableError, ClickHouseError."""
         receipt = self.receipts.write(replace(receipt, stage=REQUESTED))
         erasure = self._everywhere(receipt)
-        receipt = replace(receipt, marks=tuple(sorted(erasure.marks)))
+        positions = {f"{topic}/{partition}": at for (topic, partition), at in erasure.positions.items()}
+        receipt = self.receipts.write(replace(receipt, marks=tuple(sorted(erasure.marks)), positions=positions))
         receipt = self._in_tables(receipt, erasure)
         if left := self.store.left(erasure):
             raise RightsError(f"rows came back while they were erased ({left}): run this again with --receipt")
@@ -59,11 +59,10 @@ class Eraser:
 
     def _everywhere(self, receipt: Receipt) -> Erasure:
         """The erasure past all gates and agents, with everything that is linked by then."""
-        requested_at = (receipt.requested_at - _EPOCH) // timedelta(microseconds=1)
         marks = frozenset(receipt.marks)
         for _ in range(_ROUNDS):
             found = with_what_is_linked(self.store, receipt.project, marks)
-            erasure = Erasure(receipt.receipt_id, receipt.project, found.marks, requested_at, receipt.asked_from)
+            erasure = replace(receipt, marks=tuple(found.marks), positions={}).erasure()
             self._tell(found.shared, found.left)
             # What is linked is on record before anything is erased: afterwards nothing would tell it.
             self.receipts.write(replace(receipt, marks=tuple(sorted(found.marks))))

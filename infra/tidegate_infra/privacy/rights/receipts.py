@@ -5,15 +5,18 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from importlib.resources import files
 from typing import Any
 
 from clickhouse_connect.driver.client import Client
 
+from tidegate_stream.erasure import Erasure
+
 __all__ = ["LOGICALLY", "PHYSICALLY", "REFUSED", "REQUESTED", "WAITING", "Receipt", "Receipts"]
 
 WAITING, REFUSED, REQUESTED = "waiting", "refused", "requested"
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 LOGICALLY, PHYSICALLY = "logically erased", "physically erased"
 
 
@@ -34,7 +37,23 @@ class Receipt:
     erased_events: int = 0
     row_counts: Mapping[str, int] = field(default_factory=dict)
     bytes_scanned: int = 0
+    positions: Mapping[str, int] = field(default_factory=dict, repr=False)
     marks: tuple[str, ...] = field(default=(), repr=False)
+
+    def erasure(self) -> Erasure:
+        """What is erased by it, as the log tells it."""
+        positions: dict[tuple[str, int], int] = {}
+        for place, at in self.positions.items():
+            topic, partition = place.rsplit("/", 1)
+            positions[topic, int(partition)] = at
+        return Erasure(
+            self.receipt_id,
+            self.project,
+            frozenset(self.marks),
+            (self.requested_at - _EPOCH) // timedelta(microseconds=1),
+            self.asked_from,
+            positions,
+        )
 
 
 class Receipts:

@@ -107,7 +107,7 @@ class Store:
             self.client.command(f"ALTER TABLE tidegate.{table} MODIFY SETTING old_parts_lifetime = 1")
         deadline = time.monotonic() + seconds
         try:
-            while parts := int(next(self._rows(_sql("old_parts"), {"tables": tables}))["parts"]):
+            while parts := self.old_parts():
                 if time.monotonic() > deadline:
                     break
                 time.sleep(_PAUSE_SECONDS)
@@ -115,6 +115,10 @@ class Store:
             for table in tables:
                 self.client.command(f"ALTER TABLE tidegate.{table} RESET SETTING old_parts_lifetime")
         return not parts
+
+    def old_parts(self) -> int:
+        """Parts of these tables on disk that no query reads any more."""
+        return int(next(self._rows(_sql("old_parts"), {"tables": [*EVENTS.values(), *AGGREGATES]}))["parts"])
 
     def export(self, project: str, marks: Iterable[str]) -> Iterator[tuple[str, Mapping[str, Any]]]:
         """Every row that is held on a person, with its table; a row may come twice."""

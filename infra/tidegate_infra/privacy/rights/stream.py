@@ -6,7 +6,8 @@ import time
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from confluent_kafka import KafkaException, Producer
+from confluent_kafka import KafkaException, Producer, TopicPartition
+from confluent_kafka.admin import AdminClient
 
 from tidegate_infra.errors import UnavailableError
 from tidegate_infra.privacy.rights.store import Counted
@@ -85,21 +86,44 @@ class Stream:
         self._send((topic, 0, b"", self._outcomes.encode(_outcome(erasure, each))) for each in rows)
         return sum(each.quantity for each in rows)
 
+    def still_holds(self, positions: Mapping[str, int]) -> bool:
+        """Whether the log still gives what was before these offsets, by topic/partition."""
+        with Log(self._brokers) as log:
+            extents = log.extents((topic, int(partition)) for topic, partition in _split(positions))
+        return any(low < positions[f"{topic}/{partition}"] for (topic, partition), (low, _) in extents.items())
+
+    def cut(self, positions: Mapping[str, int]) -> None:
+        """Let the log forget, of everybody, clean records before these offsets and raw ones that were taken."""
+        with Log(self._brokers, GROUP) as log:
+            topics = log.partitions()
+            raw = log.committed(log.places(raw_topic(kind, each) for kind in KINDS for each in _generations(topics)))
+        clean = {(topic, int(partition)): positions[f"{topic}/{partition}"] for topic, partition in _split(positions)}
+        admin = AdminClient({"bootstrap.servers": self._brokers})
+        wanted = [TopicPartition(topic, partition, at) for (topic, partition), at in {**raw, **clean}.items()]
+        try:
+            for future in admin.delete_records(wanted).values():
+                future.result(DELIVERY_SECONDS)
+        except KafkaException as error:
+            raise UnavailableError(f"Kafka did not cut its topics: {error.args[0].str()}") from error
+
     def _send(self, records: Iterable[tuple[str, int, bytes, bytes]]) -> None:
-        problems: list[object] = []
+        told: list[object] = []
         try:
             for topic, partition, key, value in records:
                 self._producer.produce(
-                    topic, value, key or None, partition, on_delivery=lambda error, _: error and problems.append(error)
+                    topic, value, key or None, partition, on_delivery=lambda error, _: told.append(error)
                 )
                 self._producer.poll(0)
             waiting = self._producer.flush(DELIVERY_SECONDS)
         except (KafkaException, BufferError) as error:
             raise UnavailableError(f"Kafka did not take the erasure: {error}") from error
-        if waiting or problems:
-            raise UnavailableError(
-                f"Kafka did not take the erasure: {problems[0] if problems else 'no answer in time'}"
-            )
+        if waiting or any(error is not None for error in told):
+            why = next((error for error in told if error is not None), "no answer in time")
+            raise UnavailableError(f"Kafka did not take the erasure: {why}")
+
+
+def _split(places: Iterable[str]) -> list[list[str]]:
+    return [place.rsplit("/", 1) for place in places]
 
 
 def _generations(topics: Mapping[str, int]) -> list[int]:
