@@ -32,6 +32,7 @@ class Reason(StrEnum):
     RATE_LIMITED = "rate_limited", "The write key sent more than it may; the same request is taken later."
     CONSENT_DENIED = "consent_denied", "The person denied consent to analytics."
     DUPLICATE = "duplicate", "An event with the same event_id has been taken before."
+    ERASED = "erased", "The person had their events erased, and this one is from before that."
     PLAN_VIOLATION = "plan_violation", "The event breaks the tracking plan that its application registered."
     SAMPLED = "sampled", "The client left the event out by its sample rate."
     UNSUPPORTED_ITEM = "unsupported_item", "A foreign protocol's item that has no place in Tidegate."

@@ -13,7 +13,9 @@ from tidegate_schemas.identity import derived_event_id
 from tidegate_schemas.networks import truncated_ip
 
 __all__ = [
+    "CONSENTS",
     "DEAD_LETTERS",
+    "ERASURES",
     "GATE_PROGRESS",
     "KINDS",
     "OUTCOMES",
@@ -34,6 +36,9 @@ KINDS: tuple[Kind, ...] = get_args(Kind)
 DEAD_LETTERS = "dead-letters"
 OUTCOMES = "outcomes"
 GATE_PROGRESS = "gate-progress"
+CONSENTS = "consents"
+ERASURES = "erasures"
+"""As `CONSENTS`: about people, so one topic with one partition for all generations."""
 _SUFFIX = re.compile(r"\.g([2-9]|[1-9]\d+)$")
 
 

@@ -1,4 +1,4 @@
-"""Kafka's log as anyone may read it, without joining a group: committed records of partitions, and where they end."""
+"""Kafka's log as anyone may read it, without joining a group: records of partitions, and where they end."""
 
 from __future__ import annotations
 
@@ -25,10 +25,20 @@ _SETTLING = frozenset(
 class Log:
     """A broker's log. Every call blocks, `timeout_seconds` without an answer at most, and raises KafkaException then.
 
-    `group` is the one whose commits are asked for. Use it from one thread at a time.
+    `group` is the one whose commits are asked for. Use it from one thread at a time. `uncommitted`: records of
+    transactions that are open or were aborted are read, too. `fetch_wait_ms`: how long a broker waits for more before
+    it says that there is none.
     """
 
-    def __init__(self, brokers: str, group: str = "tidegate-reader", timeout_seconds: float = 20.0) -> None:
+    def __init__(
+        self,
+        brokers: str,
+        group: str = "tidegate-reader",
+        timeout_seconds: float = 20.0,
+        *,
+        uncommitted: bool = False,
+        fetch_wait_ms: int = 50,
+    ) -> None:
         self._timeout_seconds = timeout_seconds
         self._consumer = Consumer(
             {
@@ -36,9 +46,9 @@ class Log:
                 "group.id": group,
                 "enable.auto.commit": False,
                 "enable.partition.eof": True,
-                "isolation.level": "read_committed",
+                "isolation.level": "read_uncommitted" if uncommitted else "read_committed",
                 "auto.offset.reset": "earliest",
-                "fetch.wait.max.ms": 50,
+                "fetch.wait.max.ms": fetch_wait_ms,
                 "log_level": 2,  # a broker that is away is said by the call that needs it
             }
         )
@@ -86,9 +96,10 @@ class Log:
         return {}
 
     def records(self, begins: Marks, ends: Marks | None = None) -> Iterator[Message]:
-        """Committed records from the given offsets on, to the present end of each partition or to the given one.
+        """Records from the given offsets on, to the present end of each partition or to the given one.
 
-        The present end is that of the last transaction that is over; a given one that lies further is waited for.
+        The present end is that of the last transaction that is over, unless uncommitted ones are read; a given one that
+        lies further is waited for.
         """
         left = dict.fromkeys(begins, -1) if ends is None else {p: ends[p] for p in begins if begins[p] < ends[p]}
         if not left:

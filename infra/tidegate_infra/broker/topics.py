@@ -12,7 +12,9 @@ from tidegate_infra.broker.properties import MESSAGE_MAX_BYTES
 from tidegate_infra.broker.replicas import admin_client, wait_for_leaders
 from tidegate_infra.errors import BrokerError, UnavailableError
 from tidegate_schemas.topics import (
+    CONSENTS,
     DEAD_LETTERS,
+    ERASURES,
     GATE_PROGRESS,
     KINDS,
     OUTCOMES,
@@ -54,7 +56,10 @@ class Topic:
 
 
 def tidegate_topics(partitions: int, raw_hours: int = 24, clean_days: int = 7, *, generation: int = 1) -> list[Topic]:
-    """Every topic of the event's way; all have the same partition count, so that p stays p."""
+    """Every topic of the event's way; all have the same partition count, so that p stays p.
+
+    Those about people rather than events have one partition, and are of all generations: each gate reads them wholly.
+    """
     raw = _expiring(raw_hours * _HOUR_MS)
     clean = _expiring(clean_days * _DAY_MS)
     compacted = {"cleanup.policy": "compact", "segment.ms": str(_HOUR_MS), "segment.bytes": "8388608"}
@@ -65,6 +70,7 @@ def tidegate_topics(partitions: int, raw_hours: int = 24, clean_days: int = 7, *
         Topic(of_generation(OUTCOMES, generation), partitions, clean),
         Topic(of_generation(GATE_PROGRESS, generation), partitions, compacted),
         *(Topic(ids_topic(kind, generation), partitions, _IDS) for kind in KINDS),
+        *(Topic(name, 1, compacted) for name in (CONSENTS, ERASURES)),
     ]
 
 

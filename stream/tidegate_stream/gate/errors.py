@@ -2,7 +2,7 @@
 
 from tidegate_schemas.errors import TidegateError
 
-__all__ = ["FencedError", "GateError", "KeyFileError", "TransactionError"]
+__all__ = ["CompactedTableError", "FencedError", "GateError", "KeyFileError", "TransactionError"]
 
 
 class GateError(TidegateError):
@@ -19,3 +19,13 @@ class TransactionError(GateError):
 
 class FencedError(GateError):
     """Another gate has taken the partition over: this one must end. Nothing of the chunk is visible."""
+
+
+class CompactedTableError(GateError):
+    """A topic that every gate must know wholly can't be read: without it nothing may pass."""
+
+    def __init__(self, topic: str, cause: str) -> None:
+        super().__init__(
+            f"topic {topic} could not be read: {cause}. No event may pass without it; see that the broker answers and "
+            f"that the topic is there (`tidegate up` makes it)"
+        )

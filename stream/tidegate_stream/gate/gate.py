@@ -10,10 +10,12 @@ from typing import Any, Protocol
 import polars as pl
 
 from tidegate_schemas.errors import TidegateError
+from tidegate_schemas.reasons import Reason
 from tidegate_schemas.registry import SchemaRegistry
 from tidegate_schemas.rows import Decoder
 from tidegate_schemas.subjects import clean_schema, raw_schema
 from tidegate_schemas.topics import Kind
+from tidegate_stream.erasure import Tombstones
 from tidegate_stream.gate.columns import clean_frame, refusals
 from tidegate_stream.gate.cookieless import Cookieless, Visits
 from tidegate_stream.gate.excerpt import excerpt
@@ -75,8 +77,10 @@ class Gate:
         plan: Plan | None = None,
         registry: SchemaRegistry | None = None,
         cookieless: Cookieless | None = None,
+        tombstones: Tombstones | None = None,
     ) -> None:
         self.kind = kind
+        self._tombstones = tombstones or Tombstones()
         self.plan = plan or compile_plan(kind)
         self._keys = keys
         self._names = Pseudonymiser(keys)
@@ -103,7 +107,7 @@ class Gate:
         refused = pl.concat(
             [
                 self._refused(pl.concat([frame.filter(broken), reasons], how="horizontal"), chunk),
-                self._refused(_as_duplicates(valid.filter(repeated)), chunk),
+                self._refused(_told(valid.filter(repeated), Reason.DUPLICATE), chunk),
                 self._undecoded(bad, read, chunk),
             ]
         )
@@ -111,6 +115,10 @@ class Gate:
         if named is not None:
             clean = clean.with_columns(pl.coalesce(named.visitors, "visitor").alias("visitor"))
         keyless = self._names.keyless(passing["project"], passing["received_at"].cast(pl.Int64))
+        gone = self._tombstones.from_before(clean)
+        if gone is not None:
+            clean = clean.filter(~gone)
+            refused = pl.concat([refused, self._refused(_told(passing.filter(gone), Reason.ERASED), chunk)])
         return GateResult(
             clean=clean,
             keys=clean.select(pl.coalesce("visitor", "event_id").cast(pl.Binary)).to_series().to_list(),
@@ -179,8 +187,8 @@ def _offsets(chunk: RawChunk, rows: pl.DataFrame) -> pl.Series:
     return pl.Series(chunk.offsets, dtype=pl.Int64).gather(rows["_index"])
 
 
-def _as_duplicates(rows: pl.DataFrame) -> pl.DataFrame:
-    return rows.with_columns(pl.lit("duplicate").alias("reason"), pl.lit("").alias("detail"))
+def _told(rows: pl.DataFrame, reason: Reason) -> pl.DataFrame:
+    return rows.with_columns(pl.lit(reason.value).alias("reason"), pl.lit("").alias("detail"))
 
 
 def _micros(at: datetime | None, otherwise: int) -> int:

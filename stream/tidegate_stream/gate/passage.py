@@ -8,12 +8,16 @@ from dataclasses import dataclass, field
 import orjson
 from confluent_kafka import Message, TopicPartition
 
-from tidegate_schemas.columns import ColumnCodec
+from tidegate_schemas.columns import ColumnCodec, Decoded
+from tidegate_schemas.errors import DecodeError
 from tidegate_schemas.registry import SchemaRegistry
 from tidegate_schemas.subjects import clean_schema, dead_letter_schema, outcome_schema, raw_schema
 from tidegate_schemas.topics import Kind, ids_topic, kind_of, raw_topic
+from tidegate_stream.erasure import Erasure, erasure_of, text_of
+from tidegate_stream.erasure.erasure import codec
 from tidegate_stream.gate.cookieless import Cookieless, Visits
 from tidegate_stream.gate.elsewhere import Everywhere
+from tidegate_stream.gate.erasures import KnownErasures
 from tidegate_stream.gate.gate import Gate, GateResult
 from tidegate_stream.gate.keys import Keys
 from tidegate_stream.gate.ledger import RawChunk, Records
@@ -25,19 +29,48 @@ class KindGate:
     """The gate of one kind with its codecs; shared by the kind's partitions."""
 
     def __init__(
-        self, kind: Kind, keys: Keys, registry: SchemaRegistry | None = None, session_gap_seconds: float = 1800.0
+        self,
+        kind: Kind,
+        keys: Keys,
+        registry: SchemaRegistry | None = None,
+        session_gap_seconds: float = 1800.0,
+        *,
+        erasures: KnownErasures | None = None,
     ) -> None:
+        self.erasures = erasures or KnownErasures(None)
+        self._notice = codec(registry)
         cookieless = Cookieless(keys.salts, int(session_gap_seconds * 1_000_000))
-        self.gate = Gate(kind, keys, registry=registry, cookieless=cookieless)
+        self.gate = Gate(kind, keys, registry=registry, cookieless=cookieless, tombstones=self.erasures.tombstones)
         self.raw = ColumnCodec(raw_schema(kind), registry)
         self.clean = ColumnCodec(clean_schema(kind), registry)
         self.dead_letter = ColumnCodec(dead_letter_schema(), registry)
         self.outcome = ColumnCodec(outcome_schema(), registry)
 
     def judge(self, chunk: RawChunk, seen: Memory, visits: Visits | None = None) -> GateResult:
-        """Decode and process a chunk."""
-        decoded = self.raw.decode(chunk.values)
+        """Decode and process a chunk in which no erasure stands."""
+        return self.process(self.raw.decode(chunk.values), chunk, seen, visits)
+
+    def process(self, decoded: Decoded, chunk: RawChunk, seen: Memory, visits: Visits | None = None) -> GateResult:
+        """Process a chunk that was decoded."""
         return self.gate.process(decoded.frame, decoded.bad, chunk, seen, visits)
+
+    def first_erasure(self, decoded: Decoded, chunk: RawChunk) -> tuple[int, Erasure] | None:
+        """The first erasure that stands in a chunk, and its place there."""
+        for record in decoded.bad:
+            if (erasure := self._erasure(chunk.values[record.index])) is not None:
+                return record.index, erasure
+        return None
+
+    def _erasure(self, value: bytes | None) -> Erasure | None:
+        """The erasure that a raw record is a notice of. The topic of erasures has the last word: any may write here."""
+        try:
+            return self.erasures.confirmed(erasure_of(value or b"", self._notice))
+        except (DecodeError, ValueError):
+            return None
+
+    def notice(self, erasure: Erasure, offset: int) -> Batch:
+        """What stands for an erasure in the clean topic."""
+        return Batch([erasure.receipt_id.encode()], [text_of(erasure, self._notice)], [], [], None, offset)
 
     def encode(self, result: GateResult) -> Batch:
         """What a result writes."""
@@ -97,13 +130,32 @@ class Passage:
         if kind_of(fresh.topic) != self._kind:
             raise ValueError(f"a chunk of {fresh.topic} came to the gate of {self._kind}")
         known = self.seen if elsewhere is None else Everywhere(self.seen, elsewhere)
-        result = self._gate.judge(fresh, known, self._visits)
+        decoded = self._gate.raw.decode(fresh.values)
+        if (erasure := self._gate.first_erasure(decoded, fresh)) is not None:
+            return self._around(fresh, *erasure, elsewhere)
+        result = self._gate.process(decoded, fresh, known, self._visits)
         self._transactions.write(self._gate.encode(result))
         self.seen.learn(result.learnt)
         self._visits.learn(result.visited)
         letters = result.dead_letters.height
         dropped = result.refused.height - letters
         return Passed(result.clean.height, letters, dropped, result.last_offset, result.nameless)
+
+    def _around(self, chunk: RawChunk, place: int, erasure: Erasure, elsewhere: Seen | None) -> Passed:
+        """Pass what comes before an erasure, the erasure, and what comes after it."""
+        before = self.take(below(chunk, place), elsewhere) if place else Passed(0, 0, 0, self.progress)
+        self._transactions.write(self._gate.notice(erasure, chunk.offsets[place]))
+        after = self.take(chunk, elsewhere)
+        return Passed(
+            before.clean + after.clean,
+            before.dead_lettered + after.dead_lettered,
+            before.dropped + after.dropped,
+            after.last_offset,
+            {
+                why: after.nameless.get(why, 0) + before.nameless.get(why, 0)
+                for why in {**before.nameless, **after.nameless}
+            },
+        )
 
     def close(self) -> None:
         """Let go of the partition."""
@@ -116,6 +168,11 @@ def above(chunk: RawChunk, offset: int) -> RawChunk:
     if not skip:
         return chunk
     return Records(chunk.topic, chunk.partition, chunk.offsets[skip:], chunk.values[skip:], chunk.timestamps[skip:])
+
+
+def below(chunk: RawChunk, place: int) -> RawChunk:
+    """So many of a chunk's records, from the first on."""
+    return Records(chunk.topic, chunk.partition, chunk.offsets[:place], chunk.values[:place], chunk.timestamps[:place])
 
 
 def _values(messages: Sequence[Message], key: bytes | None) -> list[bytes]:
