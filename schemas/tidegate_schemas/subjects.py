@@ -34,6 +34,7 @@ __all__ = [
     "all_schemas",
     "build_schema",
     "clean_schema",
+    "consent_schema",
     "dead_letter_schema",
     "fingerprint_of",
     "outcome_schema",
@@ -167,10 +168,16 @@ def outcome_schema() -> Schema:
     return build_schema(f"{NAMESPACE}.outcome", _avsc("outcome"))
 
 
+@cache
+def consent_schema() -> Schema:
+    """What the gate writes to consents."""
+    return build_schema(f"{NAMESPACE}.consent", _avsc("consent"))
+
+
 def all_schemas() -> tuple[Schema, ...]:
     """Every subject of the contract."""
     events = [schema(kind) for kind in KINDS for schema in (raw_schema, clean_schema)]
-    return (*events, dead_letter_schema(), outcome_schema())
+    return (*events, dead_letter_schema(), outcome_schema(), consent_schema())
 
 
 def build_schema(subject: str, definition: dict[str, Any], raw_names: list[str | None] | None = None) -> Schema:

@@ -26,7 +26,7 @@ from tidegate_stream.flight import topics_read
 from tidegate_stream.folds import Fold, all_folds
 from tidegate_stream.gate.keys import Keys
 from tidegate_stream.gate.passage import KindGate
-from tidegate_stream.gate_agent import GateAgent
+from tidegate_stream.gate_agent import GateAgent, KnownConsents
 from tidegate_stream.observability import COMMIT_AGE, LAG, WAITS
 from tidegate_stream.settings import WorkerSettings
 from tidegate_stream.state.agent import FoldAgent, Source
@@ -59,6 +59,7 @@ class Wiring:
     sink: Writer
     keys: Keys
     registry: SchemaRegistry | None
+    consents: KnownConsents
     flushing: list[FoldAgent | ArchiveAgent] = field(default_factory=list)
     gates: list[GateAgent] = field(default_factory=list)
 
@@ -76,7 +77,8 @@ def build(
     they are there.
     """
     topics = {**(earlier or {}), **dict.fromkeys(topics_read(settings.generation), settings.partitions)}
-    wiring = Wiring(_app(settings), settings, topics, sink, keys, registry)
+    consents = KnownConsents(settings.brokers, registry)
+    wiring = Wiring(_app(settings), settings, topics, sink, keys, registry, consents)
     for generation in sorted({generation_of(topic) for topic in topics}):
         _generation(wiring, generation)
     for agent in wiring.flushing:
@@ -136,7 +138,8 @@ def _app(settings: WorkerSettings) -> ChunkApp:
 
 def _gate(wiring: Wiring, kind: Kind, generation: int) -> None:
     settings, topic = wiring.settings, raw_topic(kind, generation)
-    agent = GateAgent(wiring.app, topic, KindGate(kind, wiring.keys, wiring.registry), settings.brokers)
+    gate = KindGate(kind, wiring.keys, wiring.registry)
+    agent = GateAgent(wiring.app, topic, gate, settings.brokers, wiring.consents)
     if _read(wiring, topic, agent):
         wiring.gates.append(agent)
 

@@ -15,6 +15,8 @@ from tidegate_schemas.rows import Decoder
 from tidegate_schemas.subjects import clean_schema, raw_schema
 from tidegate_schemas.topics import Kind
 from tidegate_stream.gate.columns import clean_frame, refusals
+from tidegate_stream.gate.consenting import NOTHING_TOLD, Told, consented, told_in
+from tidegate_stream.gate.consents import Consents
 from tidegate_stream.gate.excerpt import excerpt
 from tidegate_stream.gate.json_columns import ParsedTexts
 from tidegate_stream.gate.keys import Keys, Pseudonymiser, Sealer
@@ -45,7 +47,8 @@ class GateResult:
     """What becomes of a chunk. Every record is in exactly one place: clean, dead-lettered or counted as dropped.
 
     `clean` has the clean schema's columns, in offset order; `keys` are the Kafka keys of its rows. `learnt` goes to
-    `Seen.learn` once the result is committed, not before: a chunk that is tried again isn't its own duplicate.
+    `Seen.learn` once the result is committed, not before: a chunk that is tried again isn't its own duplicate. `told`
+    are the decisions about consent in it.
     """
 
     clean: pl.DataFrame
@@ -55,6 +58,7 @@ class GateResult:
     learnt: Learnt
     refused: pl.DataFrame
     last_offset: int
+    told: Told = NOTHING_TOLD
 
 
 class Gate:
@@ -70,28 +74,40 @@ class Gate:
         self._sealer = Sealer(keys.dead_letter_key)
         self._columns = list(clean_schema(kind).names)
         self._reader = Decoder([raw_schema(kind)], registry)
+        self._nobody = Consents()
 
-    def process(self, frame: pl.DataFrame, bad: Sequence[Bad], chunk: RawChunk, seen: Memory) -> GateResult:
+    def process(
+        self,
+        frame: pl.DataFrame,
+        bad: Sequence[Bad],
+        chunk: RawChunk,
+        seen: Memory,
+        consents: Consents | None = None,
+    ) -> GateResult:
         """Judge and clean a chunk.
 
         `frame` has the raw schema's columns and `_index` (UInt32), each row's place in `chunk`, ascending; `bad` are
-        the records that aren't in it. Changes neither its arguments nor `seen`.
+        the records that aren't in it; `consents` the decisions that are known besides those in it. Changes none of its
+        arguments.
         """
         parsed = ParsedTexts()
         broken, reasons = refusals(self.plan, self._keys, frame, parsed)
         valid = frame.filter(~broken) if reasons.height else frame
         ids = split_ids(valid["event_id"], _offsets(chunk, valid))
         repeated = seen.duplicates(ids)
-        passing = valid.filter(~repeated) if repeated.any() else valid
+        fresh = valid.filter(~repeated) if repeated.any() else valid
+        told = told_in(self.plan, self._keys, self._every_name, frame)
+        judged = consented(self.plan, self._every_name, fresh, told, self._nobody if consents is None else consents)
         read = {record.index: self._read(chunk.values[record.index]) for record in bad}
         refused = pl.concat(
             [
                 self._refused(pl.concat([frame.filter(broken), reasons], how="horizontal"), chunk),
                 self._refused(_as_duplicates(valid.filter(repeated)), chunk),
+                *([] if judged.refused is None else [self._refused(judged.refused, chunk)]),
                 self._undecoded(bad, read, chunk),
             ]
         )
-        clean = self._clean(passing, chunk, parsed)
+        clean = self._clean(judged.passing, chunk, parsed)
         return GateResult(
             clean=clean,
             keys=clean.select(pl.coalesce("visitor", "event_id").cast(pl.Binary)).to_series().to_list(),
@@ -100,7 +116,12 @@ class Gate:
             learnt=Learnt(ids.filter(~repeated), chunk.timestamps[0]),
             refused=refused,
             last_offset=chunk.offsets[-1],
+            told=told,
         )
+
+    def _every_name(self, project: str, value: str) -> Sequence[str]:
+        """Whom decisions about consent may know an id as."""
+        return [self._names.pseudonym(project, value)]
 
     def _clean(self, passing: pl.DataFrame, chunk: RawChunk, parsed: ParsedTexts) -> pl.DataFrame:
         cleaned = clean_frame(self.plan, self._names, passing, parsed)

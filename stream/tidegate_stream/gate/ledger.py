@@ -18,7 +18,7 @@ from tidegate_stream.gate.keys import Sealer
 from tidegate_stream.gate.validity import PRODUCER_ID, PROJECT
 
 MINUTE_MICROS = 60_000_000
-DROPPED_REASONS = (Reason.CONSENT_DENIED.value, Reason.DUPLICATE.value)
+DROPPED_REASONS = (Reason.CONSENT_DENIED.value, Reason.CONSENT_WITHDRAWN.value, Reason.DUPLICATE.value)
 INSTANT = pl.Datetime("us", "UTC")
 REFUSED = {
     "_index": pl.UInt32,

@@ -8,8 +8,11 @@ from confluent_kafka import TopicPartition
 
 from tidegate_schemas.columns import ColumnCodec
 from tidegate_schemas.registry import SchemaRegistry
-from tidegate_schemas.subjects import clean_schema, dead_letter_schema, outcome_schema, raw_schema
+from tidegate_schemas.rows import RowCodec
+from tidegate_schemas.subjects import clean_schema, consent_schema, dead_letter_schema, outcome_schema, raw_schema
 from tidegate_schemas.topics import Kind, ids_topic, kind_of, raw_topic
+from tidegate_stream.gate.consents import Consents
+from tidegate_stream.gate.decisions import consent_key
 from tidegate_stream.gate.elsewhere import Everywhere
 from tidegate_stream.gate.gate import Gate, GateResult
 from tidegate_stream.gate.keys import Keys
@@ -27,11 +30,12 @@ class KindGate:
         self.clean = ColumnCodec(clean_schema(kind), registry)
         self.dead_letter = ColumnCodec(dead_letter_schema(), registry)
         self.outcome = ColumnCodec(outcome_schema(), registry)
+        self.consent = RowCodec(consent_schema(), registry)
 
-    def judge(self, chunk: RawChunk, seen: Memory) -> GateResult:
+    def judge(self, chunk: RawChunk, seen: Memory, consents: Consents | None = None) -> GateResult:
         """Decode and process a chunk."""
         decoded = self.raw.decode(chunk.values)
-        return self.gate.process(decoded.frame, decoded.bad, chunk, seen)
+        return self.gate.process(decoded.frame, decoded.bad, chunk, seen, consents)
 
     def encode(self, result: GateResult) -> Batch:
         """What a result writes."""
@@ -42,6 +46,7 @@ class KindGate:
             outcomes=self.outcome.encode(result.outcomes) if result.outcomes.height else [],
             learnt=result.learnt.encode() if result.learnt.ids.height else None,
             last_offset=result.last_offset,
+            consents=[(consent_key(each), self.consent.encode(each)) for each in result.told.consents],
         )
 
 
@@ -77,10 +82,10 @@ class Passage:
         """Raw offset up to which (inclusive) everything has passed; -1 at the start."""
         return self._transactions.progress
 
-    def take(self, chunk: RawChunk, elsewhere: Seen | None = None) -> Passed:
+    def take(self, chunk: RawChunk, elsewhere: Seen | None = None, consents: Consents | None = None) -> Passed:
         """Pass a chunk in one transaction; what is at or below the progress is skipped.
 
-        `elsewhere` knows the events that passed in other generations of the topic.
+        `elsewhere` knows the events that passed in other generations of the topic, `consents` what people decided.
         """
         fresh = above(chunk, self.progress)
         if not fresh.offsets:
@@ -88,7 +93,7 @@ class Passage:
         if kind_of(fresh.topic) != self._kind:
             raise ValueError(f"a chunk of {fresh.topic} came to the gate of {self._kind}")
         known = self.seen if elsewhere is None else Everywhere(self.seen, elsewhere)
-        result = self._gate.judge(fresh, known)
+        result = self._gate.judge(fresh, known, consents)
         self._transactions.write(self._gate.encode(result))
         self.seen.learn(result.learnt)
         letters = result.dead_letters.height
