@@ -36,6 +36,7 @@ class Reason(StrEnum):
         "The person withdrew consent after the event, or had not given it again when the event happened.",
     )
     DUPLICATE = "duplicate", "An event with the same event_id has been taken before."
+    ERASED = "erased", "The person had their events erased, and this one is from before that."
     PLAN_VIOLATION = "plan_violation", "The event breaks the tracking plan that its application registered."
     SAMPLED = "sampled", "The client left the event out by its sample rate."
     UNSUPPORTED_ITEM = "unsupported_item", "A foreign protocol's item that has no place in Tidegate."

@@ -78,6 +78,7 @@ DERIVED = {
     "pool": "Name of the connection pool.",
     "producer_kind": "sdk, browser, gateway or kafka (a client of its own); unknown where a record could not be read.",
     "project": "Project that the write key belongs to.",
+    "pseudonyms": "How many pseudonyms the person had.",
     "quantity": "How many events; for the outcomes numbered and closed the last number.",
     "reason": "Why: for endpoints in words, else one of the closed list in `tidegate_schemas.reasons`.",
     "releases": "Versions of the application in which it was seen.",

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from tidegate_schemas.registry import SchemaRegistry
-from tidegate_schemas.subjects import clean_schema, dead_letter_schema, outcome_schema
+from tidegate_schemas.subjects import dead_letter_schema, outcome_schema
 from tidegate_schemas.topics import (
     DEAD_LETTERS,
     KINDS,
@@ -21,12 +21,14 @@ from tidegate_schemas.topics import (
 )
 from tidegate_sinks.writer import Writer
 from tidegate_stream.archive import ArchiveAgent, event_rows, record_rows
-from tidegate_stream.decoding import decoder
+from tidegate_stream.decoding import EventReader, RecordReader
+from tidegate_stream.erasure.known import KnownErasures
 from tidegate_stream.flight import topics_read
 from tidegate_stream.folds import Fold, all_folds
 from tidegate_stream.gate.keys import Keys
+from tidegate_stream.gate.known_consents import KnownConsents
 from tidegate_stream.gate.passage import KindGate
-from tidegate_stream.gate_agent import GateAgent, KnownConsents
+from tidegate_stream.gate_agent import GateAgent
 from tidegate_stream.observability import COMMIT_AGE, LAG, WAITS
 from tidegate_stream.settings import WorkerSettings
 from tidegate_stream.state.agent import FoldAgent, Source
@@ -60,6 +62,7 @@ class Wiring:
     keys: Keys
     registry: SchemaRegistry | None
     consents: KnownConsents
+    erasures: KnownErasures
     flushing: list[FoldAgent | ArchiveAgent] = field(default_factory=list)
     gates: list[GateAgent] = field(default_factory=list)
 
@@ -77,8 +80,8 @@ def build(
     they are there.
     """
     topics = {**(earlier or {}), **dict.fromkeys(topics_read(settings.generation), settings.partitions)}
-    consents = KnownConsents(settings.brokers, registry)
-    wiring = Wiring(_app(settings), settings, topics, sink, keys, registry, consents)
+    consents, erasures = KnownConsents(settings.brokers, registry), KnownErasures(settings.brokers, registry)
+    wiring = Wiring(_app(settings), settings, topics, sink, keys, registry, consents, erasures)
     for generation in sorted({generation_of(topic) for topic in topics}):
         _generation(wiring, generation)
     for agent in wiring.flushing:
@@ -93,7 +96,8 @@ def _generation(wiring: Wiring, generation: int) -> None:
         _gate(wiring, kind, generation)
     folds = all_folds(wiring.settings.lateness_seconds, wiring.settings.session_gap_seconds)
     for kind in KINDS:
-        source = Source(clean_topic(kind, generation), generation, decoder(clean_schema(kind), wiring.registry))
+        reader = EventReader(kind, wiring.registry, wiring.erasures)
+        source = Source(clean_topic(kind, generation), generation, reader.decode, reader.notices)
         for fold in folds:
             if fold.kind == kind:
                 _fold(wiring, source, fold)
@@ -102,7 +106,7 @@ def _generation(wiring: Wiring, generation: int) -> None:
         (DEAD_LETTERS, "dead_letters", dead_letter_schema()),
         (OUTCOMES, "outcomes", outcome_schema()),
     ):
-        source = Source(of_generation(topic, generation), generation, decoder(schema, wiring.registry))
+        source = Source(of_generation(topic, generation), generation, RecordReader(schema, wiring.registry).decode)
         _archive(wiring, f"archive.{topic}", source, table, record_rows)
 
 
@@ -138,10 +142,14 @@ def _app(settings: WorkerSettings) -> ChunkApp:
 
 def _gate(wiring: Wiring, kind: Kind, generation: int) -> None:
     settings, topic = wiring.settings, raw_topic(kind, generation)
-    gate = KindGate(kind, wiring.keys, wiring.registry)
-    agent = GateAgent(wiring.app, topic, gate, settings.brokers, wiring.consents)
+    agent = GateAgent(wiring.app, topic, _kind_gate(wiring, kind), settings.brokers)
     if _read(wiring, topic, agent):
         wiring.gates.append(agent)
+
+
+def _kind_gate(wiring: Wiring, kind: Kind) -> KindGate:
+    gap = wiring.settings.session_gap_seconds
+    return KindGate(kind, wiring.keys, wiring.registry, gap, erasures=wiring.erasures, consents=wiring.consents)
 
 
 def _fold(wiring: Wiring, source: Source, fold: Fold) -> None:

@@ -4,40 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import threading
 from concurrent.futures import ThreadPoolExecutor
 
 from faust.types import TP
 
-from tidegate_schemas.registry import SchemaRegistry
-from tidegate_schemas.topics import CONSENTS, generation_of, kind_of, of_generation
+from tidegate_schemas.topics import generation_of, kind_of, of_generation
 from tidegate_stream.failpoint import crossing
-from tidegate_stream.gate.compacted import CompactedTable
-from tidegate_stream.gate.consents import Consents
 from tidegate_stream.gate.elsewhere import Elsewhere
 from tidegate_stream.gate.passage import KindGate, Passage, Passed
-from tidegate_stream.observability import HORIZON, REFUSED, AgentMetrics
+from tidegate_stream.observability import HORIZON, NAMELESS, REFUSED, AgentMetrics
 from tidegate_stream.transport.app import ChunkApp
 from tidegate_stream.transport.chunk import Chunk
 
 log = logging.getLogger(__name__)
-
-
-class KnownConsents:
-    """What people decided, for all gates of a process: current whenever a chunk is judged."""
-
-    def __init__(self, brokers: str, registry: SchemaRegistry | None = None) -> None:
-        self._brokers, self._consents = brokers, Consents(registry)
-        self._table: CompactedTable | None = None
-        self._opening = threading.Lock()
-
-    def now(self) -> Consents:
-        """All decisions that any gate wrote before this call. Blocks. Raises CompactedTableError."""
-        with self._opening:
-            if self._table is None:  # in the thread that needs it first, not while the app is wired
-                self._table = CompactedTable(self._brokers, CONSENTS, self._consents.take)
-        self._table.catch_up()
-        return self._consents
 
 
 class GateAgent:
@@ -46,11 +25,11 @@ class GateAgent:
     Opening fences whoever had the partition meanwhile, and skips what they passed.
     """
 
-    def __init__(self, app: ChunkApp, topic: str, gate: KindGate, brokers: str, consents: KnownConsents) -> None:
+    def __init__(self, app: ChunkApp, topic: str, gate: KindGate, brokers: str) -> None:
         self._kind, self._generation = kind_of(topic), generation_of(topic)
         self.name = of_generation(f"gate.{self._kind}", self._generation)
         self.topic = topic
-        self._app, self._gate, self._brokers, self._consents = app, gate, brokers, consents
+        self._app, self._gate, self._brokers = app, gate, brokers
         self._passages: dict[int, tuple[int, Passage]] = {}
         self._elsewhere: Elsewhere | None = None
         self._looked = -1  # the epoch in which it was found out whether there are other generations
@@ -75,6 +54,9 @@ class GateAgent:
         passed = await crossing("gate", asyncio.to_thread(self._pass, chunk))
         self._app.mark_durable(self.name, TP(chunk.topic, chunk.partition), chunk.end)
         self._metrics.took(chunk, passed.clean + passed.dead_lettered + passed.dropped)
+        for reason, number in passed.nameless.items():
+            if number:
+                NAMELESS.labels(self._kind, reason).inc(number)
         for outcome, number in (("dead_lettered", passed.dead_lettered), ("dropped", passed.dropped)):
             if number:
                 REFUSED.labels(self._kind, outcome).inc(number)
@@ -102,7 +84,7 @@ class GateAgent:
             passage = Passage(self._gate, self._brokers, chunk.partition, self._generation)
             self._passages[chunk.partition] = chunk.epoch, passage
         others = self._elsewhere.known if self._elsewhere else None
-        passed = passage.take(chunk, others, self._consents.now())
+        passed = passage.take(chunk, others)
         horizons = [known.horizon_ms or 0 for known in (passage.seen, others) if known is not None]
         HORIZON.labels(chunk.topic, chunk.partition).set(max(horizons) / 1e3)
         return passed

@@ -43,6 +43,15 @@ FLUSH_SECONDS = Histogram(
 )
 LAST_FLUSH = Gauge("tidegate_stream_last_flush_timestamp_seconds", "When an agent last flushed.", ["agent"])
 REFUSED = Counter("tidegate_gate_refused_total", "Records that did not become clean events.", ["kind", "outcome"])
+NAMELESS = Counter(
+    "tidegate_gate_nameless_total",
+    "Clean events without a visitor because their day's salt or their epoch's key is gone: they came too late.",
+    ["kind", "reason"],
+)
+KEYS_KEPT_AT = Gauge(
+    "tidegate_gate_keys_kept_timestamp_seconds",
+    "When keys and salts were last looked after: made, read again, destroyed.",
+)
 HORIZON = Gauge(
     "tidegate_gate_horizon_timestamp_seconds",
     "Copies of events that reached Kafka since then are found; 0: of all events ever.",

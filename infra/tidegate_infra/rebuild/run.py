@@ -18,10 +18,10 @@ from tidegate_infra.rebuild.log import Topic, archived, published, topic_of
 from tidegate_infra.rebuild.plan import Part, plan
 from tidegate_infra.rebuild.store import Source, Store
 from tidegate_schemas.registry import SchemaRegistry
-from tidegate_schemas.subjects import clean_schema
 from tidegate_schemas.topics import KINDS
 from tidegate_sinks.tables import tables
-from tidegate_stream.decoding import decoder
+from tidegate_stream.decoding import EventReader
+from tidegate_stream.erasure.known import KnownErasures
 from tidegate_stream.folds import Fold
 from tidegate_stream.rebuild import Replay, Stretch
 from tidegate_stream.rebuild.replay import in_range
@@ -112,8 +112,8 @@ def _records(
     if last < first:
         return iter(())
     if what.brokers and topic and topic.holds(source, first):
-        decode = decoder(clean_schema(source.kind), what.registry)
-        return published(what.brokers, source, first, last, decode)
+        reader = EventReader(source.kind, what.registry, KnownErasures(what.brokers, what.registry))
+        return published(what.brokers, source, first, last, reader.decode)
     return archived(store, source, first, last)
 
 

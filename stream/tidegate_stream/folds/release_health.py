@@ -13,6 +13,7 @@ from typing import ClassVar
 
 import polars as pl
 
+from tidegate_stream.erasure.stubs import ERASED
 from tidegate_stream.folds.tumbling import DEFAULT_LATENESS_SECONDS, TumblingFold
 
 MAX_QUANTITY = 1_000_000_000
@@ -49,7 +50,8 @@ class ReleaseHealth(TumblingFold):
         number = pl.when(own).then(0).when(pl.col("report") == "sessions").then(quantity).otherwise(init.cast(pl.Int64))
         ended = {name: state == name for name in ("crashed", "abnormal")}
         orderly = errored & ~ended["crashed"] & ~ended["abnormal"]
-        return events.filter(pl.col("report").is_in(["session", "sessions"])).with_columns(
+        theirs = pl.col("report").is_in(["session", "sessions"]) & pl.col("consent").ne_missing(ERASED)
+        return events.filter(theirs).with_columns(
             pl.when(own).then(pl.col("session")).otherwise(pl.col("user")).alias("session_or_user"),
             pl.col("user").fill_null(""),
             (own & init).alias("init"),

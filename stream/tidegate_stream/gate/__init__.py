@@ -2,9 +2,10 @@
 
 from tidegate_stream.gate.errors import FencedError, GateError, KeyFileError, TransactionError
 from tidegate_stream.gate.gate import Gate, GateResult
-from tidegate_stream.gate.keys import DirectoryKeys, Keys, MemoryKeys, Pseudonymiser, Sealer
+from tidegate_stream.gate.keys import DirectoryKeys, Keys, MemoryKeys, Sealer
 from tidegate_stream.gate.ledger import RawChunk, Records
 from tidegate_stream.gate.passage import KindGate, Passage, Passed
+from tidegate_stream.gate.pseudonyms import Pseudonymiser
 from tidegate_stream.gate.seen import Learnt, Seen
 
 __all__ = [

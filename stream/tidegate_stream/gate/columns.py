@@ -10,20 +10,23 @@ import polars as pl
 from tidegate_schemas.reasons import Reason
 from tidegate_schemas.topics import Kind
 from tidegate_stream.gate.json_columns import ParsedTexts
-from tidegate_stream.gate.keys import Keys, Pseudonymiser
+from tidegate_stream.gate.keys import Keys
 from tidegate_stream.gate.known import Known
 from tidegate_stream.gate.plan import JSON, Plan
+from tidegate_stream.gate.pseudonyms import Pseudonymiser
 from tidegate_stream.gate.reference import NO_KEY
 from tidegate_stream.gate.validity import HEX_IDS, hex_id, rules
 from tidegate_stream.gate.values import coarse_user_agent, truncated_ip
 
 DENIED = pl.col("consent") == "denied"
+FORMERLY = (pl.col("consent") == "granted") & (pl.col("type") != "alias")
+PREVIOUS = "previous_id"
 QUERY = r"(?s)(?:[?#]|%3[Ff]|%23).*$"
 
 
 def refusals(plan: Plan, keys: Keys, frame: pl.DataFrame, parsed: ParsedTexts) -> tuple[pl.Series, pl.DataFrame]:
     """Which rows may not pass, and `reason` and `detail` of those: the first broken rule. Fills `parsed`."""
-    keyed = [name for name in frame["project"].unique().drop_nulls() if keys.pseudonym_key(name) is not None]
+    keyed = [name for name in frame["project"].unique().drop_nulls() if keys.epochs(name)]
     checks = [*_checks(plan.kind), (~pl.col("project").is_in(keyed), Reason.INVALID_FIELD, NO_KEY)]
     for name in plan.json:
         malformed = pl.col(name).is_null() | pl.col(name).is_in(parsed.malformed(frame[name], JSON[name]))
@@ -85,15 +88,36 @@ def mapped(column: pl.Series, function: Callable[[str], str | None]) -> pl.Serie
 def _pseudonyms(
     names: Pseudonymiser, frame: pl.DataFrame, fields: Sequence[str], anonymous: pl.Expr
 ) -> list[pl.Series]:
-    """HMAC over distinct pairs of project and value, put where the pairs stood."""
-    # A project's name has no NUL in it, so a pair can be told by one text.
-    pairs = frame.select(
-        pl.when(~anonymous & (pl.col(name) != "")).then(pl.concat_str("project", pl.lit("\x00"), name)).alias(name)
-        for name in fields
-    )
-    distinct = pl.concat([pl.Series(dtype=pl.String), *(pair.unique() for pair in pairs)]).unique().drop_nulls()
-    pseudonyms = [
-        names.pseudonym(project, value) for project, _, value in (pair.partition("\x00") for pair in distinct)
-    ]
-    known = pl.Series(pseudonyms, dtype=pl.String)
-    return pairs.select(pl.all().replace_strict(distinct, known, default=None, return_dtype=pl.String)).get_columns()
+    """HMAC over distinct values of a project and epoch, put where they stood; `previous_id` may tell a former name."""
+    moments = names.moments(frame["project"], frame["received_at"].cast(pl.Int64))
+    told = frame.select(pl.when(~anonymous & (pl.col(name) != "")).then(pl.col(name)).alias(name) for name in fields)
+    columns = _named(frame["project"], moments, told, names.pseudonym)
+    if PREVIOUS not in fields:
+        return columns
+    previous = pl.DataFrame(columns).select(pl.when(frame["type"] == "alias").then(pl.col(PREVIOUS)))[PREVIOUS]
+    if names.has_former(frame["project"], moments):
+        known = frame.select(pl.when(FORMERLY).then(renamed_id()).alias(PREVIOUS))
+        previous = previous.fill_null(_named(frame["project"], moments, known, names.former)[0])
+    return [previous if column.name == PREVIOUS else column for column in columns]
+
+
+def renamed_id() -> pl.Expr:
+    """The id whose former name an event tells: the device's where a user is told for the first time, else the user's."""
+    user, device = (pl.when(pl.col(name) != "").then(pl.col(name)) for name in ("user_id", "anonymous_id"))
+    return pl.when(pl.col("type") == "identify").then(pl.coalesce(device, user)).otherwise(pl.coalesce(user, device))
+
+
+def _named(
+    projects: pl.Series, moments: int | pl.Series, told: pl.DataFrame, name_of: Callable[[str, str, int], str | None]
+) -> list[pl.Series]:
+    """Names of texts, each distinct one of a project and moment asked for once, put where the texts stood."""
+    # Neither a project's name nor a number has a NUL in it, so all that decides a name can be told by one text.
+    parts = [projects] if isinstance(moments, int) else [projects, moments.cast(pl.String)]
+    texts = told.select(pl.concat_str(*parts, pl.col(name), separator="\x00").alias(name) for name in told.columns)
+    distinct = pl.concat([pl.Series(dtype=pl.String), *(text.unique() for text in texts)]).unique().drop_nulls()
+    found: list[str | None] = []
+    for text in distinct:
+        project, *moment, value = text.split("\x00", len(parts))
+        found.append(name_of(project, value, int(moment[0]) if moment else moments))
+    known = pl.Series(found, dtype=pl.String)
+    return texts.select(pl.all().replace_strict(distinct, known, default=None, return_dtype=pl.String)).get_columns()

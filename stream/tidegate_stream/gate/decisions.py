@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import chain
 from typing import Any, Final
 
 from tidegate_schemas.consent import DECISION, PURPOSES, STATES, STOPS
 from tidegate_schemas.identity import derived_event_id
+from tidegate_stream.erasure import Erasure, mark
 from tidegate_stream.gate.plan import Plan
 from tidegate_stream.gate.reference import known_of
 from tidegate_stream.gate.scrub import MalformedJsonError, parse_json, scrub_text
+from tidegate_stream.gate.validity import EPOCH
 
 Names = Callable[[str, str], Sequence[str]]
 """What an id of a project may be called: its pseudonym under each key that is live."""
@@ -82,15 +84,16 @@ def levels_of(consent: Mapping[str, Any]) -> dict[str, int | None]:
     return {each: level if not named or each in named else None if stops else DENIED for each in PURPOSES}
 
 
-def erasure_of(consent: Mapping[str, Any]) -> dict[str, Any]:
-    """The request for erasure that a decision makes; all ids that it is about share a receipt."""
-    return {
-        "project": consent["project"],
-        "pseudonym": consent["pseudonym"],
-        "requested_at": consent["decided_at"],
-        "receipt_id": derived_event_id("erasure", consent["project"], consent["decision_id"]),
-        "source": SOURCE,
-    }
+def erasure_asked(consents: Sequence[Mapping[str, Any]]) -> Erasure:
+    """The erasure that a decision asks for, by its records: of all that happened up to it."""
+    project, decided_at = consents[0]["project"], consents[0]["decided_at"]
+    return Erasure(
+        receipt_id=derived_event_id("erasure", project, consents[0]["decision_id"]),
+        project=project,
+        marks=frozenset(mark(project, each["pseudonym"]) for each in consents),
+        requested_at=(decided_at - EPOCH) // timedelta(microseconds=1),
+        source=SOURCE,
+    )
 
 
 def _said(record: Mapping[str, Any]) -> Mapping[str, Any] | None:

@@ -142,7 +142,7 @@ def _newest(log: Log, ends: Marks, span: int) -> tuple[list[Learnt], bool]:
         begins = {place: max(low, ends[place] - back) for place, (low, _) in extents.items()}
         found: dict[Place, list[Learnt]] = {place: [] for place in ends}
         for message in log.records(begins, ends):
-            if value := message.value():
+            if (value := message.value()) and message.key() is None:
                 found[message.topic() or "", message.partition() or 0].append(Learnt.decode(value))
         cut = [place for place, (low, _) in extents.items() if begins[place] > low]
         # Of a partition that was cut, nothing is known from before its first record here.
@@ -154,4 +154,4 @@ def _newest(log: Log, ends: Marks, span: int) -> tuple[list[Learnt], bool]:
 
 
 def _learnt(messages: Iterable[Message]) -> list[Learnt]:
-    return [Learnt.decode(value) for message in messages if (value := message.value())]
+    return [Learnt.decode(value) for message in messages if message.key() is None and (value := message.value())]

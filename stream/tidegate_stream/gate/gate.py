@@ -3,27 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 import polars as pl
 
 from tidegate_schemas.errors import TidegateError
+from tidegate_schemas.reasons import Reason
 from tidegate_schemas.registry import SchemaRegistry
 from tidegate_schemas.rows import Decoder
 from tidegate_schemas.subjects import clean_schema, raw_schema
 from tidegate_schemas.topics import Kind
+from tidegate_stream.erasure import Tombstones
 from tidegate_stream.gate.columns import clean_frame, refusals
 from tidegate_stream.gate.consenting import NOTHING_TOLD, Told, consented, told_in
 from tidegate_stream.gate.consents import Consents
+from tidegate_stream.gate.cookieless import Cookieless, Visits
 from tidegate_stream.gate.excerpt import excerpt
 from tidegate_stream.gate.json_columns import ParsedTexts
-from tidegate_stream.gate.keys import Keys, Pseudonymiser, Sealer
+from tidegate_stream.gate.keys import Keys, Sealer
 from tidegate_stream.gate.ledger import DROPPED_REASONS, REFUSED, RawChunk, dead_letters, named_safely, outcomes
 from tidegate_stream.gate.plan import Plan, compile_plan
+from tidegate_stream.gate.pseudonyms import Pseudonymiser
 from tidegate_stream.gate.seen import Learnt, Memory, split_ids
 from tidegate_stream.gate.validity import EPOCH
+
+KEY_DESTROYED, SALT_DESTROYED = "key_destroyed", "salt_destroyed"
+"""Why a clean event has no visitor."""
 
 
 class Bad(Protocol):
@@ -47,8 +54,9 @@ class GateResult:
     """What becomes of a chunk. Every record is in exactly one place: clean, dead-lettered or counted as dropped.
 
     `clean` has the clean schema's columns, in offset order; `keys` are the Kafka keys of its rows. `learnt` goes to
-    `Seen.learn` once the result is committed, not before: a chunk that is tried again isn't its own duplicate. `told`
-    are the decisions about consent in it.
+    `Seen.learn`, and `visited` to `Visits.learn`, once the result is committed, not before: a chunk that is tried again
+    isn't its own duplicate. `nameless` counts clean events without a visitor whose key or salt is gone. `told` are the
+    decisions about consent in it.
     """
 
     clean: pl.DataFrame
@@ -58,6 +66,8 @@ class GateResult:
     learnt: Learnt
     refused: pl.DataFrame
     last_offset: int
+    visited: Mapping[str, int] = field(default_factory=dict)
+    nameless: Mapping[str, int] = field(default_factory=dict)
     told: Told = NOTHING_TOLD
 
 
@@ -65,30 +75,33 @@ class Gate:
     """The gate of one kind, compiled from the privacy classes of its schema."""
 
     def __init__(
-        self, kind: Kind, keys: Keys, plan: Plan | None = None, registry: SchemaRegistry | None = None
+        self,
+        kind: Kind,
+        keys: Keys,
+        plan: Plan | None = None,
+        registry: SchemaRegistry | None = None,
+        cookieless: Cookieless | None = None,
+        tombstones: Tombstones | None = None,
+        consents: Consents | None = None,
     ) -> None:
         self.kind = kind
+        self._tombstones = tombstones or Tombstones()
+        self._consents = Consents() if consents is None else consents
         self.plan = plan or compile_plan(kind)
         self._keys = keys
         self._names = Pseudonymiser(keys)
+        self._cookieless = cookieless or Cookieless(keys.salts)
         self._sealer = Sealer(keys.dead_letter_key)
         self._columns = list(clean_schema(kind).names)
         self._reader = Decoder([raw_schema(kind)], registry)
-        self._nobody = Consents()
 
     def process(
-        self,
-        frame: pl.DataFrame,
-        bad: Sequence[Bad],
-        chunk: RawChunk,
-        seen: Memory,
-        consents: Consents | None = None,
+        self, frame: pl.DataFrame, bad: Sequence[Bad], chunk: RawChunk, seen: Memory, visits: Visits | None = None
     ) -> GateResult:
         """Judge and clean a chunk.
 
         `frame` has the raw schema's columns and `_index` (UInt32), each row's place in `chunk`, ascending; `bad` are
-        the records that aren't in it; `consents` the decisions that are known besides those in it. Changes none of its
-        arguments.
+        the records that aren't in it. Changes none of its arguments, `seen` and `visits` neither.
         """
         parsed = ParsedTexts()
         broken, reasons = refusals(self.plan, self._keys, frame, parsed)
@@ -96,18 +109,26 @@ class Gate:
         ids = split_ids(valid["event_id"], _offsets(chunk, valid))
         repeated = seen.duplicates(ids)
         fresh = valid.filter(~repeated) if repeated.any() else valid
-        told = told_in(self.plan, self._keys, self._every_name, frame)
-        judged = consented(self.plan, self._every_name, fresh, told, self._nobody if consents is None else consents)
+        told = told_in(self.plan, self._keys, frame)
+        judged = consented(self.plan, self._keys, fresh, told, self._consents)
         read = {record.index: self._read(chunk.values[record.index]) for record in bad}
         refused = pl.concat(
             [
                 self._refused(pl.concat([frame.filter(broken), reasons], how="horizontal"), chunk),
-                self._refused(_as_duplicates(valid.filter(repeated)), chunk),
+                self._refused(_told(valid.filter(repeated), Reason.DUPLICATE), chunk),
                 *([] if judged.refused is None else [self._refused(judged.refused, chunk)]),
                 self._undecoded(bad, read, chunk),
             ]
         )
-        clean = self._clean(judged.passing, chunk, parsed)
+        passing = judged.passing
+        clean, named = self._clean(passing, chunk, parsed), self._cookieless.visit(passing, visits or Visits())
+        if named is not None:
+            clean = clean.with_columns(pl.coalesce(named.visitors, "visitor").alias("visitor"))
+        keyless = self._names.keyless(passing["project"], passing["received_at"].cast(pl.Int64))
+        gone = self._tombstones.from_before(clean)
+        if gone is not None:
+            clean = clean.filter(~gone)
+            refused = pl.concat([refused, self._refused(_told(passing.filter(gone), Reason.ERASED), chunk)])
         return GateResult(
             clean=clean,
             keys=clean.select(pl.coalesce("visitor", "event_id").cast(pl.Binary)).to_series().to_list(),
@@ -116,12 +137,10 @@ class Gate:
             learnt=Learnt(ids.filter(~repeated), chunk.timestamps[0]),
             refused=refused,
             last_offset=chunk.offsets[-1],
+            visited={} if named is None else named.changed,
+            nameless={KEY_DESTROYED: keyless, SALT_DESTROYED: 0 if named is None else named.unsalted},
             told=told,
         )
-
-    def _every_name(self, project: str, value: str) -> Sequence[str]:
-        """Whom decisions about consent may know an id as."""
-        return [self._names.pseudonym(project, value)]
 
     def _clean(self, passing: pl.DataFrame, chunk: RawChunk, parsed: ParsedTexts) -> pl.DataFrame:
         cleaned = clean_frame(self.plan, self._names, passing, parsed)
@@ -179,8 +198,8 @@ def _offsets(chunk: RawChunk, rows: pl.DataFrame) -> pl.Series:
     return pl.Series(chunk.offsets, dtype=pl.Int64).gather(rows["_index"])
 
 
-def _as_duplicates(rows: pl.DataFrame) -> pl.DataFrame:
-    return rows.with_columns(pl.lit("duplicate").alias("reason"), pl.lit("").alias("detail"))
+def _told(rows: pl.DataFrame, reason: Reason) -> pl.DataFrame:
+    return rows.with_columns(pl.lit(reason.value).alias("reason"), pl.lit("").alias("detail"))
 
 
 def _micros(at: datetime | None, otherwise: int) -> int:

@@ -2,40 +2,88 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
-from confluent_kafka import TopicPartition
+import orjson
+from confluent_kafka import Message, TopicPartition
 
-from tidegate_schemas.columns import ColumnCodec
+from tidegate_schemas.columns import ColumnCodec, Decoded
+from tidegate_schemas.errors import DecodeError
 from tidegate_schemas.registry import SchemaRegistry
 from tidegate_schemas.rows import RowCodec
 from tidegate_schemas.subjects import clean_schema, consent_schema, dead_letter_schema, outcome_schema, raw_schema
 from tidegate_schemas.topics import Kind, ids_topic, kind_of, raw_topic
-from tidegate_stream.gate.consents import Consents
+from tidegate_stream.erasure import Erasure, erasure_of, text_of
+from tidegate_stream.erasure.erasure import codec
+from tidegate_stream.erasure.known import KnownErasures
+from tidegate_stream.gate.cookieless import Cookieless, Visits
 from tidegate_stream.gate.decisions import consent_key
 from tidegate_stream.gate.elsewhere import Everywhere
 from tidegate_stream.gate.gate import Gate, GateResult
 from tidegate_stream.gate.keys import Keys
+from tidegate_stream.gate.known_consents import KnownConsents
 from tidegate_stream.gate.ledger import RawChunk, Records
 from tidegate_stream.gate.seen import SPAN_OFFSETS, Learnt, Memory, Seen
-from tidegate_stream.gate.transaction import Batch, PartitionTransactions, read_partition
+from tidegate_stream.gate.transaction import VISITED_KEY, Batch, PartitionTransactions, read_partition
 
 
 class KindGate:
     """The gate of one kind with its codecs; shared by the kind's partitions."""
 
-    def __init__(self, kind: Kind, keys: Keys, registry: SchemaRegistry | None = None) -> None:
-        self.gate = Gate(kind, keys, registry=registry)
+    def __init__(
+        self,
+        kind: Kind,
+        keys: Keys,
+        registry: SchemaRegistry | None = None,
+        session_gap_seconds: float = 1800.0,
+        *,
+        erasures: KnownErasures | None = None,
+        consents: KnownConsents | None = None,
+    ) -> None:
+        self.erasures = erasures or KnownErasures(None)
+        self.consents = consents or KnownConsents(None)
+        self._notice = codec(registry)
+        cookieless = Cookieless(keys.salts, int(session_gap_seconds * 1_000_000))
+        self.gate = Gate(
+            kind,
+            keys,
+            registry=registry,
+            cookieless=cookieless,
+            tombstones=self.erasures.tombstones,
+            consents=self.consents.consents,
+        )
         self.raw = ColumnCodec(raw_schema(kind), registry)
         self.clean = ColumnCodec(clean_schema(kind), registry)
         self.dead_letter = ColumnCodec(dead_letter_schema(), registry)
         self.outcome = ColumnCodec(outcome_schema(), registry)
         self.consent = RowCodec(consent_schema(), registry)
 
-    def judge(self, chunk: RawChunk, seen: Memory, consents: Consents | None = None) -> GateResult:
-        """Decode and process a chunk."""
-        decoded = self.raw.decode(chunk.values)
-        return self.gate.process(decoded.frame, decoded.bad, chunk, seen, consents)
+    def judge(self, chunk: RawChunk, seen: Memory, visits: Visits | None = None) -> GateResult:
+        """Decode and process a chunk in which no erasure stands."""
+        return self.process(self.raw.decode(chunk.values), chunk, seen, visits)
+
+    def process(self, decoded: Decoded, chunk: RawChunk, seen: Memory, visits: Visits | None = None) -> GateResult:
+        """Process a chunk that was decoded."""
+        return self.gate.process(decoded.frame, decoded.bad, chunk, seen, visits)
+
+    def first_erasure(self, decoded: Decoded, chunk: RawChunk) -> tuple[int, Erasure] | None:
+        """The first erasure that stands in a chunk, and its place there."""
+        for record in decoded.bad:
+            if (erasure := self._erasure(chunk.values[record.index])) is not None:
+                return record.index, erasure
+        return None
+
+    def _erasure(self, value: bytes | None) -> Erasure | None:
+        """The erasure that a raw record is a notice of. The topic of erasures has the last word: any may write here."""
+        try:
+            return self.erasures.find(erasure_of(value or b"", self._notice).receipt_id)
+        except (DecodeError, ValueError):
+            return None
+
+    def notice(self, erasure: Erasure, offset: int) -> Batch:
+        """What stands for an erasure in the clean topic."""
+        return Batch([erasure.receipt_id.encode()], [text_of(erasure, self._notice)], [], [], None, offset)
 
     def encode(self, result: GateResult) -> Batch:
         """What a result writes."""
@@ -46,18 +94,21 @@ class KindGate:
             outcomes=self.outcome.encode(result.outcomes) if result.outcomes.height else [],
             learnt=result.learnt.encode() if result.learnt.ids.height else None,
             last_offset=result.last_offset,
+            visited=orjson.dumps(result.visited) if result.visited else None,
             consents=[(consent_key(each), self.consent.encode(each)) for each in result.told.consents],
+            erasures=[(each.receipt_id.encode(), text_of(each, self._notice)) for each in result.told.erasures],
         )
 
 
 @dataclass(frozen=True)
 class Passed:
-    """What a chunk became, in records; `last_offset` is committed with it."""
+    """What a chunk became, in records; `last_offset` is committed with it. For `nameless` see `GateResult`."""
 
     clean: int
     dead_lettered: int
     dropped: int
     last_offset: int
+    nameless: Mapping[str, int] = field(default_factory=dict)
 
 
 class Passage:
@@ -75,17 +126,19 @@ class Passage:
         self._gate = gate
         self._kind = gate.gate.kind
         self._transactions = PartitionTransactions(brokers, raw_topic(self._kind, generation), partition)
-        self.seen = _restored(brokers, TopicPartition(ids_topic(self._kind, generation), partition), span)
+        messages = read_partition(brokers, TopicPartition(ids_topic(self._kind, generation), partition))
+        self.seen, self._visits = _restored(messages, span), Visits(_values(messages, VISITED_KEY))
 
     @property
     def progress(self) -> int:
         """Raw offset up to which (inclusive) everything has passed; -1 at the start."""
         return self._transactions.progress
 
-    def take(self, chunk: RawChunk, elsewhere: Seen | None = None, consents: Consents | None = None) -> Passed:
+    def take(self, chunk: RawChunk, elsewhere: Seen | None = None) -> Passed:
         """Pass a chunk in one transaction; what is at or below the progress is skipped.
 
-        `elsewhere` knows the events that passed in other generations of the topic, `consents` what people decided.
+        `elsewhere` knows the events that passed in other generations of the topic. What people decided is asked for
+        first, so that no decision that any gate wrote before is missed.
         """
         fresh = above(chunk, self.progress)
         if not fresh.offsets:
@@ -93,11 +146,33 @@ class Passage:
         if kind_of(fresh.topic) != self._kind:
             raise ValueError(f"a chunk of {fresh.topic} came to the gate of {self._kind}")
         known = self.seen if elsewhere is None else Everywhere(self.seen, elsewhere)
-        result = self._gate.judge(fresh, known, consents)
+        self._gate.consents.refresh()
+        decoded = self._gate.raw.decode(fresh.values)
+        if (erasure := self._gate.first_erasure(decoded, fresh)) is not None:
+            return self._around(fresh, *erasure, elsewhere)
+        result = self._gate.process(decoded, fresh, known, self._visits)
         self._transactions.write(self._gate.encode(result))
         self.seen.learn(result.learnt)
+        self._visits.learn(result.visited)
         letters = result.dead_letters.height
-        return Passed(result.clean.height, letters, result.refused.height - letters, result.last_offset)
+        dropped = result.refused.height - letters
+        return Passed(result.clean.height, letters, dropped, result.last_offset, result.nameless)
+
+    def _around(self, chunk: RawChunk, place: int, erasure: Erasure, elsewhere: Seen | None) -> Passed:
+        """Pass what comes before an erasure, the erasure, and what comes after it."""
+        before = self.take(below(chunk, place), elsewhere) if place else Passed(0, 0, 0, self.progress)
+        self._transactions.write(self._gate.notice(erasure, chunk.offsets[place]))
+        after = self.take(chunk, elsewhere)
+        return Passed(
+            before.clean + after.clean,
+            before.dead_lettered + after.dead_lettered,
+            before.dropped + after.dropped,
+            after.last_offset,
+            {
+                why: after.nameless.get(why, 0) + before.nameless.get(why, 0)
+                for why in {**before.nameless, **after.nameless}
+            },
+        )
 
     def close(self) -> None:
         """Let go of the partition."""
@@ -112,7 +187,15 @@ def above(chunk: RawChunk, offset: int) -> RawChunk:
     return Records(chunk.topic, chunk.partition, chunk.offsets[skip:], chunk.values[skip:], chunk.timestamps[skip:])
 
 
-def _restored(brokers: str, place: TopicPartition, span: int) -> Seen:
-    messages = read_partition(brokers, place)
-    learnt = [Learnt.decode(value) for message in messages if (value := message.value()) is not None]
+def below(chunk: RawChunk, place: int) -> RawChunk:
+    """So many of a chunk's records, from the first on."""
+    return Records(chunk.topic, chunk.partition, chunk.offsets[:place], chunk.values[:place], chunk.timestamps[:place])
+
+
+def _values(messages: Sequence[Message], key: bytes | None) -> list[bytes]:
+    return [value for message in messages if message.key() == key and (value := message.value()) is not None]
+
+
+def _restored(messages: Sequence[Message], span: int) -> Seen:
+    learnt = [Learnt.decode(value) for value in _values(messages, None)]
     return Seen.restore(learnt, complete=not messages or messages[0].offset() == 0, span=span)

@@ -5,11 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
 from tidegate_schemas.reasons import Reason
-from tidegate_stream.gate.keys import Keys, Pseudonymiser
+from tidegate_stream.gate.cookieless import Cookieless
+from tidegate_stream.gate.keys import Keys
 from tidegate_stream.gate.plan import JSON, Plan
+from tidegate_stream.gate.pseudonyms import Pseudonymiser
 from tidegate_stream.gate.scrub import (
     MalformedJsonError,
     known_pattern,
@@ -18,7 +21,7 @@ from tidegate_stream.gate.scrub import (
     scrub_text,
     scrub_url,
 )
-from tidegate_stream.gate.validity import HEX_IDS, hex_id, rules
+from tidegate_stream.gate.validity import EPOCH, HEX_IDS, hex_id, rules
 from tidegate_stream.gate.values import coarse_user_agent, truncated_ip
 
 NO_KEY = "project: has a pseudonym key"
@@ -45,7 +48,7 @@ def refusal_of(plan: Plan, keys: Keys, record: Mapping[str, Any]) -> Refusal | N
     for rule in rules(plan.kind):
         if not rule.holds(record[rule.field]):
             return Refusal(Reason.INVALID_FIELD, f"{rule.field}: {rule.constraint}")
-    if keys.pseudonym_key(record["project"]) is None:
+    if not keys.epochs(record["project"]):
         return Refusal(Reason.INVALID_FIELD, NO_KEY)
     for name in plan.json:
         try:
@@ -55,16 +58,44 @@ def refusal_of(plan: Plan, keys: Keys, record: Mapping[str, Any]) -> Refusal | N
     return None
 
 
-def clean_record(plan: Plan, names: Pseudonymiser, record: Mapping[str, Any]) -> dict[str, Any]:
-    """The clean event of a record that isn't refused, under clean names, `source_offset` left out."""
+def micros(at: datetime) -> int:
+    """µs since 1970."""
+    return (at - EPOCH) // timedelta(microseconds=1)
+
+
+def _former(names: Pseudonymiser, record: Mapping[str, Any], received: int) -> str | None:
+    """With consent, what a known subject was called in the epoch before, so that the two can be linked."""
+    user, device = record["user_id"], record["anonymous_id"]
+    known = (device or user) if record["type"] == "identify" else (user or device)
+    if record["consent"] != "granted" or not known:
+        return None
+    return names.former(record["project"], known, received)
+
+
+def clean_record(
+    plan: Plan,
+    names: Pseudonymiser,
+    record: Mapping[str, Any],
+    cookieless: Cookieless | None = None,
+    last: dict[str, int] | None = None,
+) -> dict[str, Any]:
+    """The clean event of a record that isn't refused, under clean names, `source_offset` left out.
+
+    `last` is what is known of visits under way, and is changed.
+    """
     known = known_of(plan, record)
     clean = dict(record)
     anonymous = record["consent"] == "anonymous"
+    received = micros(record["received_at"])
     for name in plan.pseudonymised:
         kept = record[name] and not anonymous
-        clean[name] = names.pseudonym(record["project"], record[name]) if kept else None
+        clean[name] = names.pseudonym(record["project"], record[name], received) if kept else None
+    if "previous_id" in plan.pseudonymised and record["type"] != "alias":
+        clean["previous_id"] = _former(names, record, received)
     if "anonymous_id" in plan.pseudonymised:
         clean["anonymous_id"] = clean["anonymous_id"] or clean["user_id"]
+        if anonymous and cookieless is not None:
+            clean["anonymous_id"] = cookieless.visitor(record, received, {} if last is None else last)
     for name in plan.truncated:
         clean[name] = None if record[name] is None or anonymous else truncated_ip(record[name])
     for name in plan.coarsened:

@@ -19,6 +19,7 @@ from tidegate_schemas.subjects import MAX_RECORD_BYTES
 from tidegate_schemas.topics import (
     CONSENTS,
     DEAD_LETTERS,
+    ERASURES,
     GATE_PROGRESS,
     OUTCOMES,
     clean_topic,
@@ -33,6 +34,8 @@ from tidegate_stream.gate.errors import FencedError, TransactionError
 from tidegate_stream.log import Log
 
 NO_PROGRESS = -1
+VISITED_KEY = b"visited"
+"""Key of the records in an ids topic that tell of visits; those of ids have none."""
 TRANSACTION_TIMEOUT_SECONDS = 60.0
 MESSAGE_OVERHEAD_BYTES = 65_536
 ONLY_PARTITION = 0
@@ -46,7 +49,8 @@ _PROGRESS = struct.Struct(">q")
 class Batch:
     """Encoded records of one chunk. `clean` goes to the chunk's own partition number, under `keys`.
 
-    `learnt` is what de-duplication is to remember, for whoever has the partition next; `consents` are decisions, by
+    `learnt` is what de-duplication is to remember, `visited` which visitors without consent are under way around
+    midnight: both for whoever has the partition next. `consents` are decisions and `erasures` what they want erased, by
     key, for all gates.
     """
 
@@ -56,7 +60,9 @@ class Batch:
     outcomes: Sequence[bytes]
     learnt: bytes | None
     last_offset: int
+    visited: bytes | None = None
     consents: Sequence[tuple[bytes, bytes]] = ()
+    erasures: Sequence[tuple[bytes, bytes]] = ()
 
 
 def transactional_id(topic: str, partition: int) -> str:
@@ -115,7 +121,9 @@ class PartitionTransactions:
         self._send(of_generation(DEAD_LETTERS, self._generation), [{"value": value} for value in batch.dead_letters])
         self._send(of_generation(OUTCOMES, self._generation), [{"value": value} for value in batch.outcomes])
         self._send(self._ids_topic, [{"value": batch.learnt}] if batch.learnt else [])
-        self._send(CONSENTS, [{"key": key, "value": value} for key, value in batch.consents], ONLY_PARTITION)
+        self._send(self._ids_topic, [{"key": VISITED_KEY, "value": batch.visited}] if batch.visited else [])
+        for topic, pairs in ((CONSENTS, batch.consents), (ERASURES, batch.erasures)):
+            self._send(topic, [{"key": key, "value": value} for key, value in pairs], ONLY_PARTITION)
         progress = {
             "key": progress_key(self._topic, self._partition),
             "value": _PROGRESS.pack(batch.last_offset),

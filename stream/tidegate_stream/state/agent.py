@@ -16,6 +16,7 @@ from faust.types import TP
 
 from tidegate_schemas.topics import of_generation
 from tidegate_sinks.writer import Writer
+from tidegate_stream.erasure import Notice
 from tidegate_stream.errors import NotRecoveredError, StateLostError
 from tidegate_stream.failpoint import crossing
 from tidegate_stream.folds.fold import Fold
@@ -37,6 +38,8 @@ class Source:
     topic: str
     generation: int
     decode: Callable[[Chunk], pl.DataFrame]
+    notices: Callable[[Chunk], Sequence[Notice]] = lambda _: ()
+    """Erasures that stand among a chunk's records."""
 
     def version(self, offset: int) -> int:
         """Of two rows with one sort key, the sink keeps the one with the higher version."""
@@ -125,7 +128,7 @@ class FoldAgent:
             await self.flush()
 
     def _fold_in(self, state: PartitionState, chunk: Chunk) -> int:
-        return state.add(self._source.decode(chunk), chunk.last_offset)
+        return state.add(self._source.decode(chunk), chunk.last_offset, self._source.notices(chunk))
 
     async def flush(self) -> None:
         """Make everything folded so far durable, in changelog and sink.

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import polars as pl
 
+from tidegate_stream.erasure import Notice, of_subject
 from tidegate_stream.folds.fold import Fold, advance, empty_state, evict, replace_groups
 from tidegate_stream.state.delta import Delta
 from tidegate_stream.windows.watermark import NO_WATERMARK
@@ -14,6 +15,9 @@ from tidegate_stream.windows.watermark import NO_WATERMARK
 #: How far the watermark moves until rows are looked at again for what no later record can change: all rows, which takes
 #: longer than what a flush does with those that changed.
 CLOSING_MICROS = 10_000_000
+
+#: Columns of a state that hold pseudonyms.
+HOLDERS = ("visitor", "user", "session_or_user")
 
 #: Column of a delta: whether a sink may not have seen the row before.
 CHANGED = "_changed"
@@ -38,6 +42,8 @@ class PartitionState:
     deltas_since_snapshot: int = 0
     looked: int = NO_WATERMARK
     """The watermark when rows were last looked at for what is over."""
+    erased: bool = False
+    """Whether rows went since the last delta, which only a snapshot can say."""
 
     @classmethod
     def recover(cls, fold: Fold, partition: int, deltas: Sequence[Delta]) -> PartitionState:
@@ -51,27 +57,51 @@ class PartitionState:
         state.deltas_since_snapshot = sum(not delta.snapshot for delta in deltas)
         return state
 
-    def add(self, events: pl.DataFrame, last_offset: int) -> int:
+    def add(self, events: pl.DataFrame, last_offset: int, notices: Sequence[Notice] = ()) -> int:
         """Fold the events above the fence; returns how many there were.
 
-        `events` has `_offset`, in offset order; `last_offset` is that of the chunk's last record.
+        `events` has `_offset`, in offset order; `last_offset` is that of the chunk's last record, an event or a notice.
         """
+        number = 0
+        for notice in notices:
+            if notice.offset > self.fence:
+                number += self._fold_in(events.filter(pl.col("_offset") < notice.offset))
+                self._erase(notice)
         if last_offset <= self.fence:
-            return 0
+            return number
+        number += self._fold_in(events)
+        self.fence = last_offset
+        return number
+
+    def _fold_in(self, events: pl.DataFrame) -> int:
         new = events.filter(pl.col("_offset") > self.fence)
+        if new.is_empty():  # nothing but notices
+            return 0
         partial, self.watermark = self.fold.partial(new, self.watermark)
         self.waiting.append(partial)
         self.waiting_records += new.height
-        self.fence = last_offset
         return new.height
+
+    def _erase(self, notice: Notice) -> None:
+        """Let go of what an erasure means, as if its person had never been; time has passed all the same."""
+        self.fence = notice.offset
+        holders = [name for name in HOLDERS if name in self.fold.schema]
+        if holders:
+            self.rows = self.rows.filter(~of_subject(self.rows, notice.erasure, holders))
+            self.waiting = [rows.filter(~of_subject(rows, notice.erasure, holders)) for rows in self.waiting]
+            self.erased = True
 
     def take_delta(self, snapshot_every: int) -> Delta | None:
         """Move what waits into the rows and return it as a delta; None if nothing came since the last one."""
-        if not self.waiting:
+        if self.waiting:
+            self.rows, changed = advance(self.fold, self.rows, self.waiting)
+        elif self.fence > self.durable:  # nothing but notices came
+            changed = self.rows.clear()
+        else:
             return None
-        self.rows, changed = advance(self.fold, self.rows, self.waiting)
         self.waiting, self.waiting_records = [], 0
-        snapshot = self.deltas_since_snapshot >= snapshot_every
+        snapshot = self.erased or self.deltas_since_snapshot >= snapshot_every
+        self.erased = False
         self.deltas_since_snapshot = 0 if snapshot else self.deltas_since_snapshot + 1
         rows = changed.with_columns(pl.lit(True).alias(CHANGED))
         if snapshot:

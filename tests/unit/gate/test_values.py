@@ -10,6 +10,7 @@ import pytest
 from nacl.public import PrivateKey, SealedBox
 
 from tidegate_stream.gate import DirectoryKeys, KeyFileError, MemoryKeys, Pseudonymiser, Sealer
+from tidegate_stream.gate.epochs import EpochKey
 from tidegate_stream.gate.values import coarse_user_agent, truncated_ip
 
 CHROME = (
@@ -51,10 +52,9 @@ def test_user_agents_are_family_and_platform(text: str, coarse: str) -> None:
 def test_a_pseudonym_is_the_start_of_the_hmac_and_differs_by_project() -> None:
     names = Pseudonymiser(MemoryKeys({"a": b"a" * 32, "b": b"b" * 32}, b"x" * 32), capacity=1)
     expected = hmac.new(b"a" * 32, b"jane", hashlib.sha256).hexdigest()[:32]
-    assert [names.pseudonym("a", "jane") for _ in range(3)] == [expected] * 3
-    assert names.pseudonym("b", "jane") != expected
-    with pytest.raises(KeyFileError, match="'c' has no pseudonym key"):
-        names.pseudonym("c", "jane")
+    assert [names.pseudonym("a", "jane", 0) for _ in range(3)] == [expected] * 3
+    assert names.pseudonym("b", "jane", 0) != expected
+    assert names.pseudonym("c", "jane", 0) is None
 
 
 def test_only_the_private_key_opens_what_was_sealed() -> None:
@@ -66,17 +66,20 @@ def test_only_the_private_key_opens_what_was_sealed() -> None:
 
 def test_keys_of_a_directory_are_read_when_needed(tmp_path: Path) -> None:
     private = PrivateKey.generate()
+    (tmp_path / "dead-letters").touch(0o600)
     (tmp_path / "dead-letters").write_text(bytes(private).hex())
     keys = DirectoryKeys(tmp_path, ensured=["default"])
     assert keys.dead_letter_key == bytes(private.public_key)
-    made = keys.pseudonym_key("default")
-    assert made is not None
-    assert DirectoryKeys(tmp_path, ensured=["default"]).pseudonym_key("default") == made
+    made = keys.epochs("default")
+    assert len(made) == 1
+    assert DirectoryKeys(tmp_path, ensured=["default"]).epochs("default") == made
     assert (tmp_path / "pseudonym-default.key").stat().st_mode & 0o077 == 0
-    assert keys.pseudonym_key("shop") is None
-    (tmp_path / "pseudonym-shop.key").write_text("ab" * 32)
-    assert keys.pseudonym_key("shop") == b"\xab" * 32
-    assert keys.pseudonym_key("../dead-letters") is None
+    assert keys.epochs("shop") == ()
+    shop = tmp_path / "pseudonym-shop.key"
+    shop.touch(0o600)
+    shop.write_text("ab" * 32)
+    assert keys.epochs("shop") == (EpochKey(0, b"\xab" * 32),)
+    assert keys.epochs("../dead-letters") == ()
 
 
 def test_a_key_file_without_a_key_says_what_is_wrong(tmp_path: Path) -> None:

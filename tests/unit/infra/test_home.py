@@ -80,8 +80,8 @@ def test_the_gate_finds_its_keys_where_they_are_made(settings: Settings) -> None
     made = ensure_keys(settings)
     found = DirectoryKeys(settings.keys_dir)
     assert found.dead_letter_key == made.dead_letter_public_key
-    assert {len(found.pseudonym_key(project) or b"") for project in ("default", "tidegate")} == {32}
-    assert found.pseudonym_key("default") != found.pseudonym_key("tidegate")
+    assert {len(epoch.key) for project in ("default", "tidegate") for epoch in found.epochs(project)} == {32}
+    assert found.epochs("default") != found.epochs("tidegate")
 
 
 def test_a_write_key_that_was_set_is_used(settings: Settings) -> None:
