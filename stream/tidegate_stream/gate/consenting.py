@@ -12,7 +12,7 @@ from tidegate_schemas.consent import DECISION
 from tidegate_schemas.reasons import Reason
 from tidegate_stream.erasure import Erasure
 from tidegate_stream.gate.consents import Consents, as_decisions
-from tidegate_stream.gate.decisions import ANONYMOUS, DENIED, WITHDRAWN, consents_of, erasure_asked
+from tidegate_stream.gate.decisions import ANONYMOUS, DENIED, WITHDRAWN, Names, consents_of, erasure_asked
 from tidegate_stream.gate.keys import Keys
 from tidegate_stream.gate.plan import Plan
 from tidegate_stream.gate.reference import refusal_of
@@ -39,7 +39,7 @@ class Told:
 NOTHING_TOLD = Told()
 
 
-def told_in(plan: Plan, keys: Keys, frame: pl.DataFrame) -> Told:
+def told_in(plan: Plan, keys: Keys, names: Names, frame: pl.DataFrame) -> Told:
     """The decisions in a raw frame. What is no event tells none, but one that is refused for its consent alone does."""
     if plan.kind != "track":
         return NOTHING_TOLD
@@ -49,7 +49,7 @@ def told_in(plan: Plan, keys: Keys, frame: pl.DataFrame) -> Told:
     events = [
         row for row in rows.iter_rows(named=True) if refusal_of(plan, keys, {**row, "consent": "unknown"}) is None
     ]
-    return Told([consent for row in events for consent in consents_of(plan, keys.every_pseudonym, row)])
+    return Told([consent for row in events for consent in consents_of(plan, names, row)])
 
 
 @dataclass(frozen=True)
@@ -60,9 +60,9 @@ class Consented:
     refused: pl.DataFrame | None
 
 
-def consented(plan: Plan, keys: Keys, frame: pl.DataFrame, told: Told, consents: Consents) -> Consented:
+def consented(plan: Plan, names: Names, frame: pl.DataFrame, told: Told, consents: Consents) -> Consented:
     """Judge raw events by all decisions that are known, those of their own chunk among them."""
-    levels = consents.levels(plan.kind, frame, keys.every_pseudonym, as_decisions(told.consents))
+    levels = consents.levels(plan.kind, frame, names, as_decisions(told.consents))
     if levels is None:
         return Consented(frame, None)
     judged = frame.with_columns(

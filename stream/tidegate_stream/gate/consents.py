@@ -8,6 +8,7 @@ who did, and while nobody did a chunk costs nothing.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import chain
 from typing import Any, Final
 
 import polars as pl
@@ -122,41 +123,32 @@ class Consents:
         """How strictly each raw event is judged (UInt8), None if all are free; `own` are decisions not learnt yet."""
         if not self._others and own.is_empty():
             return None
-        subjects = subjects_of(events, names)
-        if subjects.is_empty():
+        ids = _ids(events)
+        whose = _named(events, ids, names)
+        strict = pl.concat([self._others.of(whose.select(ID).unique()), own])
+        few = strict.select(ID).unique()
+        concerned = whose.join(few, on=ID, how="semi")
+        if concerned.is_empty():  # as nearly always
             return None
-        whose = subjects.select(ID).unique()
-        strict = self._others.of(whose)
-        if not strict.height and own.is_empty():
-            return None
-        few = pl.concat([strict, own]).select(ID).unique()
-        known = pl.concat([strict, own, self._yeses.of(few)])
-        return _judged(events.height, subjects.join(few, on=ID, how="semi"), _in_force(known, purpose_of(kind)))
+        known = pl.concat([strict, self._yeses.of(few)])
+        return _judged(events, ids, concerned, _in_force(known, purpose_of(kind)))
 
 
-def subjects_of(events: pl.DataFrame, names: Names) -> pl.DataFrame:
-    """Whose raw events are: `row`, `high`, `low` and the event's time `at`, one for each id that an event has."""
-    fields = [name for name in SUBJECT_FIELDS if name in events.columns and events[name].null_count() < events.height]
-    at = pl.min_horizontal(pl.col("occurred_at").cast(pl.Int64), pl.col("received_at").cast(pl.Int64)).alias("at")
-    numbered = events.select(pl.int_range(pl.len(), dtype=pl.UInt32).alias("row"), at, "project", *fields)
-    long = pl.concat(
-        [
-            pl.DataFrame(schema={"row": pl.UInt32, "at": pl.Int64, "pair": pl.String}),
-            # A project's name has no NUL in it, so a pair can be told by one text.
-            *(
-                numbered.filter(pl.col(name) != "").select(
-                    "row", "at", pl.concat_str("project", pl.lit("\x00"), name).alias("pair")
-                )
-                for name in fields
-            ),
-        ]
-    )
-    pairs = long["pair"].unique()
-    pseudonyms = [names(project, value) for project, _, value in (pair.partition("\x00") for pair in pairs)]
-    known = pl.DataFrame({"pair": pairs, "pseudonym": pl.Series(pseudonyms, dtype=pl.List(pl.String))}).explode(
-        "pseudonym"
-    )
-    return long.join(known.select("pair", *_halves(pl.col("pseudonym"))), on="pair").drop("pair")
+def _ids(events: pl.DataFrame) -> list[str]:
+    """Fields of ids that any of the events has."""
+    return [name for name in SUBJECT_FIELDS if name in events.columns and events[name].null_count() < events.height]
+
+
+def _named(events: pl.DataFrame, ids: Sequence[str], names: Names) -> pl.DataFrame:
+    """Each id of a project (`project`, `id`) with all that it may be called (`high`, `low`)."""
+    told = [events.select("project", pl.col(name).alias("id")).unique() for name in ids]
+    empty = pl.DataFrame(schema={"project": pl.String, "id": pl.String})
+    distinct = pl.concat([empty, *told]).unique().filter(pl.col("id") != "")
+    pseudonyms = [names(project, value) for project, value in distinct.iter_rows()]
+    places = [place for place, called in enumerate(pseudonyms) for _ in called]
+    called = pl.Series("pseudonym", list(chain.from_iterable(pseudonyms)), dtype=pl.String)
+    every = distinct[places].with_columns(called)
+    return every.select("project", "id", *_halves(pl.col("pseudonym")))
 
 
 def _in_force(decisions: pl.DataFrame, purpose: str) -> pl.DataFrame:
@@ -170,12 +162,23 @@ def _in_force(decisions: pl.DataFrame, purpose: str) -> pl.DataFrame:
     return by_time.with_columns(pl.col("level").cum_max(reverse=True).over(ID))
 
 
-def _judged(number: int, subjects: pl.DataFrame, in_force: pl.DataFrame) -> pl.Series | None:
-    judged = subjects.sort("at").join_asof(in_force, on="at", by=ID, strategy="backward", check_sortedness=False)
+def _judged(
+    events: pl.DataFrame, ids: Sequence[str], concerned: pl.DataFrame, in_force: pl.DataFrame
+) -> pl.Series | None:
+    """The strictest level by any of an event's ids."""
+    at = pl.min_horizontal(pl.col("occurred_at").cast(pl.Int64), pl.col("received_at").cast(pl.Int64)).alias("at")
+    rows = events.select(pl.int_range(pl.len(), dtype=pl.UInt32).alias("row"), at, "project", *ids)
+    theirs = pl.concat(
+        [
+            rows.select("row", "at", "project", pl.col(name).alias("id")).join(concerned, on=["project", "id"])
+            for name in ids
+        ]
+    )
+    judged = theirs.sort("at").join_asof(in_force, on="at", by=ID, strategy="backward", check_sortedness=False)
     strict = judged.filter(pl.col("level") > GRANTED).group_by("row").agg(pl.col("level").max())
     if strict.is_empty():
         return None
-    levels = pl.zeros(number, dtype=pl.UInt8, eager=True)
+    levels = pl.zeros(events.height, dtype=pl.UInt8, eager=True)
     return levels.scatter(strict["row"], strict["level"]).alias("level")
 
 
@@ -183,9 +186,10 @@ def as_decisions(consents: Sequence[Mapping[str, Any]]) -> pl.DataFrame:
     """Records as dicts with times in UTC, as decisions."""
     if not consents:
         return pl.DataFrame(schema=SCHEMA)
-    columns = {"pseudonym": pl.String, "decision": pl.String, "purposes": pl.List(pl.String)}
-    frame = pl.DataFrame(
-        [{name: each[name] for name in (*columns, "decided_at")} for each in consents],
-        schema={**columns, "decided_at": pl.Datetime("us", "UTC")},
-    )
-    return rows_of(frame)
+    columns: dict[str, Any] = {
+        "pseudonym": pl.String,
+        "decision": pl.String,
+        "purposes": pl.List(pl.String),
+        "decided_at": pl.Datetime("us", "UTC"),
+    }
+    return rows_of(pl.DataFrame([{name: each[name] for name in columns} for each in consents], schema=columns))

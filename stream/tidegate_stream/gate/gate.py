@@ -109,8 +109,8 @@ class Gate:
         ids = split_ids(valid["event_id"], _offsets(chunk, valid))
         repeated = seen.duplicates(ids)
         fresh = valid.filter(~repeated) if repeated.any() else valid
-        told = told_in(self.plan, self._keys, frame)
-        judged = consented(self.plan, self._keys, fresh, told, self._consents)
+        told = told_in(self.plan, self._keys, self._names.every, frame)
+        judged = consented(self.plan, self._names.every, fresh, told, self._consents)
         read = {record.index: self._read(chunk.values[record.index]) for record in bad}
         refused = pl.concat(
             [

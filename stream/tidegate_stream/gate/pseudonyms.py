@@ -47,6 +47,12 @@ class Pseudonymiser:
         epoch = epoch_before(epochs, at)
         return None if epoch is None else self._cache(project, epochs).pseudonym(epoch, value)
 
+    def every(self, project: str, value: str) -> list[str]:
+        """What an id is called under each live key, oldest first."""
+        epochs = self._keys.epochs(project)
+        cache = self._cache(project, epochs)
+        return [cache.pseudonym(epoch, value) for epoch in epochs]
+
     def moments(self, projects: pl.Series, received: pl.Series) -> int | pl.Series:
         """A time (µs since 1970) that is in the epoch of every row's receipt; a column where there are several epochs."""
         begins = sorted({e.begins_at for name in projects.unique() for e in self._keys.epochs(name) if e.begins_at})

@@ -122,8 +122,8 @@ class PartitionTransactions:
         self._send(of_generation(OUTCOMES, self._generation), [{"value": value} for value in batch.outcomes])
         self._send(self._ids_topic, [{"value": batch.learnt}] if batch.learnt else [])
         self._send(self._ids_topic, [{"key": VISITED_KEY, "value": batch.visited}] if batch.visited else [])
-        for topic, pairs in ((CONSENTS, batch.consents), (ERASURES, batch.erasures)):
-            self._send(topic, [{"key": key, "value": value} for key, value in pairs], ONLY_PARTITION)
+        for topic, told in ((CONSENTS, batch.consents), (ERASURES, batch.erasures)):
+            self._send(topic, [{"key": key, "value": value} for key, value in told], ONLY_PARTITION)
         progress = {
             "key": progress_key(self._topic, self._partition),
             "value": _PROGRESS.pack(batch.last_offset),
