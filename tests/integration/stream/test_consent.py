@@ -63,8 +63,9 @@ def outcomes(brokers: str, partition: int) -> dict[str, int]:
 
 
 def test_a_withdrawal_at_one_gate_beats_a_spooled_event_at_another(brokers: str) -> None:
-    here = Passage(KindGate("track", KEYS, consents=KnownConsents(brokers)), brokers, 0)
-    there = Passage(KindGate("error", KEYS, consents=KnownConsents(brokers)), brokers, 1)
+    known = KnownConsents(brokers), KnownConsents(brokers)
+    here = Passage(KindGate("track", KEYS, consents=known[0]), brokers, 0)
+    there = Passage(KindGate("error", KEYS, consents=known[1]), brokers, 1)
     ignorant = Passage(KindGate("span", KEYS), brokers, 1)
     mine, others = {"user_id": "ann", "anonymous_id": "phone"}, {"user_id": "bob"}
 
@@ -88,8 +89,8 @@ def test_a_withdrawal_at_one_gate_beats_a_spooled_event_at_another(brokers: str)
 
     wait_until(lambda: outcomes(brokers, 1) == {"consent_withdrawn": 5}, 20, "the ledger has what was dropped")
     assert outcomes(brokers, 0) == {"consent_withdrawn": 1}  # the withdrawal itself: it is in no clean topic
-    for passage in (here, there, ignorant):
-        passage.close()
+    for each in (here, there, ignorant, *known):
+        each.close()
 
 
 def test_what_was_decided_and_what_is_to_be_erased_stands_in_the_log_under_pseudonyms(brokers: str) -> None:
