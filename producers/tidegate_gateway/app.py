@@ -19,6 +19,7 @@ import tidegate_gateway.otlp.routes as otlp
 import tidegate_gateway.segment.routes as segment
 import tidegate_gateway.sentry.routes as sentry
 from tidegate.publish import Publisher
+from tidegate_gateway import well_known
 from tidegate_gateway.edge import Edge, answer_json
 from tidegate_gateway.errors import Problem
 from tidegate_gateway.intake import Intake
@@ -61,7 +62,7 @@ def create_app(settings: GatewaySettings, publisher: Publisher) -> Starlette:
         expose_headers=["X-Sentry-Rate-Limits", "Retry-After", "X-RateLimit-Reset", "X-Sentry-Error"],
         max_age=3600,
     )
-    aside = [Route("/healthz", healthz), Route("/metrics", metrics)]
+    aside = [Route("/healthz", healthz), Route("/metrics", metrics), *well_known.routes()]
     app = Starlette(
         routes=[*segment.routes(edge), *sentry.routes(edge), *otlp.routes(edge), *browser.routes(edge), *aside],
         middleware=[cors],
