@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from tidegate_schemas.registry import SchemaRegistry
-from tidegate_schemas.subjects import dead_letter_schema, outcome_schema
+from tidegate_schemas.subjects import consent_schema, dead_letter_schema, outcome_schema
 from tidegate_schemas.topics import (
+    CONSENTS,
     DEAD_LETTERS,
     KINDS,
     OUTCOMES,
@@ -79,11 +80,14 @@ def build(
     `earlier`: the topics of earlier generations with their partition counts, which are read as well, for as long as
     they are there.
     """
-    topics = {**(earlier or {}), **dict.fromkeys(topics_read(settings.generation), settings.partitions)}
+    events = {**(earlier or {}), **dict.fromkeys(topics_read(settings.generation), settings.partitions)}
+    topics = {**events, CONSENTS: 1}
     consents, erasures = KnownConsents(settings.brokers, registry), KnownErasures(settings.brokers, registry)
     wiring = Wiring(_app(settings), settings, topics, sink, keys, registry, consents, erasures)
-    for generation in sorted({generation_of(topic) for topic in topics}):
+    for generation in sorted({generation_of(topic) for topic in events if topic != CONSENTS}):
         _generation(wiring, generation)
+    decided = Source(CONSENTS, 1, RecordReader(consent_schema(), registry).decode)
+    _archive(wiring, f"archive.{CONSENTS}", decided, "consents", record_rows)
     for agent in wiring.flushing:
         _flush_regularly(wiring.app, agent, settings.flush_seconds)
     _watch_commits(wiring, CommitWatch(settings.stuck_seconds))

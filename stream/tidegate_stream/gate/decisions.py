@@ -59,7 +59,7 @@ def consents_of(plan: Plan, names: Names, record: Mapping[str, Any]) -> list[dic
         "decision_id": record["event_id"].lower(),
         "project": record["project"],
         "decision": state,
-        "version": scrub_text(str(said.get("version") or ""), known_of(plan, record))[:MAX_VERSION],
+        "consent_version": scrub_text(str(said.get("version") or ""), known_of(plan, record))[:MAX_VERSION],
         "purposes": purposes,
         "decided_at": event_time(record),
         "received_at": record["received_at"],

@@ -99,7 +99,7 @@ def test_what_was_decided_and_what_is_to_be_erased_stands_in_the_log_under_pseud
     subjects = {each for name in ("ann", "phone") for each in KEYS.every_pseudonym("default", name)}
     assert set(frame["pseudonym"]) == subjects
     assert frame["decision"].value_counts().sort("decision").rows() == [("granted", 4), ("withdrawn", 2)]
-    assert set(frame["version"]) == {"3"}
+    assert set(frame["consent_version"]) == {"3"}
     asked = [message.value() or b"" for message in read_partition(brokers, TopicPartition(ERASURES, 0))]
     erasures = [erasure_of(value, codec()) for value in asked]
     assert [(each.source, each.marks) for each in erasures] == [

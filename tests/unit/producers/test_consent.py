@@ -79,7 +79,7 @@ def test_what_an_sdk_tells_the_gate_records() -> None:
         compile_plan("track"), keys.every_pseudonym, {"producer_id": "sdk:1", "event_id": "", **raw}
     )
     assert user["pseudonym"] == keys.every_pseudonym("default", "42")[0]
-    assert (user["decision"], user["version"], user["purposes"]) == ("withdrawn", "3", ["errors"])
+    assert (user["decision"], user["consent_version"], user["purposes"]) == ("withdrawn", "3", ["errors"])
 
 
 def test_purposes_limit_a_consent_to_kinds() -> None:
