@@ -101,9 +101,16 @@ def alias(previous_id: str, user_id: str, **context: Unpack[Context]) -> None:
     current_client().alias(previous_id, user_id, **context)
 
 
-def consent(state: str, *, version: str = "", purposes: Iterable[str] | None = None) -> None:
+def consent(
+    state: str,
+    *,
+    version: str = "",
+    purposes: Iterable[str] | None = None,
+    erase: bool = False,
+    **who: Unpack[Who],
+) -> None:
     """See `Client.consent`."""
-    current_client().consent(state, version=version, purposes=purposes)
+    current_client().consent(state, version=version, purposes=purposes, erase=erase, **who)
 
 
 def error(error: BaseException | str, *, level: Level = "error", **who: Unpack[Who]) -> None:

@@ -21,6 +21,8 @@ from tidegate.settings import Context, ProducerSettings, Tracked, Who
 from tidegate.spans import Operation, Span, active
 from tidegate.stacks import exception_fields, message_fields
 from tidegate_schemas.canonical import canonical_object
+from tidegate_schemas.consent import DECISION
+from tidegate_schemas.consent import STATES as DECISIONS
 
 Level = Literal["fatal", "error", "warning", "info", "debug"]
 
@@ -121,16 +123,35 @@ class Client(Producer):
         """What was known as `previous_id` is `user_id` from now on."""
         self.record("track", alias_fields(previous_id), {**context, "user_id": user_id})
 
-    def consent(self, state: str, *, version: str = "", purposes: Iterable[str] | None = None) -> None:
-        """What this process's person agreed to: granted, anonymous, denied or unknown.
+    def consent(
+        self,
+        state: str,
+        *,
+        version: str = "",
+        purposes: Iterable[str] | None = None,
+        erase: bool = False,
+        **who: Unpack[Who],
+    ) -> None:
+        """What this process's person decided, or the one who is named: granted, anonymous, denied or withdrawn.
 
-        `denied` sends nothing about people; `anonymous` sends events without ids of persons and devices; `purposes`
-        (analytics, errors, performance) limit it to kinds of events. A yes is told with its version in an event
-        `consent`. A call's own `consent`, or a context's, goes before it.
+        `denied` and `withdrawn` send nothing about people; `anonymous` sends events without ids of persons and devices;
+        `purposes` (analytics, errors, performance) limit it to kinds of events. A decision is told with its version in
+        an event `consent`; `withdrawn` stops at the gate what is still under way, and with `erase` what is stored is
+        erased. `unknown` takes back what was said here. With `user_id` or `anonymous_id` it is about that person alone,
+        and not this process. A call's own `consent`, or a context's, goes before it.
         """
-        self._consent = consents.stated(state, version, purposes)
-        if self._consent.state in {"granted", "anonymous"}:
-            self.record("track", product_fields("track", "consent", self._consent.record()), {})
+        before, named = self._consent, bool(who.get("user_id") or who.get("anonymous_id"))
+        if not named:
+            self._consent = consents.stated(state, version, purposes)
+        if state not in DECISIONS:
+            return
+        try:
+            said = consents.decision(state, version, purposes, erase=erase)
+            fields = product_fields("track", DECISION, said)
+        except Exception as error:  # noqa: BLE001 - as in `track`
+            self.refuse("track", error)
+        else:
+            self.record("track", fields, {**who, "consent": consents.envelope(state, before, named=named)})
 
     def reset(self) -> None:
         """The user logged out: the next events belong to a new device id, so that a second user is a second person."""

@@ -20,6 +20,7 @@ import tidegate_gateway.otlp.routes as otlp
 import tidegate_gateway.segment.routes as segment
 import tidegate_gateway.sentry.routes as sentry
 from tidegate.publish import Publisher
+from tidegate_gateway import well_known
 from tidegate_gateway.edge import Edge, answer_json
 from tidegate_gateway.errors import Problem
 from tidegate_gateway.intake import Intake
@@ -77,6 +78,7 @@ def create_app(settings: GatewaySettings, publisher: Publisher) -> Starlette:
         return answer_json(description(version("tidegate")))
 
     aside = [Route("/healthz", healthz), Route("/metrics", metrics), Route("/openapi.json", openapi)]
+    aside += well_known.routes()
     routes = [*segment.routes(edge), *sentry.routes(edge), *otlp.routes(edge), *browser.routes(edge), *aside]
     known = targets(routes, [project.number for project in settings.projects])
     app = Starlette(

@@ -10,11 +10,13 @@ from itertools import pairwise
 from typing import Any
 
 from tidegate_schemas.canonical import is_json_array, is_json_object
+from tidegate_schemas.consent import STATES
 from tidegate_schemas.reasons import Reason
 from tidegate_schemas.subjects import (
     KINDS,
     REQUIRED,
     SOURCE_OFFSET,
+    consent_schema,
     dead_letter_schema,
     outcome_schema,
     raw_schema,
@@ -151,6 +153,9 @@ BOUNDS: Mapping[str, Bound] = {
     "errors": _NOT_NEGATIVE,
     "error_id": Uuid(),
     "minute": _time(2000),
+    "decision_id": Uuid(),
+    "decision": OneOf(STATES),
+    "decided_at": _time(2000),
     "quantity": _NOT_NEGATIVE,
     "size_bytes": _NOT_NEGATIVE,
 }
@@ -160,7 +165,7 @@ BOUNDS: Mapping[str, Bound] = {
 @cache
 def never_null() -> frozenset[str]:
     """Fields that no default can stand in for: null, which every field of a clean schema allows, breaks them."""
-    schemas = [*(raw_schema(kind) for kind in KINDS), dead_letter_schema(), outcome_schema()]
+    schemas = [*(raw_schema(kind) for kind in KINDS), dead_letter_schema(), outcome_schema(), consent_schema()]
     return frozenset(
         {SOURCE_OFFSET, *(item.name for one in schemas for item in one.fields if item.default is REQUIRED)}
     )

@@ -31,6 +31,10 @@ class Reason(StrEnum):
     UNAUTHORISED = "unauthorised", "The write key is unknown or absent."
     RATE_LIMITED = "rate_limited", "The write key sent more than it may; the same request is taken later."
     CONSENT_DENIED = "consent_denied", "The person denied consent to analytics."
+    CONSENT_WITHDRAWN = (
+        "consent_withdrawn",
+        "The person withdrew consent after the event, or had not given it again when the event happened.",
+    )
     DUPLICATE = "duplicate", "An event with the same event_id has been taken before."
     ERASED = "erased", "The person had their events erased, and this one is from before that."
     PLAN_VIOLATION = "plan_violation", "The event breaks the tracking plan that its application registered."

@@ -34,6 +34,7 @@ __all__ = [
     "all_schemas",
     "build_schema",
     "clean_schema",
+    "consent_schema",
     "dead_letter_schema",
     "erasure_schema",
     "fingerprint_of",
@@ -169,6 +170,12 @@ def outcome_schema() -> Schema:
 
 
 @cache
+def consent_schema() -> Schema:
+    """What the gate writes to consents."""
+    return build_schema(f"{NAMESPACE}.consent", _avsc("consent"))
+
+
+@cache
 def erasure_schema() -> Schema:
     """What tells of an erasure, in the topic of erasures and in raw and clean topics."""
     return build_schema(f"{NAMESPACE}.erasure", _avsc("erasure"))
@@ -177,7 +184,7 @@ def erasure_schema() -> Schema:
 def all_schemas() -> tuple[Schema, ...]:
     """Every subject of the contract."""
     events = [schema(kind) for kind in KINDS for schema in (raw_schema, clean_schema)]
-    return (*events, dead_letter_schema(), outcome_schema(), erasure_schema())
+    return (*events, dead_letter_schema(), outcome_schema(), consent_schema(), erasure_schema())
 
 
 def build_schema(subject: str, definition: dict[str, Any], raw_names: list[str | None] | None = None) -> Schema:

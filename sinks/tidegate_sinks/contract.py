@@ -28,11 +28,13 @@ curl 'http://127.0.0.1:8123/' --data "SELECT * FROM analytics.dau WHERE project 
 
 DERIVED = {
     "abnormal": "Sessions that ended abnormally.",
+    "anonymous": "Decisions to be measured without ids.",
     "bounce_rate": "Share of sessions with a single event.",
     "calls": "Weighted queries.",
     "check_in": "Pseudonym of the run of the job; empty for a ping.",
     "cookieless": "1 for a visitor without consent, whose pseudonym lives for a day: `day-…`.",
     "cookieless_visitors": "Visitors without consent, one a day each: among the `users` of `dau`, not of `mau`.",
+    "consent_rate": "Share of those asked who agreed; withdrawals, which come later, count for neither side.",
     "count": "Weighted number of values.",
     "cpu_utilization": "Mean share of the processor, as the sender measures it.",
     "crash_free_sessions": "Share of sessions that did not crash; null without sessions.",
@@ -42,6 +44,7 @@ DERIVED = {
     "culprit": "Route at which it was raised; empty for none.",
     "day": "Day, UTC.",
     "dead_lettered": "Events that could not be taken, kept sealed.",
+    "denied": "Decisions against, of people who were asked.",
     "dropped": "Events left out, by a reason that `outcomes` names.",
     "dropped_by_reason": "The same by reason.",
     "duration_seconds": "How long it took.",
@@ -56,6 +59,7 @@ DERIVED = {
     "first_seen": "When it was first seen.",
     "first_user": "The first user that the visitor was linked to.",
     "former": "What the device or user was called in an earlier epoch of keys.",
+    "granted": "Decisions for it.",
     "idle": "Most connections that were idle.",
     "in_flight": "Numbers that nothing is known of yet, for five minutes.",
     "installs": "Weighted events `agent_installed`.",
@@ -85,6 +89,7 @@ DERIVED = {
     "project": "Project that the write key belongs to.",
     "pseudonym": "What it is called today; in `persons` what events carry.",
     "pseudonyms": "How many pseudonyms the person had.",
+    "purpose": "What was decided about: analytics, errors, performance or another; everything where none was named.",
     "quantity": "How many events; for the outcomes numbered and closed the last number.",
     "reason": "Why: for endpoints in words, else one of the closed list in `tidegate_schemas.reasons`.",
     "releases": "Versions of the application in which it was seen.",
@@ -104,6 +109,7 @@ DERIVED = {
     "users": "Different persons.",
     "value": "The gauge's value or the counter's amount; 0 for histograms.",
     "voided": "Numbers that stand for no event of their own: copies, and what was not taken and is sent again.",
+    "withdrawn": "Decisions that took an earlier yes back.",
     "window_start": "Begin of the window.",
 }
 """What columns are that only views have, or that mean more than one thing in the tables."""

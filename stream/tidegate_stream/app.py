@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from tidegate_schemas.registry import SchemaRegistry
-from tidegate_schemas.subjects import dead_letter_schema, outcome_schema
+from tidegate_schemas.subjects import consent_schema, dead_letter_schema, outcome_schema
 from tidegate_schemas.topics import (
+    CONSENTS,
     DEAD_LETTERS,
     KINDS,
     OUTCOMES,
@@ -26,6 +27,7 @@ from tidegate_stream.flight import topics_read
 from tidegate_stream.folds import Fold, all_folds
 from tidegate_stream.gate.erasures import KnownErasures
 from tidegate_stream.gate.keys import Keys
+from tidegate_stream.gate.known_consents import KnownConsents
 from tidegate_stream.gate.passage import KindGate
 from tidegate_stream.gate_agent import GateAgent
 from tidegate_stream.observability import COMMIT_AGE, LAG, WAITS
@@ -60,6 +62,7 @@ class Wiring:
     sink: Writer
     keys: Keys
     registry: SchemaRegistry | None
+    consents: KnownConsents
     erasures: KnownErasures
     flushing: list[FoldAgent | ArchiveAgent] = field(default_factory=list)
     gates: list[GateAgent] = field(default_factory=list)
@@ -77,11 +80,14 @@ def build(
     `earlier`: the topics of earlier generations with their partition counts, which are read as well, for as long as
     they are there.
     """
-    topics = {**(earlier or {}), **dict.fromkeys(topics_read(settings.generation), settings.partitions)}
-    erasures = KnownErasures(settings.brokers, registry)
-    wiring = Wiring(_app(settings), settings, topics, sink, keys, registry, erasures)
-    for generation in sorted({generation_of(topic) for topic in topics}):
+    events = {**(earlier or {}), **dict.fromkeys(topics_read(settings.generation), settings.partitions)}
+    topics = {**events, CONSENTS: 1}
+    consents, erasures = KnownConsents(settings.brokers, registry), KnownErasures(settings.brokers, registry)
+    wiring = Wiring(_app(settings), settings, topics, sink, keys, registry, consents, erasures)
+    for generation in sorted({generation_of(topic) for topic in events if topic != CONSENTS}):
         _generation(wiring, generation)
+    decided = Source(CONSENTS, 1, RecordReader(consent_schema(), registry).decode)
+    _archive(wiring, f"archive.{CONSENTS}", decided, "consents", record_rows)
     for agent in wiring.flushing:
         _flush_regularly(wiring.app, agent, settings.flush_seconds)
     _watch_commits(wiring, CommitWatch(settings.stuck_seconds))
@@ -147,7 +153,7 @@ def _gate(wiring: Wiring, kind: Kind, generation: int) -> None:
 
 def _kind_gate(wiring: Wiring, kind: Kind) -> KindGate:
     gap = wiring.settings.session_gap_seconds
-    return KindGate(kind, wiring.keys, wiring.registry, gap, erasures=wiring.erasures)
+    return KindGate(kind, wiring.keys, wiring.registry, gap, erasures=wiring.erasures, consents=wiring.consents)
 
 
 def _fold(wiring: Wiring, source: Source, fold: Fold) -> None:

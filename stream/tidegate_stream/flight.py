@@ -6,7 +6,16 @@ from collections.abc import Iterable, Mapping
 
 from confluent_kafka import KafkaException
 
-from tidegate_schemas.topics import DEAD_LETTERS, KINDS, OUTCOMES, clean_topic, generation_of, of_generation, raw_topic
+from tidegate_schemas.topics import (
+    CONSENTS,
+    DEAD_LETTERS,
+    KINDS,
+    OUTCOMES,
+    clean_topic,
+    generation_of,
+    of_generation,
+    raw_topic,
+)
 from tidegate_stream.errors import CommitsUnknownError
 from tidegate_stream.log import Log, Marks, Place
 from tidegate_stream.settings import WorkerSettings
@@ -26,7 +35,8 @@ def every_topic_read(known: Iterable[str]) -> list[str]:
     """Those of a broker's topics that workers read, of any generation."""
     topics = set(known)
     generations = sorted({generation_of(topic) for topic in topics})
-    return [topic for generation in generations for topic in topics_read(generation) if topic in topics]
+    read = [topic for generation in generations for topic in topics_read(generation)]
+    return [topic for topic in (*read, CONSENTS) if topic in topics]
 
 
 def earlier_topics(brokers: str, generation: int) -> Mapping[str, int]:

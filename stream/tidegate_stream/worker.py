@@ -14,7 +14,7 @@ import faust
 from clickhouse_connect.driver.client import Client
 
 from tidegate_schemas.registry import SchemaRegistry
-from tidegate_schemas.topics import generation_of
+from tidegate_schemas.topics import CONSENTS, generation_of
 from tidegate_sinks.clickhouse import Address, wait_for
 from tidegate_sinks.writer import ClickHouseWriter
 from tidegate_stream import probe
@@ -56,7 +56,7 @@ def run(settings: WorkerSettings, registry: SchemaRegistry | None = None) -> Non
         _reconcile(settings, client, wiring.app)
     for name in _CHATTY:
         logging.getLogger(name).setLevel(logging.WARNING)
-    generations = sorted({generation_of(topic) for topic in wiring.topics})
+    generations = sorted({generation_of(topic) for topic in wiring.topics if topic != CONSENTS})
     log.info(
         "worker reads topics of generation %s from %s and writes to %s",
         " and ".join(map(str, generations)),

@@ -42,6 +42,7 @@ tidegate.init(plan=tidegate.Plan([OrderPlaced]), on_violation="drop", sampling=t
 tidegate.init(on_violation="ignore")  # type: ignore[arg-type]
 
 tidegate.consent("granted", version="2026-03", purposes=["analytics"])
+tidegate.consent("withdrawn", user_id="42", erase=True)
 with tidegate.context(user_id="42", session_id="s"):
     tidegate.error(ValueError("seven"), level="warning", user_id="42")
 with tidegate.context(user=42):  # type: ignore[call-arg]

@@ -39,7 +39,7 @@ export class Client implements Tidegate {
     };
     this.sender = new Sender(this.url, this.own, this.others, this.keep, failed);
     this.watch();
-    if (device.signalled() && device.choice() === "granted") device.forget();
+    if (device.signalled() && device.choice() === "granted") this.stop("anonymous");
     if (this.consent() === "granted") this.takeOver();
   }
 
@@ -73,24 +73,29 @@ export class Client implements Tidegate {
     this.asked();
     if (device.signalled() || device.choice() === "granted") return;
     device.agree();
+    this.decided("granted", {});
     this.sendUser();
     this.keep(this.own);
   };
 
-  decline = (): void => {
+  decline = ({ erase }: { erase?: boolean } = {}): void => {
     this.asked();
-    device.forget("denied");
+    const before = device.choice();
     for (const box of [this.own, ...this.others]) box.discard("consent_denied", box.travelling);
+    if (before === "granted") this.stop("withdrawn", "denied", erase);
+    else device.forget("denied");
+    if (!before) this.decided("denied", { consent: "anonymous" });
   };
 
   /** Number an event, and queue it or note why not; `at` is when it was, in milliseconds. */
   put(kind: Kind, event: Properties, at = Date.now()): void {
     const { own } = this;
     const sequence = ++own.last;
-    const consent = this.consent();
-    const sampleRate = this.options.sampleRates?.[kind] ?? 1;
+    const decides = "consent" in event;
+    const consent = decides ? event.consent : this.consent();
+    const sampleRate = decides ? 1 : (this.options.sampleRates?.[kind] ?? 1);
     let reason: Reason | undefined;
-    if (consent === "denied") reason = "consent_denied";
+    if (consent === "denied" && !decides) reason = "consent_denied";
     else if (Math.random() >= sampleRate) reason = "sampled";
     if (own.due || !reason) this.sender.soon();
     this.keepSoon();
@@ -99,7 +104,7 @@ export class Client implements Tidegate {
       const now = Date.now();
       const who = consent === "granted" && kind !== "metric" ? device.identity(now, kind === "track") : {};
       const shared = { kind, id: eventId(now), sequence, at: new Date(at).toISOString(), consent, sampleRate };
-      own.add(kind, sequence, JSON.stringify({ url: here(), ...shared, ...who, ...event }));
+      own.add(kind, sequence, JSON.stringify({ url: here(), ...shared, ...who, ...event }), decides);
     } catch {
       own.drop(kind, sequence, "invalid_field");
     }
@@ -164,6 +169,18 @@ export class Client implements Tidegate {
       }
     }
     if (this.others.length) this.sender.soon();
+  }
+
+  /** Everything on the device goes but for a choice; the gate is told whose events are to stop, and passes it on to nobody. */
+  private stop(state: string, chosen?: "denied", erase?: boolean): void {
+    const who = device.identity(Date.now(), false);
+    device.forget(chosen);
+    this.decided(state, { ...who, consent: "denied" }, erase);
+  }
+
+  private decided(state: string, event: Properties, erase?: boolean): void {
+    const properties = { state, version: this.options.consentVersion, erase };
+    this.put("track", { consent: "granted", ...event, name: "consent", properties });
   }
 
   private sendUser(): void {

@@ -5,8 +5,8 @@ import type { Kind } from "./types";
 
 export type Reason = "consent_denied" | "sampled" | "queue_full" | "oversize" | "undeliverable" | "invalid_field";
 
-/** Kind, number and JSON of an event. */
-export type Item = [Kind, number, string];
+/** Kind, number and JSON of an event; whether it goes out even when the others are given up, as a decision has to. */
+export type Item = [Kind, number, string, boolean?];
 
 /** A body and what of the outbox it holds. */
 export interface Batch {
@@ -54,12 +54,12 @@ export class Outbox {
     return Object.assign(new Outbox(producerId, head), { last, items, reports, reported, drops });
   }
 
-  add(kind: Kind, sequence: number, text: string): void {
+  add(kind: Kind, sequence: number, text: string, stays?: boolean): void {
     const size = bytes(text);
     const held = this.items.reduce((sum, [, , item]) => sum + item.length, 0);
     if (size > MAX_ITEM_BYTES) this.drop(kind, sequence, "oversize");
     else if (this.items.length >= MAX_ITEMS || held + size > MAX_BYTES) this.drop(kind, sequence, "queue_full");
-    else this.items.push([kind, sequence, text]);
+    else this.items.push([kind, sequence, text, stays]);
   }
 
   /** Note a number whose event goes nowhere; neighbours share a pair of first and last. */
@@ -72,7 +72,9 @@ export class Outbox {
 
   /** Give up all items but the first few. */
   discard(reason: Reason, kept = 0): void {
-    this.items.splice(kept).forEach(([kind, sequence]) => this.drop(kind, sequence, reason));
+    for (const item of this.items.splice(kept))
+      if (item[3]) this.items.push(item);
+      else this.drop(item[0], item[1], reason);
   }
 
   /** Whether something is to be sent before the page is left. */

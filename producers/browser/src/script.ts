@@ -16,7 +16,7 @@ const script = document.currentScript as HTMLScriptElement | null;
 
 function start({ dataset, src }: HTMLScriptElement): void {
   const { writeKey, banner, bannerTitle, bannerText, bannerAccept, bannerDecline, bannerLink, bannerLinkText } = dataset;
-  const { environment, release, service, beforeConsent, whenDeclined, gateway, sampleRates } = dataset;
+  const { environment, release, service, beforeConsent, whenDeclined, consentVersion, gateway, sampleRates } = dataset;
   if (!writeKey) return console.error("tidegate: the script tag has no data-write-key; the dashboard shows yours");
   const texts = {
     title: bannerTitle,
@@ -30,7 +30,7 @@ function start({ dataset, src }: HTMLScriptElement): void {
   const waiting = window.tidegate;
   const off = (name: string) => dataset[name] !== "off";
   const tidegate = init({
-    ...(given({ environment, release, service, beforeConsent, whenDeclined }) as Partial<Options>),
+    ...(given({ environment, release, service, beforeConsent, whenDeclined, consentVersion }) as Partial<Options>),
     writeKey,
     gateway: gateway || src,
     banner: banner !== "off" && (given(texts) as BannerTexts),

@@ -31,6 +31,8 @@ export interface Options {
   beforeConsent?: "anonymous" | "denied";
   /** What happens to events after a decline or withdrawal; `denied` if left out. */
   whenDeclined?: "anonymous" | "denied";
+  /** Version of the text that visitors are shown, told with each decision. */
+  consentVersion?: string;
   /** Share of events that are kept, by kind, in (0, 1]; 1 if left out. */
   sampleRates?: Partial<Record<Kind, number>>;
   /** Page views by themselves, at the start and when the path changes; true if left out. */
@@ -64,8 +66,11 @@ export interface Tidegate {
   consent(): Consent;
   /** The visitor agrees. A browser's own signal (GPC, DNT) outranks it. */
   grant(): void;
-  /** The visitor doesn't agree, or not any more: everything on the device goes, but for this choice. */
-  decline(): void;
+  /**
+   * The visitor doesn't agree, or not any more: everything on the device goes, but for this choice. After a yes it is a
+   * withdrawal, which stops what is still under way; with `erase`, what is stored about the visitor is erased.
+   */
+  decline(how?: { erase?: boolean }): void;
   /** Ask (again) by the banner. */
   ask(): void;
   /** Send what waits; resolves when it was answered, or the attempt failed. */

@@ -14,8 +14,8 @@ from typing import Any
 
 import orjson
 
-from tidegate_gateway.browser.consent import consent_of
 from tidegate_gateway.browser.events import KINDS
+from tidegate_gateway.consent import consent_of, is_decision
 from tidegate_gateway.errors import RefusedError
 from tidegate_gateway.intake import BadItem, Batch, Event, Report
 from tidegate_gateway.values import instant, kind_name, mapping, optional, text
@@ -68,10 +68,19 @@ class Beacon:
             try:
                 if len(payload) > max_event_bytes:
                     raise RefusedError(Reason.OVERSIZE, f"events[{index}]", f"exceeds {max_event_bytes} bytes")
-                batch.events.append(self._event(index, item))
+                kind, event = self._event(index, item)
+                if event["consent"] == "denied" and not is_decision(event):
+                    batch.reports.append(self._denied(kind, event["sequence"]))
+                else:
+                    batch.events.append((kind, event))
             except RefusedError as error:
                 batch.bad.append(BadItem(index, error.problem, payload, self.producer_id, _number_of(item)))
         return batch
+
+    def _denied(self, kind: Kind, sequence: int) -> Report:
+        """What the page should have kept to itself."""
+        reason = Reason.CONSENT_DENIED.value
+        return Report(self.producer_id, f"denied-{sequence}", kind, "dropped", reason, 1, (sequence, sequence))
 
     def _event(self, index: int, item: Any) -> tuple[Kind, Event]:
         if not isinstance(item, dict):
@@ -81,7 +90,9 @@ class Beacon:
             raise RefusedError(Reason.UNKNOWN_KIND, "kind", f"must be one of {', '.join(KINDS)}")
         consent = consent_of(item.get("consent"), signal=self._signal)
         event = {**self._shared, **self._envelope(item), **KINDS[kind](item), "consent": consent}
-        if consent in {"granted", "unknown"} and kind != "metric":
+        # A withdrawal has to say whose it is; the gate reads that and passes nothing on.
+        withdraws = consent == "denied" and is_decision(event)
+        if (consent in {"granted", "unknown"} or withdraws) and kind != "metric":
             event |= {name: optional(item, said) for name, said in _IDS.items()}
         else:
             event.pop("traits", None)

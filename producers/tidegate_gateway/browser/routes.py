@@ -8,7 +8,7 @@ from starlette.routing import Route
 
 from tidegate_gateway.browser.beacon import PROTOCOL, Beacon
 from tidegate_gateway.browser.bundle import Bundle, installed_bundle
-from tidegate_gateway.browser.consent import has_privacy_signal
+from tidegate_gateway.consent import has_privacy_signal
 from tidegate_gateway.edge import Edge, answer_json
 from tidegate_gateway.errors import Problem
 from tidegate_gateway.values import parse_object, text

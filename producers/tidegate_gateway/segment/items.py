@@ -7,6 +7,7 @@ from typing import Any
 
 import orjson
 
+from tidegate_gateway.consent import is_decision
 from tidegate_gateway.errors import RefusedError
 from tidegate_gateway.intake import Batch
 from tidegate_gateway.segment.mapping import Request, to_event
@@ -30,7 +31,11 @@ def sort_out(items: Sequence[Any], request: Request, first_index: int, max_event
             if len(payload) > max_event_bytes:
                 message = f"has {len(payload)} bytes as JSON, and may have {max_event_bytes}"
                 raise RefusedError(Reason.OVERSIZE, f"batch[{index}]", message)
-            batch.events.append(("track", to_event(item, request)))
+            event = to_event(item, request)
+            if event["consent"] == "denied" and not is_decision(event):
+                batch.dropped["track", Reason.CONSENT_DENIED] += 1
+            else:
+                batch.events.append(("track", event))
         except RefusedError as error:
             batch.refuse(index, error, payload)
     return batch

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from tidegate_gateway.consent import consent_of, nameless
 from tidegate_gateway.errors import RefusedError
 from tidegate_gateway.intake import Event
 from tidegate_gateway.object_text import object_text
@@ -40,6 +41,8 @@ class Request:
     context: Mapping[str, Any] = field(default_factory=dict)
     #: address of the browser that calls for itself; None where a server calls for others
     browser_ip: str | None = None
+    #: the visitor's browser says no (GPC or DNT)
+    signal: bool = False
 
 
 def to_event(item: Mapping[str, Any], request: Request) -> Event:
@@ -60,7 +63,7 @@ def to_event(item: Mapping[str, Any], request: Request) -> Event:
     person = mapping(context.get("traits"))
     if traits and kind != "group":
         person = {**person, **traits}
-    return {
+    event = {
         "event_id": _event_id(item, request.project),
         "type": kind,
         "name": identifier(item, "event" if kind == "track" else "name") or kind,
@@ -76,6 +79,8 @@ def to_event(item: Mapping[str, Any], request: Request) -> Event:
         "failed": properties.get("failed") is True or properties.get("success") is False,
         **_context(context, given, request.browser_ip),
     }
+    event["consent"] = consent_of(event["consent"], signal=request.signal)
+    return nameless(event) if request.signal and event["consent"] == "anonymous" else event
 
 
 def _event_id(item: Mapping[str, Any], project: str) -> str:

@@ -10,6 +10,7 @@ from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
 from starlette.routing import Route
 
+from tidegate_gateway.consent import has_privacy_signal
 from tidegate_gateway.edge import Edge, answer_json
 from tidegate_gateway.errors import RefusedError
 from tidegate_gateway.intake import Batch
@@ -71,7 +72,7 @@ async def _take(edge: Edge, http: HttpRequest, read: Callable[[bytes], Items], b
     try:
         raw = await edge.body(http, MAX_BATCH_BYTES)
         # The parsed body is let go of here: as objects it may be thirty times as large as on the wire.
-        project, items, request = _admitted(edge, read(raw), known, authorization, browser_ip)
+        project, items, request = _admitted(edge, read(raw), known, http.headers, browser_ip)
     except RefusedError as error:
         if not known or error.status not in {400, 413}:
             raise
@@ -89,16 +90,18 @@ async def _keep(edge: Edge, http: HttpRequest, project: Project, raw: bytes, err
 
 
 def _admitted(
-    edge: Edge, read: Items, known: str, authorization: str, browser_ip: str | None
+    edge: Edge, read: Items, known: str, headers: Mapping[str, str], browser_ip: str | None
 ) -> tuple[Project, list[Any], Request]:
     body, items = read
-    project = edge.project(known or body_key(authorization, body, items))
+    project = edge.project(known or body_key(headers.get("authorization", ""), body, items))
     if len(items) > MAX_BATCH_ITEMS:
         raise RefusedError(Reason.OVERSIZE, "batch", f"has {len(items)} items, and may have {MAX_BATCH_ITEMS}")
     shared, most = members(body, "context"), edge.settings.max_event_bytes
     if len(as_json(shared)) > most:  # it is in every event of the batch
         raise RefusedError(Reason.OVERSIZE, "context", f"may have {most} bytes as JSON, as every event has it")
-    request = Request(project.id, edge.intake.clock(), moment(body, "sentAt"), shared, browser_ip)
+    request = Request(
+        project.id, edge.intake.clock(), moment(body, "sentAt"), shared, browser_ip, has_privacy_signal(headers)
+    )
     edge.admit(project, max(1, len(items)))
     return project, items, request
 
@@ -114,7 +117,7 @@ async def _by_slices(edge: Edge, project: Project, items: list[Any], request: Re
         first += len(part)
         part.clear()  # Kafka's answer is waited for with the events only
         await edge.intake.take(project, batch, request.received_at)
-        accepted += len(batch.events)
+        accepted += len(batch.events) + batch.dropped.total()
     return taken(accepted, rejected)
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import threading
 import time
+import weakref
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -46,6 +47,9 @@ class CompactedTable:
         self._read: dict[Place, int] = {}
         self._lock = threading.Lock()
         self._asked_at = float("-inf")
+        self._let_go = weakref.finalize(
+            self, self._log.close
+        )  # a client that nobody closed may hold up a process's end
 
     def catch_up(self) -> None:
         """Take all that was written before this call. Raises CompactedTableError where the broker or topic is away."""
@@ -63,7 +67,7 @@ class CompactedTable:
     def close(self) -> None:
         """Let go of the broker."""
         with self._lock:
-            self._log.close()
+            self._let_go()
 
     def _read_on(self) -> None:
         if not self._read:

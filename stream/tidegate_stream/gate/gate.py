@@ -17,6 +17,8 @@ from tidegate_schemas.subjects import clean_schema, raw_schema
 from tidegate_schemas.topics import Kind
 from tidegate_stream.erasure import Tombstones
 from tidegate_stream.gate.columns import clean_frame, refusals
+from tidegate_stream.gate.consenting import NOTHING_TOLD, Told, consented, told_in
+from tidegate_stream.gate.consents import Consents
 from tidegate_stream.gate.cookieless import Cookieless, Visits
 from tidegate_stream.gate.excerpt import excerpt
 from tidegate_stream.gate.json_columns import ParsedTexts
@@ -53,7 +55,8 @@ class GateResult:
 
     `clean` has the clean schema's columns, in offset order; `keys` are the Kafka keys of its rows. `learnt` goes to
     `Seen.learn`, and `visited` to `Visits.learn`, once the result is committed, not before: a chunk that is tried again
-    isn't its own duplicate. `nameless` counts clean events without a visitor whose key or salt is gone.
+    isn't its own duplicate. `nameless` counts clean events without a visitor whose key or salt is gone. `told` are the
+    decisions about consent in it.
     """
 
     clean: pl.DataFrame
@@ -65,6 +68,7 @@ class GateResult:
     last_offset: int
     visited: Mapping[str, int] = field(default_factory=dict)
     nameless: Mapping[str, int] = field(default_factory=dict)
+    told: Told = NOTHING_TOLD
 
 
 class Gate:
@@ -78,9 +82,11 @@ class Gate:
         registry: SchemaRegistry | None = None,
         cookieless: Cookieless | None = None,
         tombstones: Tombstones | None = None,
+        consents: Consents | None = None,
     ) -> None:
         self.kind = kind
         self._tombstones = tombstones or Tombstones()
+        self._consents = Consents() if consents is None else consents
         self.plan = plan or compile_plan(kind)
         self._keys = keys
         self._names = Pseudonymiser(keys)
@@ -102,15 +108,19 @@ class Gate:
         valid = frame.filter(~broken) if reasons.height else frame
         ids = split_ids(valid["event_id"], _offsets(chunk, valid))
         repeated = seen.duplicates(ids)
-        passing = valid.filter(~repeated) if repeated.any() else valid
+        fresh = valid.filter(~repeated) if repeated.any() else valid
+        told = told_in(self.plan, self._keys, self._names.every, frame)
+        judged = consented(self.plan, self._names.every, fresh, told, self._consents)
         read = {record.index: self._read(chunk.values[record.index]) for record in bad}
         refused = pl.concat(
             [
                 self._refused(pl.concat([frame.filter(broken), reasons], how="horizontal"), chunk),
                 self._refused(_told(valid.filter(repeated), Reason.DUPLICATE), chunk),
+                *([] if judged.refused is None else [self._refused(judged.refused, chunk)]),
                 self._undecoded(bad, read, chunk),
             ]
         )
+        passing = judged.passing
         clean, named = self._clean(passing, chunk, parsed), self._cookieless.visit(passing, visits or Visits())
         if named is not None:
             clean = clean.with_columns(pl.coalesce(named.visitors, "visitor").alias("visitor"))
@@ -129,6 +139,7 @@ class Gate:
             last_offset=chunk.offsets[-1],
             visited={} if named is None else named.changed,
             nameless={KEY_DESTROYED: keyless, SALT_DESTROYED: 0 if named is None else named.unsalted},
+            told=told,
         )
 
     def _clean(self, passing: pl.DataFrame, chunk: RawChunk, parsed: ParsedTexts) -> pl.DataFrame:

@@ -18,7 +18,9 @@ from tidegate_stream.gate.keys import Sealer
 from tidegate_stream.gate.validity import PRODUCER_ID, PROJECT
 
 MINUTE_MICROS = 60_000_000
-DROPPED_REASONS = (Reason.CONSENT_DENIED.value, Reason.DUPLICATE.value, Reason.ERASED.value)
+DROPPED_REASONS = tuple(
+    reason.value for reason in (Reason.CONSENT_DENIED, Reason.CONSENT_WITHDRAWN, Reason.DUPLICATE, Reason.ERASED)
+)
 INSTANT = pl.Datetime("us", "UTC")
 REFUSED = {
     "_index": pl.UInt32,

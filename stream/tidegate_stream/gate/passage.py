@@ -11,15 +11,18 @@ from confluent_kafka import Message, TopicPartition
 from tidegate_schemas.columns import ColumnCodec, Decoded
 from tidegate_schemas.errors import DecodeError
 from tidegate_schemas.registry import SchemaRegistry
-from tidegate_schemas.subjects import clean_schema, dead_letter_schema, outcome_schema, raw_schema
+from tidegate_schemas.rows import RowCodec
+from tidegate_schemas.subjects import clean_schema, consent_schema, dead_letter_schema, outcome_schema, raw_schema
 from tidegate_schemas.topics import Kind, ids_topic, kind_of, raw_topic
 from tidegate_stream.erasure import Erasure, erasure_of, text_of
 from tidegate_stream.erasure.erasure import codec
 from tidegate_stream.gate.cookieless import Cookieless, Visits
+from tidegate_stream.gate.decisions import consent_key
 from tidegate_stream.gate.elsewhere import Everywhere
 from tidegate_stream.gate.erasures import KnownErasures
 from tidegate_stream.gate.gate import Gate, GateResult
 from tidegate_stream.gate.keys import Keys
+from tidegate_stream.gate.known_consents import KnownConsents
 from tidegate_stream.gate.ledger import RawChunk, Records
 from tidegate_stream.gate.seen import SPAN_OFFSETS, Learnt, Memory, Seen
 from tidegate_stream.gate.transaction import VISITED_KEY, Batch, PartitionTransactions, read_partition
@@ -36,15 +39,25 @@ class KindGate:
         session_gap_seconds: float = 1800.0,
         *,
         erasures: KnownErasures | None = None,
+        consents: KnownConsents | None = None,
     ) -> None:
         self.erasures = erasures or KnownErasures(None)
+        self.consents = consents or KnownConsents(None)
         self._notice = codec(registry)
         cookieless = Cookieless(keys.salts, int(session_gap_seconds * 1_000_000))
-        self.gate = Gate(kind, keys, registry=registry, cookieless=cookieless, tombstones=self.erasures.tombstones)
+        self.gate = Gate(
+            kind,
+            keys,
+            registry=registry,
+            cookieless=cookieless,
+            tombstones=self.erasures.tombstones,
+            consents=self.consents.consents,
+        )
         self.raw = ColumnCodec(raw_schema(kind), registry)
         self.clean = ColumnCodec(clean_schema(kind), registry)
         self.dead_letter = ColumnCodec(dead_letter_schema(), registry)
         self.outcome = ColumnCodec(outcome_schema(), registry)
+        self.consent = RowCodec(consent_schema(), registry)
 
     def judge(self, chunk: RawChunk, seen: Memory, visits: Visits | None = None) -> GateResult:
         """Decode and process a chunk in which no erasure stands."""
@@ -82,6 +95,8 @@ class KindGate:
             learnt=result.learnt.encode() if result.learnt.ids.height else None,
             last_offset=result.last_offset,
             visited=orjson.dumps(result.visited) if result.visited else None,
+            consents=[(consent_key(each), self.consent.encode(each)) for each in result.told.consents],
+            erasures=[(each.receipt_id.encode(), text_of(each, self._notice)) for each in result.told.erasures],
         )
 
 
@@ -122,7 +137,8 @@ class Passage:
     def take(self, chunk: RawChunk, elsewhere: Seen | None = None) -> Passed:
         """Pass a chunk in one transaction; what is at or below the progress is skipped.
 
-        `elsewhere` knows the events that passed in other generations of the topic.
+        `elsewhere` knows the events that passed in other generations of the topic. What people decided is asked for
+        first, so that no decision that any gate wrote before is missed.
         """
         fresh = above(chunk, self.progress)
         if not fresh.offsets:
@@ -130,6 +146,7 @@ class Passage:
         if kind_of(fresh.topic) != self._kind:
             raise ValueError(f"a chunk of {fresh.topic} came to the gate of {self._kind}")
         known = self.seen if elsewhere is None else Everywhere(self.seen, elsewhere)
+        self._gate.consents.refresh()
         decoded = self._gate.raw.decode(fresh.values)
         if (erasure := self._gate.first_erasure(decoded, fresh)) is not None:
             return self._around(fresh, *erasure, elsewhere)

@@ -66,6 +66,12 @@ class Pseudonymiser:
     def _namer(self, project: str, epochs: Epochs, epoch: EpochKey | None) -> Namer:
         return _nameless if epoch is None else partial(self._cache(project, epochs).pseudonym, epoch)
 
+    def every(self, project: str, value: str) -> list[str]:
+        """What an id is called under each live key, oldest first."""
+        epochs = self._keys.epochs(project)
+        cache = self._cache(project, epochs)
+        return [cache.pseudonym(epoch, value) for epoch in epochs]
+
     def moments(self, projects: pl.Series, received: pl.Series) -> int | pl.Series:
         """A time (µs since 1970) in the epoch of every row's receipt; a column where there are several epochs."""
         begins = sorted({e.begins_at for name in projects.unique() for e in self._keys.epochs(name) if e.begins_at})

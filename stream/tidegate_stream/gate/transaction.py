@@ -17,7 +17,9 @@ from confluent_kafka import KafkaException, Message, Producer, TopicPartition
 
 from tidegate_schemas.subjects import MAX_RECORD_BYTES
 from tidegate_schemas.topics import (
+    CONSENTS,
     DEAD_LETTERS,
+    ERASURES,
     GATE_PROGRESS,
     OUTCOMES,
     clean_topic,
@@ -36,6 +38,8 @@ VISITED_KEY = b"visited"
 """Key of the records in an ids topic that tell of visits; those of ids have none."""
 TRANSACTION_TIMEOUT_SECONDS = 60.0
 MESSAGE_OVERHEAD_BYTES = 65_536
+ONLY_PARTITION = 0
+"""Of topics that each gate reads wholly."""
 QUEUE_MESSAGES = 50_000
 QUEUE_KIBIBYTES = 32_768
 _PROGRESS = struct.Struct(">q")
@@ -46,7 +50,8 @@ class Batch:
     """Encoded records of one chunk. `clean` goes to the chunk's own partition number, under `keys`.
 
     `learnt` is what de-duplication is to remember, `visited` which visitors without consent are under way around
-    midnight: both for whoever has the partition next.
+    midnight: both for whoever has the partition next. `consents` are decisions and `erasures` what they want erased, by
+    key, for all gates.
     """
 
     keys: Sequence[bytes]
@@ -56,6 +61,8 @@ class Batch:
     learnt: bytes | None
     last_offset: int
     visited: bytes | None = None
+    consents: Sequence[tuple[bytes, bytes]] = ()
+    erasures: Sequence[tuple[bytes, bytes]] = ()
 
 
 def transactional_id(topic: str, partition: int) -> str:
@@ -115,19 +122,25 @@ class PartitionTransactions:
         self._send(of_generation(OUTCOMES, self._generation), [{"value": value} for value in batch.outcomes])
         self._send(self._ids_topic, [{"value": batch.learnt}] if batch.learnt else [])
         self._send(self._ids_topic, [{"key": VISITED_KEY, "value": batch.visited}] if batch.visited else [])
+        for topic, told in ((CONSENTS, batch.consents), (ERASURES, batch.erasures)):
+            self._send(topic, [{"key": key, "value": value} for key, value in told], ONLY_PARTITION)
         progress = {
             "key": progress_key(self._topic, self._partition),
             "value": _PROGRESS.pack(batch.last_offset),
         }
         self._send(of_generation(GATE_PROGRESS, self._generation), [progress])
 
-    def _send(self, topic: str, messages: list[dict[str, Any]]) -> None:
-        """Queue messages for the partition; where the queue is full, wait until the broker has taken some."""
+    def _send(self, topic: str, messages: list[dict[str, Any]], partition: int | None = None) -> None:
+        """Queue messages for a partition, the source's own if none is given.
+
+        Where the queue is full, wait until the broker has taken some.
+        """
+        where = self._partition if partition is None else partition
         while messages:
             step, messages = messages[: QUEUE_MESSAGES // 2], messages[QUEUE_MESSAGES // 2 :]
             while step:
                 with contextlib.suppress(BufferError):  # what didn't fit is marked, message by message
-                    self._producer.produce_batch(topic, step, partition=self._partition)
+                    self._producer.produce_batch(topic, step, partition=where)
                 step = [_unmarked(message) for message in step if "_error" in message]
                 self._producer.poll(0.05 if step else 0)
 

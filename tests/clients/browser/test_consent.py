@@ -130,7 +130,47 @@ def test_withdrawing_clears_the_device_and_what_waits(gateway: Gateway, visit: V
     assert on_device(page)["local"] == {"tidegate": '{"choice":"denied"}'}
     page.close()
     wait_until(lambda: any(row["outcome"] == "closed" for row in gateway.outcomes()), DEADLINE_SECONDS, "no closing")
-    assert set(gateway.names()) == {"page", "wanted"}
+    assert set(gateway.names()) == {"page", "consent", "wanted"}
+
+
+def decisions(gateway: Gateway, number: int) -> list[tuple[str, str, bool]]:
+    """State, consent of the event, and whether it says whose it is, of so many decisions."""
+    events = wait_until(
+        lambda: len(told := [event for event in gateway.events() if event["name"] == "consent"]) >= number and told,
+        DEADLINE_SECONDS,
+        f"{number} decisions have not come",
+    )
+    return [
+        (json.loads(str(event["properties"]))["state"], str(event["consent"]), event["anonymous_id"] is not None)
+        for event in events or []
+    ]
+
+
+def test_a_decision_is_told_and_only_a_withdrawal_and_a_yes_say_whose_it_is(gateway: Gateway, visit: Visit) -> None:
+    page = visit(attributes="data-consent-version=2026-03")
+    choose(page, "Decline")
+    page.evaluate("tidegate.decline(), tidegate.flush()")
+    assert decisions(gateway, 1) == [("denied", "anonymous", False)]
+    page.evaluate("tidegate.grant(), tidegate.flush()")
+    assert decisions(gateway, 2)[1:] == [("granted", "granted", True)]
+    page.evaluate("tidegate.decline({ erase: true })")
+    assert decisions(gateway, 3)[2:] == [("withdrawn", "denied", True)]
+    properties = [json.loads(str(event["properties"])) for event in gateway.events() if event["name"] == "consent"]
+    assert properties[-1] == {"erase": True, "state": "withdrawn", "version": "2026-03"}
+    assert on_device(page)["local"] == {"tidegate": '{"choice":"denied"}'}
+
+
+def test_a_withdrawal_goes_out_once_the_gateway_is_back(gateway: Gateway, visit: Visit) -> None:
+    page = visit()
+    choose(page, "Accept")
+    page.evaluate("tidegate.flush()")
+    decisions(gateway, 1)
+    gateway.faults.away = True
+    page.evaluate("tidegate.track('unsent'), tidegate.decline(), tidegate.flush()")
+    gateway.faults.away = False
+    page.evaluate("tidegate.flush()")
+    assert decisions(gateway, 2)[1:] == [("withdrawn", "denied", True)]
+    assert "unsent" not in gateway.names()
 
 
 def test_a_withdrawal_in_one_tab_holds_in_all(gateway: Gateway, visit: Visit) -> None:
@@ -178,6 +218,7 @@ def test_a_signal_that_comes_later_takes_back_what_was_granted(
     page.evaluate("tidegate.track('looked')")
     (event,) = gateway.wait_for("looked")
     assert event["consent"] == "anonymous"
+    assert decisions(gateway, 2)[1:] == [("anonymous", "denied", True)]
 
 
 def test_the_banner_has_a_name_a_description_and_a_visible_focus(visit: Visit) -> None:

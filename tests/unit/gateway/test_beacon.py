@@ -155,10 +155,53 @@ def test_without_a_signal_the_pages_word_counts(gateway: Gateway, headers: dict[
     assert (event["consent"], event["anonymous_id"]) == ("granted", "device")
 
 
-def test_a_signal_does_not_soften_a_denial(gateway: Gateway) -> None:
-    gateway.beacon(item(consent="denied"), headers={"sec-gpc": "1"})
+@pytest.mark.parametrize("headers", [{}, {"sec-gpc": "1"}])
+def test_a_denied_event_ends_at_the_edge_and_is_told_by_its_number(gateway: Gateway, headers: dict[str, str]) -> None:
+    for _ in range(2):
+        gateway.beacon(item(7, consent="denied"), item(8, kind="error", consent="denied"), headers=headers)
+    assert gateway.events("track") == gateway.events("error") == []
+    told = {(each["kind"], each["outcome"], each["reason"], *each["sequences"]) for each in gateway.outcomes()}
+    assert told == {("track", "dropped", "consent_denied", 7, 7), ("error", "dropped", "consent_denied", 8, 8)}
+
+
+def test_a_withdrawal_goes_to_the_gate_and_says_whose_it_is(gateway: Gateway) -> None:
+    gateway.beacon(item(consent="denied", name="consent", properties={"state": "withdrawn"}), headers={"dnt": "1"})
     (event,) = gateway.events("track")
-    assert (event["consent"], event["anonymous_id"]) == ("denied", None)
+    assert (event["consent"], event["anonymous_id"], event["properties"]) == (
+        "denied",
+        "device",
+        '{"state":"withdrawn"}',
+    )
+
+
+def test_the_gateway_says_that_it_honours_the_signal(gateway: Gateway) -> None:
+    answer = gateway.http.get("/.well-known/gpc.json")
+    assert answer.headers["content-type"] == "application/json"
+    assert answer.json() == {"gpc": True, "lastUpdate": "2026-11-27"}
+
+
+@pytest.mark.parametrize("signal", [{"sec-gpc": "1"}, {"dnt": "1"}, {}])
+@pytest.mark.parametrize("path", ["/v1/track", "/v1/t"])
+def test_a_signal_counts_for_segments_clients_whatever_they_say(
+    gateway: Gateway, path: str, signal: dict[str, str]
+) -> None:
+    said = {"event": "open", "userId": "42", "anonymousId": "device", "context": {"consent": "granted"}}
+    answer = gateway.http.post(path, json={"writeKey": KEY, **said}, headers=signal)
+    assert answer.json()["success"] is True
+    (event,) = gateway.events("track")
+    expected = ("anonymous", None, None) if signal else ("granted", "42", "device")
+    assert (event["consent"], event["user_id"], event["anonymous_id"]) == expected
+
+
+def test_a_call_of_segments_that_is_denied_ends_at_the_edge_but_for_the_decision(gateway: Gateway) -> None:
+    denied = {"type": "track", "userId": "42", "context": {"consent": {"categoryPreferences": {"analytics": False}}}}
+    told = {**denied, "event": "consent", "properties": {"state": "withdrawn"}}
+    answer = gateway.http.post("/v1/batch", json={"writeKey": KEY, "batch": [{**denied, "event": "open"}, told]})
+    assert answer.status_code == 200
+    (event,) = gateway.events("track")
+    assert (event["name"], event["consent"], event["user_id"]) == ("consent", "denied", "42")
+    (outcome,) = [each for each in gateway.outcomes() if each["outcome"] == "dropped"]
+    assert (outcome["reason"], outcome["quantity"]) == ("consent_denied", 1)
 
 
 def test_bad_events_are_named_and_the_others_go_on(gateway: Gateway) -> None:

@@ -10,6 +10,10 @@ from tests.unit.producers.recording import Recording
 
 from tidegate import context
 from tidegate_schemas.reasons import Reason
+from tidegate_schemas.subjects import raw_schema
+from tidegate_stream.gate.decisions import consents_of
+from tidegate_stream.gate.keys import MemoryKeys
+from tidegate_stream.gate.plan import compile_plan
 
 
 def test_denied_sends_nothing_about_people_and_counts_it_by_kind() -> None:
@@ -19,7 +23,7 @@ def test_denied_sends_nothing_about_people_and_counts_it_by_kind() -> None:
     client.track("unseen", user_id="42")
     client.error("unseen")
     client.counter("orders").add(2)
-    assert [event["name"] for event in client.sent] == ["seen"]
+    assert [event["name"] for event in client.sent] == ["seen", "consent"]
     assert client.of("error") == []
     assert [point["value"] for point in client.of("metric")] == [2.0]
     assert client.dropped == {Reason.CONSENT_DENIED: 2}
@@ -41,6 +45,41 @@ def test_anonymous_events_have_no_ids_and_links_are_not_sent() -> None:
     assert [seen[name] for name in ("user_id", "anonymous_id", "session_id", "ip")] == [None] * 4
     assert (seen["consent"], seen["properties"]) == ("anonymous", '{"plan":"pro"}')
     assert client.dropped == {Reason.CONSENT_DENIED: 2}
+
+
+def test_a_no_names_its_person_only_where_their_ids_went_out_before() -> None:
+    asked_first = Recording(consent="anonymous")
+    asked_first.consent("denied", version="3")
+    (nobody,) = asked_first.sent
+    assert (nobody["consent"], nobody["anonymous_id"], nobody["user_id"]) == ("anonymous", None, None)
+    client = Recording(consent="granted")
+    with context(user_id="42"):
+        client.consent("withdrawn", version="3", erase=True)
+        client.track("unseen")
+    (told,) = client.sent
+    assert (told["consent"], told["user_id"], told["anonymous_id"]) == ("denied", "42", client.anonymous_id)
+    assert told["properties"] == '{"erase":true,"purposes":null,"state":"withdrawn","version":"3"}'
+
+
+def test_a_server_tells_a_persons_decision_and_goes_on_for_the_others() -> None:
+    client = Recording(device=False)
+    client.consent("withdrawn", user_id="42", erase=True)
+    client.track("seen", user_id="43")
+    told, seen = client.sent
+    assert (told["name"], told["user_id"], told["consent"]) == ("consent", "42", "denied")
+    assert (seen["user_id"], seen["consent"]) == ("43", "unknown")
+
+
+def test_what_an_sdk_tells_the_gate_records() -> None:
+    client = Recording(consent="granted")
+    client.consent("withdrawn", version="3", user_id="42", purposes=["errors"])
+    keys = MemoryKeys({"default": b"k" * 32}, bytes(32))
+    raw = {item.name: item.default for item in raw_schema("track").fields} | client.sent[0] | {"project": "default"}
+    (user, _) = consents_of(
+        compile_plan("track"), keys.every_pseudonym, {"producer_id": "sdk:1", "event_id": "", **raw}
+    )
+    assert user["pseudonym"] == keys.every_pseudonym("default", "42")[0]
+    assert (user["decision"], user["consent_version"], user["purposes"]) == ("withdrawn", "3", ["errors"])
 
 
 def test_purposes_limit_a_consent_to_kinds() -> None:
@@ -71,7 +110,7 @@ def test_a_state_that_is_none_is_a_no(caplog: pytest.LogCaptureFixture) -> None:
     client.consent("grantd")
     client.track("unseen")
     assert client.sent == []
-    assert "'grantd' is none of anonymous, denied, granted, unknown" in caplog.text
+    assert "'grantd' is none of anonymous, denied, granted, unknown, withdrawn" in caplog.text
 
 
 def test_contexts_nest_and_end_and_calls_go_before_them() -> None:

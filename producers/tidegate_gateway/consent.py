@@ -1,10 +1,12 @@
-"""What a browser may be held to: the page's word, and the signals of its visitor, which outrank it. Pure."""
+"""What a request may be held to: its sender's word, and the signals of the visitor's browser, which outrank it. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from tidegate_gateway.errors import RefusedError
+from tidegate_schemas.consent import DECISION
 from tidegate_schemas.reasons import Reason
 
 STATES = frozenset({"granted", "anonymous", "denied", "unknown"})
@@ -25,3 +27,13 @@ def consent_of(stated: object, *, signal: bool) -> str:
     if not isinstance(consent, str) or consent not in STATES:
         raise RefusedError(Reason.INVALID_FIELD, "consent", f"must be one of {', '.join(sorted(STATES))}")
     return "anonymous" if signal and consent != "denied" else consent
+
+
+def is_decision(event: Mapping[str, Any]) -> bool:
+    """Whether an event tells a decision about consent, which goes to the gate whatever was decided."""
+    return event.get("name") == DECISION and event.get("type") == "track"
+
+
+def nameless(event: Mapping[str, Any]) -> dict[str, Any]:
+    """A product event without what tells a person or a device."""
+    return {**event, **dict.fromkeys(("user_id", "anonymous_id", "session_id", "previous_id")), "traits": "{}"}
