@@ -93,6 +93,7 @@ def _worker(settings: Settings, where: Addresses, keys: Keys) -> None:
             generation=settings.generation,
             data_dir=settings.data_dir / "worker",
             keys_dir=settings.keys_dir,
+            privacy_rules=settings.privacy_rules_file,
             flush_seconds=settings.flush_seconds,
             lateness_seconds=settings.lateness_seconds,
             session_gap_seconds=settings.session_gap_seconds,

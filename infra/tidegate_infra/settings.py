@@ -22,6 +22,7 @@ __all__ = ["ENV_PREFIX", "FILE_NAME", "Settings", "default_home", "load", "unkno
 
 ENV_PREFIX = "TIDEGATE_"
 FILE_NAME = "tidegate.toml"
+PRIVACY_FILE_NAME = "privacy.toml"
 
 Port = Annotated[int, Field(ge=1, le=65535)]
 
@@ -127,6 +128,11 @@ class Settings(BaseSettings):
         default=300.0, ge=0, description="Pause between two comparisons of the aggregates with the archive; 0: none."
     )
 
+    privacy_rules: Path | None = Field(
+        default=None,
+        description="File of the projects' own privacy rules (docs/privacy-rules.md), read when a worker starts; "
+        "unset: privacy.toml in the home, if there is one.",
+    )
     alert_webhook_url: str | None = Field(
         default=None, repr=False, description="Where alerts are posted; unset: they are only logged."
     )
@@ -157,6 +163,14 @@ class Settings(BaseSettings):
     def keys_dir(self) -> Path:
         """Folder of secrets, readable by the owner only."""
         return self.home / "keys"
+
+    @property
+    def privacy_rules_file(self) -> Path | None:
+        """The file of privacy rules that a worker reads; None if none was set and the home has none."""
+        if self.privacy_rules is not None:
+            return self.privacy_rules
+        own = self.home / PRIVACY_FILE_NAME
+        return own if own.exists() else None
 
     @property
     def run_dir(self) -> Path:

@@ -26,6 +26,7 @@ from tidegate_stream.flight import topics_read
 from tidegate_stream.folds import Fold, all_folds
 from tidegate_stream.gate.keys import Keys
 from tidegate_stream.gate.passage import KindGate
+from tidegate_stream.gate.rules import NO_RULES, Rules
 from tidegate_stream.gate_agent import GateAgent
 from tidegate_stream.observability import COMMIT_AGE, LAG, WAITS
 from tidegate_stream.settings import WorkerSettings
@@ -59,6 +60,7 @@ class Wiring:
     sink: Writer
     keys: Keys
     registry: SchemaRegistry | None
+    rules: Rules
     flushing: list[FoldAgent | ArchiveAgent] = field(default_factory=list)
     gates: list[GateAgent] = field(default_factory=list)
 
@@ -69,6 +71,7 @@ def build(
     keys: Keys,
     registry: SchemaRegistry | None = None,
     earlier: Mapping[str, int] | None = None,
+    rules: Rules = NO_RULES,
 ) -> Wiring:
     """raw.* → gate → clean.* → folds and archive → tables.
 
@@ -76,7 +79,7 @@ def build(
     they are there.
     """
     topics = {**(earlier or {}), **dict.fromkeys(topics_read(settings.generation), settings.partitions)}
-    wiring = Wiring(_app(settings), settings, topics, sink, keys, registry)
+    wiring = Wiring(_app(settings), settings, topics, sink, keys, registry, rules)
     for generation in sorted({generation_of(topic) for topic in topics}):
         _generation(wiring, generation)
     for agent in wiring.flushing:
@@ -136,7 +139,7 @@ def _app(settings: WorkerSettings) -> ChunkApp:
 
 def _gate(wiring: Wiring, kind: Kind, generation: int) -> None:
     settings, topic = wiring.settings, raw_topic(kind, generation)
-    agent = GateAgent(wiring.app, topic, KindGate(kind, wiring.keys, wiring.registry), settings.brokers)
+    agent = GateAgent(wiring.app, topic, KindGate(kind, wiring.keys, wiring.registry, wiring.rules), settings.brokers)
     if _read(wiring, topic, agent):
         wiring.gates.append(agent)
 

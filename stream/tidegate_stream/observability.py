@@ -43,6 +43,11 @@ FLUSH_SECONDS = Histogram(
 )
 LAST_FLUSH = Gauge("tidegate_stream_last_flush_timestamp_seconds", "When an agent last flushed.", ["agent"])
 REFUSED = Counter("tidegate_gate_refused_total", "Records that did not become clean events.", ["kind", "outcome"])
+REMOVED = Counter(
+    "tidegate_gate_removed_properties_total",
+    "Properties that were left out of clean events, as the project's rules don't know their names.",
+    ["kind", "project"],
+)
 HORIZON = Gauge(
     "tidegate_gate_horizon_timestamp_seconds",
     "Copies of events that reached Kafka since then are found; 0: of all events ever.",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
@@ -20,6 +20,8 @@ from tidegate_stream.gate.json_columns import ParsedTexts
 from tidegate_stream.gate.keys import Keys, Pseudonymiser, Sealer
 from tidegate_stream.gate.ledger import DROPPED_REASONS, REFUSED, RawChunk, dead_letters, named_safely, outcomes
 from tidegate_stream.gate.plan import Plan, compile_plan
+from tidegate_stream.gate.rules.columns import Removed
+from tidegate_stream.gate.rules.compiled import NO_RULES, Rules
 from tidegate_stream.gate.seen import Learnt, Memory, split_ids
 from tidegate_stream.gate.validity import EPOCH
 
@@ -55,17 +57,24 @@ class GateResult:
     learnt: Learnt
     refused: pl.DataFrame
     last_offset: int
+    removed: Removed = field(default_factory=dict)
 
 
 class Gate:
     """The gate of one kind, compiled from the privacy classes of its schema."""
 
     def __init__(
-        self, kind: Kind, keys: Keys, plan: Plan | None = None, registry: SchemaRegistry | None = None
+        self,
+        kind: Kind,
+        keys: Keys,
+        plan: Plan | None = None,
+        registry: SchemaRegistry | None = None,
+        rules: Rules = NO_RULES,
     ) -> None:
         self.kind = kind
         self.plan = plan or compile_plan(kind)
         self._keys = keys
+        self._rules = rules
         self._names = Pseudonymiser(keys)
         self._sealer = Sealer(keys.dead_letter_key)
         self._columns = list(clean_schema(kind).names)
@@ -91,7 +100,7 @@ class Gate:
                 self._undecoded(bad, read, chunk),
             ]
         )
-        clean = self._clean(passing, chunk, parsed)
+        clean, removed = self._clean(passing, chunk, parsed)
         return GateResult(
             clean=clean,
             keys=clean.select(pl.coalesce("visitor", "event_id").cast(pl.Binary)).to_series().to_list(),
@@ -100,11 +109,12 @@ class Gate:
             learnt=Learnt(ids.filter(~repeated), chunk.timestamps[0]),
             refused=refused,
             last_offset=chunk.offsets[-1],
+            removed=removed,
         )
 
-    def _clean(self, passing: pl.DataFrame, chunk: RawChunk, parsed: ParsedTexts) -> pl.DataFrame:
-        cleaned = clean_frame(self.plan, self._names, passing, parsed)
-        return cleaned.with_columns(_offsets(chunk, passing).alias("source_offset")).select(self._columns)
+    def _clean(self, passing: pl.DataFrame, chunk: RawChunk, parsed: ParsedTexts) -> tuple[pl.DataFrame, Removed]:
+        cleaned, removed = clean_frame(self.plan, self._names, passing, parsed, self._rules)
+        return cleaned.with_columns(_offsets(chunk, passing).alias("source_offset")).select(self._columns), removed
 
     def _read(self, value: bytes | None) -> Mapping[str, Any]:
         """The fields of a record that the columns refused, nothing if it is none: who numbered it, and what it says."""
@@ -122,7 +132,7 @@ class Gate:
             return {}
         rows = frame.join(letters.select("_index"), on="_index", how="semi")
         decoded = {row.pop("_index"): row for row in rows.iter_rows(named=True)}
-        return {index: excerpt(self.plan, row) for index, row in {**decoded, **read}.items() if row}
+        return {index: excerpt(self.plan, row, self._rules) for index, row in {**decoded, **read}.items() if row}
 
     def _refused(self, rows: pl.DataFrame, chunk: RawChunk) -> pl.DataFrame:
         """A broken record may tell any time of receipt, so the ledger's minute falls back to the record's own."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from confluent_kafka import TopicPartition
 
@@ -14,6 +14,8 @@ from tidegate_stream.gate.elsewhere import Everywhere
 from tidegate_stream.gate.gate import Gate, GateResult
 from tidegate_stream.gate.keys import Keys
 from tidegate_stream.gate.ledger import RawChunk, Records
+from tidegate_stream.gate.rules.columns import Removed
+from tidegate_stream.gate.rules.compiled import NO_RULES, Rules
 from tidegate_stream.gate.seen import SPAN_OFFSETS, Learnt, Memory, Seen
 from tidegate_stream.gate.transaction import Batch, PartitionTransactions, read_partition
 
@@ -21,8 +23,8 @@ from tidegate_stream.gate.transaction import Batch, PartitionTransactions, read_
 class KindGate:
     """The gate of one kind with its codecs; shared by the kind's partitions."""
 
-    def __init__(self, kind: Kind, keys: Keys, registry: SchemaRegistry | None = None) -> None:
-        self.gate = Gate(kind, keys, registry=registry)
+    def __init__(self, kind: Kind, keys: Keys, registry: SchemaRegistry | None = None, rules: Rules = NO_RULES) -> None:
+        self.gate = Gate(kind, keys, registry=registry, rules=rules)
         self.raw = ColumnCodec(raw_schema(kind), registry)
         self.clean = ColumnCodec(clean_schema(kind), registry)
         self.dead_letter = ColumnCodec(dead_letter_schema(), registry)
@@ -47,12 +49,13 @@ class KindGate:
 
 @dataclass(frozen=True)
 class Passed:
-    """What a chunk became, in records; `last_offset` is committed with it."""
+    """What a chunk became, in records; `last_offset` is committed with it. `removed`: properties, by project."""
 
     clean: int
     dead_lettered: int
     dropped: int
     last_offset: int
+    removed: Removed = field(default_factory=dict)
 
 
 class Passage:
@@ -92,7 +95,8 @@ class Passage:
         self._transactions.write(self._gate.encode(result))
         self.seen.learn(result.learnt)
         letters = result.dead_letters.height
-        return Passed(result.clean.height, letters, result.refused.height - letters, result.last_offset)
+        dropped = result.refused.height - letters
+        return Passed(result.clean.height, letters, dropped, result.last_offset, result.removed)
 
     def close(self) -> None:
         """Let go of the partition."""

@@ -10,15 +10,11 @@ from typing import Any
 from tidegate_schemas.reasons import Reason
 from tidegate_stream.gate.keys import Keys, Pseudonymiser
 from tidegate_stream.gate.plan import JSON, Plan
-from tidegate_stream.gate.scrub import (
-    MalformedJsonError,
-    known_pattern,
-    personal_traits,
-    scrub_json_text,
-    scrub_text,
-    scrub_url,
-)
-from tidegate_stream.gate.validity import HEX_IDS, hex_id, rules
+from tidegate_stream.gate.rules.compiled import NO_RULES, Rules, Told
+from tidegate_stream.gate.rules.record import scrubbed, tightened
+from tidegate_stream.gate.scrub import MalformedJsonError, known_pattern, parse_json, personal_traits
+from tidegate_stream.gate.validity import HEX_IDS, hex_id
+from tidegate_stream.gate.validity import rules as bounds_of
 from tidegate_stream.gate.values import coarse_user_agent, truncated_ip
 
 NO_KEY = "project: has a pseudonym key"
@@ -42,21 +38,27 @@ def refusal_of(plan: Plan, keys: Keys, record: Mapping[str, Any]) -> Refusal | N
     """Why a decoded record is refused, None if it isn't; duplicates are told elsewhere."""
     if record["consent"] == "denied":
         return Refusal(Reason.CONSENT_DENIED)
-    for rule in rules(plan.kind):
+    for rule in bounds_of(plan.kind):
         if not rule.holds(record[rule.field]):
             return Refusal(Reason.INVALID_FIELD, f"{rule.field}: {rule.constraint}")
     if keys.pseudonym_key(record["project"]) is None:
         return Refusal(Reason.INVALID_FIELD, NO_KEY)
     for name in plan.json:
         try:
-            scrub_json_text(record[name], JSON[name])
+            parse_json(record[name], JSON[name])
         except MalformedJsonError:
             return Refusal(Reason.MALFORMED_JSON, f"{name}: a JSON {JSON[name].__name__}")
     return None
 
 
-def clean_record(plan: Plan, names: Pseudonymiser, record: Mapping[str, Any]) -> dict[str, Any]:
-    """The clean event of a record that isn't refused, under clean names, `source_offset` left out."""
+def clean_record(
+    plan: Plan, names: Pseudonymiser, record: Mapping[str, Any], rules: Rules = NO_RULES, told: Told | None = None
+) -> dict[str, Any]:
+    """The clean event of a record that isn't refused, under clean names, `source_offset` left out.
+
+    `told` is called with the path of each text that changed, and why.
+    """
+    own = rules.of(record["project"])
     known = known_of(plan, record)
     clean = dict(record)
     anonymous = record["consent"] == "anonymous"
@@ -69,12 +71,9 @@ def clean_record(plan: Plan, names: Pseudonymiser, record: Mapping[str, Any]) ->
         clean[name] = None if record[name] is None or anonymous else truncated_ip(record[name])
     for name in plan.coarsened:
         clean[name] = None if record[name] is None else coarse_user_agent(record[name])
-    for name in (*plan.texts, *plan.labels):
-        clean[name] = None if record[name] is None else scrub_text(record[name], known)
-    for name in plan.urls:
-        clean[name] = None if record[name] is None else scrub_url(record[name], known)
-    for name in plan.json:
-        clean[name] = scrub_json_text(record[name], JSON[name], known)
+    for name in plan.scrubbed:
+        text = record[name]
+        clean[name] = None if text is None else tightened(name, scrubbed(name, text, known, own, told), own, told)
     for name in plan.hex_ids:
         shaped = record[name] is not None and re.fullmatch(hex_id(HEX_IDS[name]), record[name])
         clean[name] = record[name] if shaped else None

@@ -1,0 +1,77 @@
+"""What rules take out of a JSON value. One walk for columns and records; they differ in who looks at the texts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from tidegate_stream.gate.rules.compiled import REMOVED, ProjectRules, Told
+from tidegate_stream.gate.scrub import IN_NAME, places, tells_nothing
+
+
+@dataclass
+class Tightening:
+    """A walk through values of one field. `substituted` gives a text without what the rules' patterns find."""
+
+    rules: ProjectRules
+    field: str
+    substituted: Callable[[str, str], str]
+    """Of a text, and the path at which it stands."""
+    told: Told | None = None
+    changed: bool = False
+    removed: int = 0
+    """Members that were left out as their names aren't known."""
+
+    def __call__(self, value: object) -> object:
+        """The value without what the rules take out."""
+        known = self.rules.known.get(self.field)
+        if known is not None and isinstance(value, dict):
+            value = self._known(value, known)
+        return self._value(value, self.field)
+
+    def _known(self, members: dict[str, object], known: Iterable[str]) -> dict[str, object]:
+        kept = {name: item for name, item in members.items() if name in known}
+        if left_out := len(members) - len(kept):
+            self.changed = True
+            self.removed += left_out
+            for name in members.keys() - kept.keys():
+                self._tell(f"{self.field}.{name}", self.rules.known_rules[self.field])
+        return kept
+
+    def _value(self, value: object, path: str) -> object:
+        match value:
+            case str():
+                return self._text(value, path)
+            case bool() | None:
+                return value
+            case int() | float():
+                text = str(value)
+                return value if (clean := self._text(text, path)) == text else clean
+            case dict():
+                return self._object(value, path)
+            case list():
+                return [self._value(item, path) for item in value]
+            case _:
+                raise TypeError(f"no JSON value: {type(value).__name__}")
+
+    def _text(self, text: str, path: str) -> str:
+        clean = self.substituted(text, path)
+        if clean != text:
+            self.changed = True
+        return clean
+
+    def _object(self, members: dict[str, object], path: str) -> dict[str, object]:
+        names = {name: self._text(name, path + IN_NAME) for name in members}
+        return {place: self._member(name, members[name], f"{path}.{place}") for name, place in places(names).items()}
+
+    def _member(self, name: str, item: object, path: str) -> object:
+        rule = self.rules.key_rule(name) if self.rules.keys else None
+        if rule is None or tells_nothing(item) or item == REMOVED:
+            return self._value(item, path)
+        self.changed = True
+        self._tell(path, rule)
+        return REMOVED
+
+    def _tell(self, path: str, rule: str) -> None:
+        if self.told is not None:
+            self.told(path, rule)
