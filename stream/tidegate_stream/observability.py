@@ -48,6 +48,9 @@ REMOVED = Counter(
     "Properties that were left out of clean events, as the project's rules don't know their names.",
     ["kind", "project"],
 )
+RULES = Gauge(
+    "tidegate_gate_rules_fingerprint", "CRC-32 of the file of privacy rules that the gate follows; 0: it has none."
+)
 HORIZON = Gauge(
     "tidegate_gate_horizon_timestamp_seconds",
     "Copies of events that reached Kafka since then are found; 0: of all events ever.",

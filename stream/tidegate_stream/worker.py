@@ -22,6 +22,7 @@ from tidegate_stream.changelogs import ensure_changelogs
 from tidegate_stream.flight import committed_offsets, earlier_topics
 from tidegate_stream.gate.keys import DirectoryKeys
 from tidegate_stream.gate.rules import load_rules
+from tidegate_stream.observability import RULES
 from tidegate_stream.reconcile import Reconciler, Scope
 from tidegate_stream.settings import WorkerSettings
 
@@ -61,6 +62,7 @@ def run(settings: WorkerSettings, registry: SchemaRegistry | None = None) -> Non
         settings.brokers,
         settings.clickhouse_url,
     )
+    RULES.set(rules.fingerprint)
     if rules.projects:
         log.info("privacy rules of %s, as in %s now", ", ".join(sorted(rules.projects)), settings.privacy_rules)
     _collect_garbage_seldom()

@@ -12,7 +12,7 @@ from tidegate_stream.gate.patterns import SUSPECT_JSON
 from tidegate_stream.gate.scrub import (
     SECRET,
     MalformedJsonError,
-    all_pairs,
+    named_pairs,
     named_secret,
     parse_json,
     places,
@@ -143,8 +143,8 @@ class _Scrubbing:
         return self(item)
 
     def _list(self, items: list[object]) -> list[object]:
-        if all_pairs(items):
-            return [[self(name), self._member(name, item, telling=False)] for name, item in items]  # type: ignore[misc]
+        if pairs := named_pairs(items):
+            return [[self(name), self._member(name, item, telling=False)] for name, item in pairs]
         return [self(item) for item in items]
 
 
@@ -158,8 +158,7 @@ def _collect(value: object, keys: set[str], strings: set[str]) -> None:
         items = value.values()
     elif type(value) is list:
         items = value
-        if all_pairs(value):
-            keys.update(name for name, _ in value)
+        keys.update(name for name, _ in named_pairs(value))
     else:
         items = (value,)
     for item in items:

@@ -10,9 +10,9 @@ from typing import Any
 from tidegate_schemas.reasons import Reason
 from tidegate_stream.gate.keys import Keys, Pseudonymiser
 from tidegate_stream.gate.plan import JSON, Plan
-from tidegate_stream.gate.rules.compiled import NO_RULES, Rules, Told
+from tidegate_stream.gate.rules.compiled import NO_RULES, Rules
 from tidegate_stream.gate.rules.record import scrubbed, tightened
-from tidegate_stream.gate.scrub import MalformedJsonError, known_pattern, parse_json, personal_traits
+from tidegate_stream.gate.scrub import MalformedJsonError, Told, known_pattern, parse_json, personal_traits
 from tidegate_stream.gate.validity import HEX_IDS, hex_id
 from tidegate_stream.gate.validity import rules as bounds_of
 from tidegate_stream.gate.values import coarse_user_agent, truncated_ip
@@ -56,7 +56,7 @@ def clean_record(
 ) -> dict[str, Any]:
     """The clean event of a record that isn't refused, under clean names, `source_offset` left out.
 
-    `told` is called with the path of each text that changed, and why.
+    `told` hears of each text that changed, and why.
     """
     own = rules.of(record["project"])
     known = known_of(plan, record)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
-from functools import lru_cache, partial
+from functools import lru_cache
 from itertools import pairwise
 from urllib.parse import quote
 
@@ -21,8 +21,8 @@ KNOWN = "[id]"
 KNOWN_RULE = "own id"
 SECRET = "[secret]"  # noqa: S105 - what stands for a secret
 KEY_RULE = "key"
-IN_NAME = " in a name"
-"""Behind the rule that changed a property's name."""
+IN_NAME = " (name)"
+"""Behind the path at which a name changed."""
 MAX_ALIKE = 8
 """Members of an object whose names may become alike."""
 
@@ -78,6 +78,23 @@ class MalformedJsonError(ValueError):
     """A text isn't the JSON that belongs there."""
 
 
+@dataclass(frozen=True)
+class Step:
+    """What one rule did at a path: the clean names of members with dots between them; lists add nothing to it.
+
+    `before` may be personal. `after` is None where something was left out.
+    """
+
+    path: str
+    rule: str
+    before: object = field(repr=False)
+    after: object
+
+
+Told = Callable[[Step], None]
+"""Who wants to know why something changed."""
+
+
 @lru_cache(maxsize=10_000)
 def sensitive_key(key: str) -> bool:
     """Whether a key names a secret: `authToken` and `api-key` do, `author` and `tokens_used` don't."""
@@ -100,34 +117,31 @@ def scrub_text(
     text: str,
     known: re.Pattern[str] | None = None,
     allowed: Set[str] = frozenset(),
-    told: Callable[[str], None] | None = None,
+    told: Told | None = None,
+    path: str = "",
 ) -> str:
     """A text without the event's own ids and without what any of `PATTERNS` finds.
 
-    Patterns named in `allowed` are left out. `told` is called with the name of each rule that changed something.
+    Patterns named in `allowed` are left out. `told` hears of each rule that changed something.
     """
     if known is not None:
-        text = _noted(text, known.sub(KNOWN, text), KNOWN_RULE, told)
+        text = noted(path, text, known.sub(KNOWN, text), KNOWN_RULE, told)
     for pattern in PATTERNS:
         if pattern.name not in allowed:
-            text = _noted(text, pattern.find.sub(pattern.replace, text), pattern.name, told)
+            text = noted(path, text, pattern.find.sub(pattern.replace, text), f"pattern {pattern.name}", told)
     return text
 
 
-def _noted(before: str, after: str, rule: str, told: Callable[[str], None] | None) -> str:
+def noted(path: str, before: str, after: str, rule: str, told: Told | None) -> str:
+    """What a rule made of a text; told if that is something else."""
     if told is not None and before != after:
-        told(rule)
+        told(Step(path, rule, before, after))
     return after
 
 
 def bare_url(text: str) -> str:
     """An address up to its query or fragment, encoded ones too."""
     return re.split(r"[?#]|%3[Ff]|%23", text, maxsplit=1)[0]
-
-
-def scrub_url(text: str, known: re.Pattern[str] | None = None) -> str:
-    """An address without query, fragment and what `scrub_text` takes."""
-    return scrub_text(bare_url(text), known)
 
 
 def scrub_json(value: object, known: re.Pattern[str] | None = None) -> object:
@@ -137,13 +151,12 @@ def scrub_json(value: object, known: re.Pattern[str] | None = None) -> object:
 
 @dataclass(frozen=True)
 class JsonScrubber:
-    """Scrubs JSON values. Paths are the clean names of members with dots between them; lists add nothing to them."""
+    """Scrubs JSON values."""
 
     known: re.Pattern[str] | None = None
     allowed: Mapping[str, Set[str]] = field(default_factory=dict)
     """Names of patterns that are not looked for, by path; `key` stands for the look at the member's name."""
-    told: Callable[[str, str], None] | None = None
-    """Called with path and name of each rule that changed something."""
+    told: Told | None = None
 
     def value(self, value: object, path: str) -> object:
         """The value that stands at a path, scrubbed."""
@@ -163,35 +176,27 @@ class JsonScrubber:
                 raise TypeError(f"no JSON value: {type(value).__name__}")
 
     def _text(self, text: str, path: str) -> str:
-        return scrub_text(text, self.known, self.allowed.get(path, frozenset()), self._telling(path))
-
-    def _telling(self, path: str) -> Callable[[str], None] | None:
-        return None if self.told is None else partial(self.told, path)
+        return scrub_text(text, self.known, self.allowed.get(path, frozenset()), self.told, path)
 
     def _object(self, members: Mapping[str, object], path: str) -> dict[str, object]:
         named = named_secret(members)
         clean: dict[str, object] = {}
         for name, place in places({name: scrub_text(name, self.known) for name in members}).items():
             inner = f"{path}.{place}"
-            if name != place:
-                self._tell_name(name, inner)
+            if self.told is not None:
+                scrub_text(name, self.known, told=self.told, path=inner + IN_NAME)
             clean[place] = self._member(named if named and name == "value" else name, members[name], inner)
         return clean
 
-    def _tell_name(self, name: str, path: str) -> None:
-        if self.told is not None:
-            tell = self.told
-            scrub_text(name, self.known, told=lambda rule: tell(path, rule + IN_NAME))
-
     def _list(self, items: list[object], path: str) -> list[object]:
-        if all_pairs(items):
-            return [[self.value(name, path), self._member(name, item, path)] for name, item in items]  # type: ignore[misc]
+        if pairs := named_pairs(items):
+            return [[self.value(name, path), self._member(name, item, path)] for name, item in pairs]
         return [self.value(item, path) for item in items]
 
     def _member(self, name: str, item: object, path: str) -> object:
         if holds_secret(name, item) and KEY_RULE not in self.allowed.get(path, ()):
             if self.told is not None:
-                self.told(path, KEY_RULE)
+                self.told(Step(path, KEY_RULE, item, SECRET))
             return SECRET
         return self.value(item, path)
 
@@ -216,9 +221,14 @@ def places(names: Mapping[str, str]) -> dict[str, str]:
     return {name: settled.get(name, name) for name in names if name in kept or name in settled}
 
 
-def all_pairs(items: Sequence[object]) -> bool:
-    """Whether a list holds names with their values, as lists of headers and cookies do."""
-    return bool(items) and all(type(item) is list and len(item) == 2 and type(item[0]) is str for item in items)
+def named_pairs(items: Sequence[object]) -> list[tuple[str, object]]:
+    """Names with their values, if a list holds nothing else, as lists of headers and cookies do; else nothing."""
+    pairs: list[tuple[str, object]] = []
+    for item in items:
+        if not (isinstance(item, list) and len(item) == 2 and isinstance(item[0], str)):
+            return []
+        pairs.append((item[0], item[1]))
+    return pairs
 
 
 def named_secret(members: Mapping[str, object]) -> str | None:

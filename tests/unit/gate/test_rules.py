@@ -114,7 +114,7 @@ WRONG = {
     "line 3: projects.shop.known_properties.2: is a name that the gate": FILE.replace("Customer Number", "a@b.org"),
     "line 7: projects.shop.remove_keys.0: has no word": FILE.replace('"customer number"', '"--"'),
     "line 11: projects.shop.patterns.0.pattern: no regular expression of Rust's": FILE.replace("KD-", "(?=KD)"),
-    "line 11: projects.shop.patterns.0.pattern: matches an empty text": FILE.replace("KD-[0-9]{6}", "\\\\b"),
+    "line 11: projects.shop.patterns.0.pattern: matches an empty text": FILE.replace("KD-[0-9]{6}", "\\b"),
     "line 14: projects.shop.allow.0.path: begins with no field": FILE.replace("properties.order_id", "user_id"),
     "line 14: projects.shop.allow.0.path: must go on to a member": FILE.replace("properties.order_id", "properties"),
     "line 15: projects.shop.allow.0.patterns.0: is none of pem, jwt": FILE.replace('"phone"', '"phones"'),

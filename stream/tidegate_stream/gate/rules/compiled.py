@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence, Set
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from functools import lru_cache
 
@@ -11,9 +11,6 @@ import polars as pl
 from tidegate_stream.gate.scrub import WORD
 
 REMOVED = "[removed]"
-
-Told = Callable[[str, str], None]
-"""Called with path and name of each rule that changed something."""
 
 
 @dataclass(frozen=True)
@@ -89,6 +86,8 @@ class Rules:
     """All projects' rules."""
 
     projects: Mapping[str, ProjectRules] = field(default_factory=dict)
+    fingerprint: int = 0
+    """Of the file's text; 0 where there is none."""
 
     def of(self, project: str) -> ProjectRules:
         """A project's rules; none for one that has none."""

@@ -6,6 +6,7 @@ import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated
+from zlib import crc32
 
 import polars as pl
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
@@ -150,7 +151,8 @@ def parse_rules(text: str, source: str = FILE_NAME) -> Rules:
         told = [_explained(source, lines, item["loc"], item) for item in error.errors()]
         raise RulesError("; ".join(told) + ". docs/privacy-rules.md says what may stand there") from error
     short = Path(source).name
-    return Rules({name: _compiled(table, _Origin(short, lines, name)) for name, table in file.projects.items()})
+    compiled = {name: _compiled(table, _Origin(short, lines, name)) for name, table in file.projects.items()}
+    return Rules(compiled, crc32(text.encode()))
 
 
 def _explained(source: str, lines: Mapping[Place, int], place: Place, item: Mapping[str, object]) -> str:
@@ -163,12 +165,13 @@ def _explained(source: str, lines: Mapping[Place, int], place: Place, item: Mapp
 
 
 def _allowed_at(place: Place) -> Iterator[str]:
-    model: type[BaseModel] = RulesFile
-    if len(place) > 2:
-        model = ProjectTable
-    if len(place) > 4:
-        model = {"patterns": ExtraPattern, "allow": Allowance}[str(place[2])]
-    yield from model.model_fields
+    inner: Mapping[str, type[BaseModel]] = {"patterns": ExtraPattern, "allow": Allowance}
+    if len(place) <= 1:
+        yield from RulesFile.model_fields
+    elif len(place) <= 3:
+        yield from ProjectTable.model_fields
+    else:
+        yield from inner[str(place[2])].model_fields
 
 
 class _Origin:

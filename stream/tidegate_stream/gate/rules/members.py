@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from tidegate_stream.gate.rules.compiled import REMOVED, ProjectRules, Told
-from tidegate_stream.gate.scrub import IN_NAME, places, tells_nothing
+from tidegate_stream.gate.rules.compiled import REMOVED, ProjectRules
+from tidegate_stream.gate.scrub import IN_NAME, Step, Told, places, tells_nothing
 
 
 @dataclass
@@ -34,8 +34,8 @@ class Tightening:
         if left_out := len(members) - len(kept):
             self.changed = True
             self.removed += left_out
-            for name in members.keys() - kept.keys():
-                self._tell(f"{self.field}.{name}", self.rules.known_rules[self.field])
+            for name in members.keys() - kept.keys() if self.told else ():
+                self._tell(f"{self.field}.{name}", self.rules.known_rules[self.field], members[name], None)
         return kept
 
     def _value(self, value: object, path: str) -> object:
@@ -69,9 +69,9 @@ class Tightening:
         if rule is None or tells_nothing(item) or item == REMOVED:
             return self._value(item, path)
         self.changed = True
-        self._tell(path, rule)
+        self._tell(path, rule, item, REMOVED)
         return REMOVED
 
-    def _tell(self, path: str, rule: str) -> None:
+    def _tell(self, path: str, rule: str, before: object, after: object) -> None:
         if self.told is not None:
-            self.told(path, rule)
+            self.told(Step(path, rule, before, after))

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Set
-from functools import partial
 
 import polars as pl
 
 from tidegate_schemas.canonical import canonical_json
 from tidegate_stream.gate.plan import JSON, URLS
-from tidegate_stream.gate.rules.compiled import ProjectRules, Told
+from tidegate_stream.gate.rules.compiled import ProjectRules
 from tidegate_stream.gate.rules.members import Tightening
-from tidegate_stream.gate.scrub import IN_NAME, JsonScrubber, bare_url, parse_json, scrub_text
+from tidegate_stream.gate.scrub import JsonScrubber, Told, bare_url, noted, parse_json, scrub_text
 from tidegate_stream.gate.variables import STACK, VARIABLES_RULE, without_variables
 
 NONE_ALLOWED: Mapping[str, Set[str]] = {}
@@ -24,11 +23,11 @@ def scrubbed(name: str, text: str, known: re.Pattern[str] | None, rules: Project
     allowed = rules.allowed.get(name, NONE_ALLOWED)
     if name in JSON:
         if name == STACK and not rules.variables:
-            text = _noted(name, text, without_variables(text), VARIABLES_RULE, told)
+            text = noted(name, text, without_variables(text), VARIABLES_RULE, told)
         return canonical_json(JsonScrubber(known, allowed, told).value(parse_json(text, JSON[name]), name))
     if name in URLS:
-        text = _noted(name, text, bare_url(text), QUERY_RULE, told)
-    return scrub_text(text, known, allowed.get(name, frozenset()), None if told is None else partial(told, name))
+        text = noted(name, text, bare_url(text), QUERY_RULE, told)
+    return scrub_text(text, known, allowed.get(name, frozenset()), told, name)
 
 
 def tightened(name: str, text: str, rules: ProjectRules, told: Told | None = None) -> str:
@@ -46,13 +45,5 @@ def substituted(rules: ProjectRules, text: str, path: str, told: Told | None = N
     """A text without what the rules' patterns find: by the columns' engine, a column of one."""
     for substitution in rules.substitutions:
         [clean] = pl.Series([text]).to_frame("text").select(substitution.apply(pl.col("text"))).to_series()
-        if clean != text and told is not None:
-            told(path.removesuffix(IN_NAME), substitution.rule + (IN_NAME if path.endswith(IN_NAME) else ""))
-        text = clean
+        text = noted(path, text, clean, substitution.rule, told)
     return text
-
-
-def _noted(path: str, before: str, after: str, rule: str, told: Told | None) -> str:
-    if told is not None and before != after:
-        told(path, rule)
-    return after
