@@ -59,7 +59,8 @@ patterns = ["email", "userinfo"]
 TEXTS = {
     "patterns": "[projects.default]" + PATTERNS,
     "allowances": "[projects.default]" + ALLOWANCES,
-    "all": "[projects.keyless]\nremove_keys = ['a']\n[projects.default]\nknown_properties = ['a', 'name']\nknown_attributes = []"
+    "all": "[projects.keyless]\nremove_keys = ['a']\n[projects.default]\n"
+    + "known_properties = ['a', 'name']\nknown_attributes = []"
     + PATTERNS
     + ALLOWANCES.replace("stack_variables = true", ""),
 }
@@ -82,9 +83,9 @@ def assert_alike(kind: Kind, rules: Rules, rows: Sequence[dict[str, Any]]) -> No
 def assert_accounted_for(plan: Plan, raw: dict[str, Any], found: Explanation) -> None:
     """What changed has a reason, and what is said to have come as it was did."""
     told = {account.path.partition(".")[0].removesuffix(" (name)") for account in found.accounts}
-    for name, given in raw.items():
+    for name, value in raw.items():
         after = found.clean.get(plan.renamed.get(name, name)) if name not in {"traits", "breadcrumbs"} else None
-        before = canonical_json(parse_json(given, JSON[name])) if name in plan.json else given
+        before = canonical_json(parse_json(value, JSON[name])) if name in plan.json else value
         assert (name, name in told) == (name, True) or before == after or {before, after} <= {None, "", "{}", "[]"}
 
 
