@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tidegate_infra.keys import PROJECTS
+from tidegate_schemas.canonical import TRUNCATED_KEY
 from tidegate_stream.gate.rules import ProjectRules, load_rules
 
 __all__ = ["checked"]
@@ -23,7 +24,7 @@ def checked(path: Path | None) -> Iterator[str]:
 
 def _said(rules: ProjectRules) -> str:
     told = [
-        *(f"{len(names)} known {field}, others are left out" for field, names in rules.known.items()),
+        *(f"{len(names - {TRUNCATED_KEY})} known {field}, others are left out" for field, names in rules.known.items()),
         *([f"{len(rules.keys)} removed keys"] if rules.keys else []),
         *([f"{len(rules.patterns)} patterns"] if rules.patterns else []),
         *([f"{len(rules.allowed_rules)} paths with something allowed"] if rules.allowed_rules else []),

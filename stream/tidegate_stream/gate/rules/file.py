@@ -11,6 +11,7 @@ from zlib import crc32
 import polars as pl
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
+from tidegate_schemas.canonical import TRUNCATED_KEY
 from tidegate_schemas.topics import KINDS
 from tidegate_stream.gate.errors import RulesError
 from tidegate_stream.gate.patterns import PATTERNS
@@ -187,7 +188,7 @@ class _Origin:
 
 def _compiled(table: ProjectTable, origin: _Origin) -> ProjectRules:
     known = {"properties": table.known_properties, "attributes": table.known_attributes}
-    listed = {name: frozenset(names) for name, names in known.items() if names is not None}
+    listed = {name: frozenset({*names, TRUNCATED_KEY}) for name, names in known.items() if names is not None}
     allowed: dict[str, dict[str, frozenset[str]]] = {}
     for each in table.allow:
         paths = allowed.setdefault(each.path.partition(".")[0], {})
