@@ -69,8 +69,8 @@ def _tightened_json(name: str, rules: ProjectRules, texts: pl.Series) -> tuple[p
     olds: list[str] = []
     news: list[object] = []
     left_out = 0
+    walk = Tightening(rules, name, lambda text, _: clean.get(text, text))
     for text, value in values.items():
-        walk = Tightening(rules, name, lambda text, _: clean.get(text, text))
         new = walk(value)
         left_out += walk.removed * often[text]
         if walk.changed:

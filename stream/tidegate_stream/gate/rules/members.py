@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from tidegate_stream.gate.rules.compiled import REMOVED, ProjectRules
 from tidegate_stream.gate.scrub import IN_NAME, Step, Told, places, tells_nothing
@@ -11,23 +11,25 @@ from tidegate_stream.gate.scrub import IN_NAME, Step, Told, places, tells_nothin
 
 @dataclass
 class Tightening:
-    """A walk through values of one field. `substituted` gives a text without what the rules' patterns find."""
+    """A walk through values of one field, one after the other; `changed` and `removed` are of the last."""
 
     rules: ProjectRules
-    field: str
+    column: str
     substituted: Callable[[str, str], str]
-    """Of a text, and the path at which it stands."""
+    """A text without what the rules' patterns find; of the text, and the path at which it stands."""
     told: Told | None = None
     changed: bool = False
     removed: int = 0
     """Members that were left out as their names aren't known."""
+    _key_rules: dict[str, str | None] = field(default_factory=dict)
 
     def __call__(self, value: object) -> object:
         """The value without what the rules take out."""
-        known = self.rules.known.get(self.field)
+        self.changed, self.removed = False, 0
+        known = self.rules.known.get(self.column)
         if known is not None and isinstance(value, dict):
             value = self._known(value, known)
-        return self._value(value, self.field)
+        return self._value(value, self.column)
 
     def _known(self, members: dict[str, object], known: Iterable[str]) -> dict[str, object]:
         kept = {name: item for name, item in members.items() if name in known}
@@ -35,7 +37,7 @@ class Tightening:
             self.changed = True
             self.removed += left_out
             for name in members.keys() - kept.keys() if self.told else ():
-                self._tell(f"{self.field}.{name}", self.rules.known_rules[self.field], members[name], None)
+                self._tell(f"{self.column}.{name}", self.rules.known_rules[self.column], members[name], None)
         return kept
 
     def _value(self, value: object, path: str) -> object:
@@ -65,12 +67,17 @@ class Tightening:
         return {place: self._member(name, members[name], f"{path}.{place}") for name, place in places(names).items()}
 
     def _member(self, name: str, item: object, path: str) -> object:
-        rule = self.rules.key_rule(name) if self.rules.keys else None
+        rule = self._key_rule(name) if self.rules.keys else None
         if rule is None or tells_nothing(item) or item == REMOVED:
             return self._value(item, path)
         self.changed = True
         self._tell(path, rule, item, REMOVED)
         return REMOVED
+
+    def _key_rule(self, name: str) -> str | None:
+        if name not in self._key_rules:
+            self._key_rules[name] = self.rules.key_rule(name)
+        return self._key_rules[name]
 
     def _tell(self, path: str, rule: str, before: object, after: object) -> None:
         if self.told is not None:
