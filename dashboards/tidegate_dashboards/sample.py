@@ -9,6 +9,7 @@ import math
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 import httpx
 import orjson
@@ -58,7 +59,7 @@ def _wave(at: datetime, *minutes: float) -> float:
     return 1 + 0.6 * sum(math.sin(seconds / 60 / length * math.tau) for length in minutes) / len(minutes)
 
 
-TABLES = ("error_rates", "latencies", "metric_windows", "usage", "activity", "sessions", "ledger")
+TABLES = ("error_rates", "latencies", "metric_windows", "usage", "activity", "sessions", "ledger", "events_track")
 
 
 class Sample:
@@ -77,6 +78,7 @@ class Sample:
             "activity": (QUARTER, self._activity),
             "sessions": (MINUTE, self._sessions),
             "ledger": (MINUTE, self._ledger),
+            "events_track": (MINUTE, self._events),
         }[table]
         return [row for at in _steps(start, end, step) for row in make(at)]
 
@@ -174,6 +176,19 @@ class Sample:
             "stored": round(600 * _wave(at, 37, 211)),
             "source_topic": "clean.track",
             "version": (1 << 48) | int(at.timestamp()),
+        }
+
+    def _events(self, at: datetime) -> Iterator[Row]:
+        stamp = int(at.timestamp())
+        yield {
+            "event_id": str(UUID(int=stamp)),
+            "project": self._project,
+            "name": "agent_run",
+            "type": "track",
+            "occurred_at": stamp,
+            "received_at": stamp,
+            "properties": {"agent": AGENTS[stamp // 60 % len(AGENTS)], "steps": stamp % 7},
+            "version": (1 << 48) | stamp,
         }
 
 

@@ -104,6 +104,7 @@ def _worker(settings: Settings, where: Addresses, keys: Keys) -> None:
             key_source=key_source(settings),
             salts_dir=settings.salts_folder,
             key_schedule=schedule(settings),
+            privacy_rules=settings.privacy_rules_file,
             flush_seconds=settings.flush_seconds,
             lateness_seconds=settings.lateness_seconds,
             session_gap_seconds=settings.session_gap_seconds,

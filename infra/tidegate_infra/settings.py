@@ -24,6 +24,7 @@ __all__ = ["ENV_PREFIX", "FILE_NAME", "Settings", "default_home", "load", "unkno
 ENV_PREFIX = "TIDEGATE_"
 FILE_NAME = "tidegate.toml"
 SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - the folder that we make there is ours alone
+PRIVACY_FILE_NAME = "privacy.toml"
 
 Port = Annotated[int, Field(ge=1, le=65535)]
 
@@ -177,6 +178,11 @@ class Settings(BaseSettings):
         "(/dev/shm), where there is one, else keys/salts.",
     )
 
+    privacy_rules: Path | None = Field(
+        default=None,
+        description="File of the projects' own privacy rules (docs/privacy-rules.md), read when a worker starts; "
+        "unset: privacy.toml in the home, if there is one.",
+    )
     alert_webhook_url: str | None = Field(
         default=None, repr=False, description="Where alerts are posted; unset: they are only logged."
     )
@@ -217,6 +223,14 @@ class Settings(BaseSettings):
             return self.keys_dir / "salts"
         home = hashlib.sha256(str(self.home).encode()).hexdigest()[:12]
         return SHARED_MEMORY / f"tidegate-{os.getuid()}-{home}"
+
+    @property
+    def privacy_rules_file(self) -> Path | None:
+        """The file of privacy rules that a worker reads; None if none was set and the home has none."""
+        if self.privacy_rules is not None:
+            return self.privacy_rules
+        own = self.home / PRIVACY_FILE_NAME
+        return own if own.exists() else None
 
     @property
     def run_dir(self) -> Path:

@@ -29,6 +29,7 @@ curl 'http://127.0.0.1:8123/' --data "SELECT * FROM analytics.dau WHERE project 
 DERIVED = {
     "abnormal": "Sessions that ended abnormally.",
     "anonymous": "Decisions to be measured without ids.",
+    "approximate_events": "Different events that had it, within about 2 %.",
     "bounce_rate": "Share of sessions with a single event.",
     "calls": "Weighted queries.",
     "check_in": "Pseudonym of the run of the job; empty for a ping.",
@@ -65,6 +66,8 @@ DERIVED = {
     "installs": "Weighted events `agent_installed`.",
     "is_user": "1: what events of this user count for; 0: what events of this visitor without a user count for.",
     "job_state": "in_progress, ok or error.",
+    "kind": "Kind of the events; for what has no place here its protocol and name, such as sentry.replay_event; empty "
+    "where it could not be told.",
     "last_minute": "Last minute of receipt.",
     "last_number": "The highest number that is known: of what is stored, or of what the producer reported.",
     "last_seen": "When it was last seen.",
@@ -118,7 +121,8 @@ DERIVED = {
 def render(client: Client) -> str:
     """Text of docs/sql-contract.md. A column takes the commonest comment of the tables' columns of its name."""
     told = client.query(
-        "SELECT name, topK(1)(comment)[1] FROM system.columns WHERE database = 'tidegate' GROUP BY name"
+        "SELECT name, topK(1)(comment)[1] FROM system.columns "
+        "WHERE database = 'tidegate' AND comment != '' GROUP BY name"
     )
     comments: dict[str, str] = {str(name): str(comment) for name, comment in told.result_rows} | DERIVED
     rows = client.query(

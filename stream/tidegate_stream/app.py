@@ -29,6 +29,7 @@ from tidegate_stream.gate.erasures import KnownErasures
 from tidegate_stream.gate.keys import Keys
 from tidegate_stream.gate.known_consents import KnownConsents
 from tidegate_stream.gate.passage import KindGate
+from tidegate_stream.gate.rules import NO_RULES, Rules
 from tidegate_stream.gate_agent import GateAgent
 from tidegate_stream.observability import COMMIT_AGE, LAG, WAITS
 from tidegate_stream.settings import WorkerSettings
@@ -64,6 +65,7 @@ class Wiring:
     registry: SchemaRegistry | None
     consents: KnownConsents
     erasures: KnownErasures
+    rules: Rules
     flushing: list[FoldAgent | ArchiveAgent] = field(default_factory=list)
     gates: list[GateAgent] = field(default_factory=list)
 
@@ -74,6 +76,7 @@ def build(
     keys: Keys,
     registry: SchemaRegistry | None = None,
     earlier: Mapping[str, int] | None = None,
+    rules: Rules = NO_RULES,
 ) -> Wiring:
     """raw.* → gate → clean.* → folds and archive → tables.
 
@@ -83,7 +86,7 @@ def build(
     events = {**(earlier or {}), **dict.fromkeys(topics_read(settings.generation), settings.partitions)}
     topics = {**events, CONSENTS: 1}
     consents, erasures = KnownConsents(settings.brokers, registry), KnownErasures(settings.brokers, registry)
-    wiring = Wiring(_app(settings), settings, topics, sink, keys, registry, consents, erasures)
+    wiring = Wiring(_app(settings), settings, topics, sink, keys, registry, consents, erasures, rules)
     for generation in sorted({generation_of(topic) for topic in events if topic != CONSENTS}):
         _generation(wiring, generation)
     decided = Source(CONSENTS, 1, RecordReader(consent_schema(), registry).decode)
@@ -153,7 +156,15 @@ def _gate(wiring: Wiring, kind: Kind, generation: int) -> None:
 
 def _kind_gate(wiring: Wiring, kind: Kind) -> KindGate:
     gap = wiring.settings.session_gap_seconds
-    return KindGate(kind, wiring.keys, wiring.registry, gap, erasures=wiring.erasures, consents=wiring.consents)
+    return KindGate(
+        kind,
+        wiring.keys,
+        wiring.registry,
+        gap,
+        erasures=wiring.erasures,
+        consents=wiring.consents,
+        rules=wiring.rules,
+    )
 
 
 def _fold(wiring: Wiring, source: Source, fold: Fold) -> None:

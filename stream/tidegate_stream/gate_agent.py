@@ -12,7 +12,7 @@ from tidegate_schemas.topics import generation_of, kind_of, of_generation
 from tidegate_stream.failpoint import crossing
 from tidegate_stream.gate.elsewhere import Elsewhere
 from tidegate_stream.gate.passage import KindGate, Passage, Passed
-from tidegate_stream.observability import HORIZON, NAMELESS, REFUSED, AgentMetrics
+from tidegate_stream.observability import HORIZON, NAMELESS, REFUSED, REMOVED, AgentMetrics
 from tidegate_stream.transport.app import ChunkApp
 from tidegate_stream.transport.chunk import Chunk
 
@@ -60,6 +60,8 @@ class GateAgent:
         for outcome, number in (("dead_lettered", passed.dead_lettered), ("dropped", passed.dropped)):
             if number:
                 REFUSED.labels(self._kind, outcome).inc(number)
+        for project, number in passed.removed.items():
+            REMOVED.labels(self._kind, project).inc(number)
 
     def _caught_up(self, chunk: Chunk) -> bool:
         """Whether all that other generations passed before the chunk is known. A rebalance comes with new topics.

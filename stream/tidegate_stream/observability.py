@@ -52,6 +52,14 @@ KEYS_KEPT_AT = Gauge(
     "tidegate_gate_keys_kept_timestamp_seconds",
     "When keys and salts were last looked after: made, read again, destroyed.",
 )
+REMOVED = Counter(
+    "tidegate_gate_removed_properties_total",
+    "Properties that were left out of clean events, as the project's rules don't know their names.",
+    ["kind", "project"],
+)
+RULES = Gauge(
+    "tidegate_gate_rules_fingerprint", "CRC-32 of the file of privacy rules that the gate follows; 0: it has none."
+)
 HORIZON = Gauge(
     "tidegate_gate_horizon_timestamp_seconds",
     "Copies of events that reached Kafka since then are found; 0: of all events ever.",

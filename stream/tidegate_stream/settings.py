@@ -44,5 +44,7 @@ class WorkerSettings:
     snapshot_every: int = 60
     session_timeout_seconds: float = 6.0
     standby_replicas: int = 0
+    privacy_rules: Path | None = None
+    """File of the projects' own privacy rules, read at the start; without one there are none."""
     reconcile_seconds: float = 300.0
     """Pause between two comparisons of the aggregates with the archive; 0: none."""

@@ -24,8 +24,9 @@ from tidegate_stream.flight import committed_offsets, earlier_topics
 from tidegate_stream.gate.custodian import Custodian
 from tidegate_stream.gate.epochs import Schedule
 from tidegate_stream.gate.keys import DirectoryKeys
+from tidegate_stream.gate.rules import load_rules
 from tidegate_stream.gate.salts import FolderSalts
-from tidegate_stream.observability import KEYS_KEPT_AT
+from tidegate_stream.observability import KEYS_KEPT_AT, RULES
 from tidegate_stream.reconcile import Reconciler, Scope
 from tidegate_stream.settings import WorkerSettings
 
@@ -47,10 +48,11 @@ _CHATTY = (
 
 def run(settings: WorkerSettings, registry: SchemaRegistry | None = None) -> None:
     """Run until SIGTERM. Ends the process with exit code 70 at the first error, to be restarted and replay."""
+    rules = load_rules(settings.privacy_rules, required=True)
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     client = wait_for(Address(settings.clickhouse_url, "writer", settings.clickhouse_password))
     earlier = earlier_topics(settings.brokers, settings.generation)
-    wiring = build(settings, ClickHouseWriter(client), _keys(settings), registry, earlier)
+    wiring = build(settings, ClickHouseWriter(client), _keys(settings), registry, earlier, rules)
     probe.serve(settings.metrics_port, lambda: _health(wiring.app))
     if settings.reconcile_seconds > 0:
         _reconcile(settings, client, wiring.app)
@@ -63,6 +65,9 @@ def run(settings: WorkerSettings, registry: SchemaRegistry | None = None) -> Non
         settings.brokers,
         settings.clickhouse_url,
     )
+    RULES.set(rules.fingerprint)
+    if rules.projects:
+        log.info("privacy rules of %s, as in %s now", ", ".join(sorted(rules.projects)), settings.privacy_rules)
     _collect_garbage_seldom()
     changelogs = {table.changelog_topic.get_topic_name(): table.partitions for table in wiring.app.tables.values()}
     ensure_changelogs(settings.brokers, changelogs, settings.replication_factor)

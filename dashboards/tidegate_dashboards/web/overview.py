@@ -20,6 +20,7 @@ from tidegate_dashboards.web.layout import Banner, html, top_bar
 from tidegate_dashboards.web.ledger import LEDGER_QUERY, ledger_table
 from tidegate_dashboards.web.marks import DOWNLOAD
 from tidegate_dashboards.web.palette import Palette
+from tidegate_dashboards.web.properties import PROPERTIES_QUERY, properties_table
 from tidegate_dashboards.web.tiles import TILE_QUERIES, render, tiles
 from tidegate_dashboards.web.watching import stopped, watch
 
@@ -27,7 +28,13 @@ __all__ = ["OVERVIEW_QUERIES", "overview"]
 
 OVERVIEW_QUERIES = tuple(
     dict.fromkeys(
-        (*TILE_QUERIES, *HEALTH_QUERIES, *(card.query for part in SECTIONS for card in part.cards), LEDGER_QUERY)
+        (
+            *TILE_QUERIES,
+            *HEALTH_QUERIES,
+            *(card.query for part in SECTIONS for card in part.cards),
+            LEDGER_QUERY,
+            PROPERTIES_QUERY,
+        )
     )
 )
 
@@ -145,6 +152,27 @@ class LedgerCard:
             self._table.set_content(ledger_table(rows))
 
 
+class PropertiesCard:
+    """Which properties events carry."""
+
+    def __init__(self, project: str, chosen: TimeRange) -> None:
+        with ui.element("section").classes("card").style("--width:12"):
+            with ui.element("div").classes("card-head"):
+                html(
+                    "<h3>Properties of events</h3><p>The latest to appear: look here for what nobody meant to send</p>"
+                )
+                html(downloads(PROPERTIES_QUERY, "Properties", project, chosen))
+            self._table = html("", classes="scroll").props(
+                'data-testid="properties" tabindex=0 aria-label="Properties"'
+            )
+
+    def show(self, snapshot: Snapshot) -> None:
+        """Writes the table anew."""
+        rows = snapshot.results.get(PROPERTIES_QUERY)
+        if rows is not None:
+            self._table.set_content(properties_table(rows))
+
+
 def overview(
     poller: Poller, clickhouse: str, project: str, chosen: TimeRange, colours: Palette, strip: Callable[[], None]
 ) -> None:
@@ -167,6 +195,9 @@ def overview(
         html(f"Ledger <small>{escape(chosen.title)}</small>", tag="h2", classes="section")
         with ui.element("div").classes("cards"):
             ledger = LedgerCard(project, chosen)
+        html("Privacy <small>all time</small>", tag="h2", classes="section")
+        with ui.element("div").classes("cards"):
+            properties = PropertiesCard(project, chosen)
 
     def show(snapshot: Snapshot) -> None:
         banner.show(snapshot.trouble)
@@ -180,6 +211,7 @@ def overview(
             place.set_content(render(tile))
         health.show(snapshot)
         ledger.show(snapshot)
+        properties.show(snapshot)
         for card in shown:
             card.show(snapshot)
 

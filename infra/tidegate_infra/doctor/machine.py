@@ -15,6 +15,7 @@ from tidegate_infra import ports
 from tidegate_infra.broker.jars import cached_jars
 from tidegate_infra.broker.java import find_java
 from tidegate_infra.doctor.finding import Finding, good, note, wrong
+from tidegate_infra.doctor.privacy import examine_rules
 from tidegate_infra.errors import JavaNotFoundError
 from tidegate_infra.home import holder
 from tidegate_infra.keys import loose_files
@@ -43,6 +44,7 @@ def examine_machine(settings: Settings) -> Iterator[Finding]:
     yield _keys(settings.keys_dir)
     yield _salts(settings)
     yield _variables()
+    yield examine_rules(settings)
     yield from _ports(settings)
 
 

@@ -10,6 +10,7 @@ from confluent_kafka import KafkaException
 from tidegate_infra.broker.generations import misfit_of_stack
 from tidegate_infra.broker.topics import partition_counts, tidegate_topics
 from tidegate_infra.doctor.finding import Finding, good, note, wrong
+from tidegate_infra.doctor.privacy import examine_followed
 from tidegate_infra.keys import Keys
 from tidegate_infra.runtime import Addresses
 from tidegate_infra.settings import Settings
@@ -34,6 +35,7 @@ def examine_services(settings: Settings, where: Addresses, keys: Keys) -> Iterat
         ("alerts", where.alerts_url),
     ):
         yield _http(settings, name, url)
+    yield from examine_followed(settings, where.worker_url)
     if not any(finding.fix for finding in broker):
         yield _lag(where)
 

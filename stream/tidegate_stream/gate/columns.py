@@ -16,8 +16,12 @@ from tidegate_stream.gate.known import Known
 from tidegate_stream.gate.plan import JSON, Plan
 from tidegate_stream.gate.pseudonyms import Namer, Pseudonymiser
 from tidegate_stream.gate.reference import NO_KEY
-from tidegate_stream.gate.validity import HEX_IDS, hex_id, rules
+from tidegate_stream.gate.rules.columns import Removed, by_rules
+from tidegate_stream.gate.rules.compiled import NO_RULES, Rules
+from tidegate_stream.gate.validity import HEX_IDS, hex_id
+from tidegate_stream.gate.validity import rules as bounds_of
 from tidegate_stream.gate.values import coarse_user_agent
+from tidegate_stream.gate.variables import STACK, without_variables_by_column
 
 DENIED = pl.col("consent") == "denied"
 FORMERLY = (pl.col("consent") == "granted") & (pl.col("type") != "alias")
@@ -48,14 +52,23 @@ def _checks(kind: Kind) -> Sequence[tuple[pl.Expr, Reason, str]]:
     """What is known of a kind before its records come: marks of what is refused, with reason and detail."""
     bounds = [
         (~rule.expression.fill_null(value=False), Reason.INVALID_FIELD, f"{rule.field}: {rule.constraint}")
-        for rule in rules(kind)
+        for rule in bounds_of(kind)
     ]
     return [(DENIED, Reason.CONSENT_DENIED, ""), *bounds]
 
 
-def clean_frame(plan: Plan, names: Pseudonymiser, frame: pl.DataFrame, parsed: ParsedTexts) -> pl.DataFrame:
-    """The clean events of rows that aren't refused, in their order, under clean names; `parsed` is of these rows."""
+def clean_frame(
+    plan: Plan, names: Pseudonymiser, given: pl.DataFrame, parsed: ParsedTexts, rules: Rules = NO_RULES
+) -> tuple[pl.DataFrame, Removed]:
+    """The clean events of rows that aren't refused, in their order, under clean names; `parsed` is of these rows.
+
+    And how many properties were left out, by project, as the rules don't know their names.
+    """
     anonymous = pl.col("consent") == "anonymous"
+    frame = given
+    if STACK in plan.json:
+        allowing = [project for project, own in rules.projects.items() if own.variables]
+        frame = without_variables_by_column(given, allowing, parsed)
     known = Known(plan, frame)
     columns: dict[str, pl.Series | pl.Expr] = {}
     for column in _pseudonyms(names, frame, plan.pseudonymised, anonymous):
@@ -73,10 +86,10 @@ def clean_frame(plan: Plan, names: Pseudonymiser, frame: pl.DataFrame, parsed: P
     for name in plan.hex_ids:
         columns[name] = pl.when(pl.col(name).str.contains(hex_id(HEX_IDS[name]))).then(pl.col(name))
     columns["event_id"] = pl.col("event_id").str.to_lowercase()
-    clean = frame.with_columns(**columns)
+    clean, removed = by_rules(plan, rules, given, frame.with_columns(**columns), known)
     if "anonymous_id" in plan.pseudonymised:
         clean = clean.with_columns(pl.coalesce("anonymous_id", "user_id").alias("anonymous_id"))
-    return clean.rename({raw: new for raw, new in plan.renamed.items() if raw in clean.columns})
+    return clean.rename({raw: new for raw, new in plan.renamed.items() if raw in clean.columns}), removed
 
 
 def mapped(column: pl.Series, function: Callable[[str], str | None]) -> pl.Series:

@@ -2,7 +2,7 @@
 
 from tidegate_schemas.errors import TidegateError
 
-__all__ = ["CompactedTableError", "FencedError", "GateError", "KeyFileError", "TransactionError"]
+__all__ = ["CompactedTableError", "FencedError", "GateError", "KeyFileError", "RulesError", "TransactionError"]
 
 
 class GateError(TidegateError):
@@ -11,6 +11,10 @@ class GateError(TidegateError):
 
 class KeyFileError(GateError):
     """A key file is missing or doesn't hold 32 bytes."""
+
+
+class RulesError(GateError):
+    """The file of privacy rules says what can't be used; the message names line, fault and what is allowed."""
 
 
 class TransactionError(GateError):

@@ -26,6 +26,8 @@ from tidegate_stream.gate.keys import Keys, Sealer
 from tidegate_stream.gate.ledger import DROPPED_REASONS, REFUSED, RawChunk, dead_letters, named_safely, outcomes
 from tidegate_stream.gate.plan import Plan, compile_plan
 from tidegate_stream.gate.pseudonyms import Pseudonymiser
+from tidegate_stream.gate.rules.columns import Removed
+from tidegate_stream.gate.rules.compiled import NO_RULES, Rules
 from tidegate_stream.gate.seen import Learnt, Memory, split_ids
 from tidegate_stream.gate.validity import EPOCH
 
@@ -69,6 +71,7 @@ class GateResult:
     visited: Mapping[str, int] = field(default_factory=dict)
     nameless: Mapping[str, int] = field(default_factory=dict)
     told: Told = NOTHING_TOLD
+    removed: Removed = field(default_factory=dict)
 
 
 class Gate:
@@ -83,12 +86,14 @@ class Gate:
         cookieless: Cookieless | None = None,
         tombstones: Tombstones | None = None,
         consents: Consents | None = None,
+        rules: Rules = NO_RULES,
     ) -> None:
         self.kind = kind
         self._tombstones = tombstones or Tombstones()
         self._consents = Consents() if consents is None else consents
         self.plan = plan or compile_plan(kind)
         self._keys = keys
+        self._rules = rules
         self._names = Pseudonymiser(keys)
         self._cookieless = cookieless or Cookieless(keys.salts)
         self._sealer = Sealer(keys.dead_letter_key)
@@ -121,7 +126,8 @@ class Gate:
             ]
         )
         passing = judged.passing
-        clean, named = self._clean(passing, chunk, parsed), self._cookieless.visit(passing, visits or Visits())
+        clean, removed = self._clean(passing, chunk, parsed)
+        named = self._cookieless.visit(passing, visits or Visits())
         if named is not None:
             clean = clean.with_columns(pl.coalesce(named.visitors, "visitor").alias("visitor"))
         keyless = self._names.keyless(passing["project"], passing["received_at"].cast(pl.Int64))
@@ -140,11 +146,12 @@ class Gate:
             visited={} if named is None else named.changed,
             nameless={KEY_DESTROYED: keyless, SALT_DESTROYED: 0 if named is None else named.unsalted},
             told=told,
+            removed=removed,
         )
 
-    def _clean(self, passing: pl.DataFrame, chunk: RawChunk, parsed: ParsedTexts) -> pl.DataFrame:
-        cleaned = clean_frame(self.plan, self._names, passing, parsed)
-        return cleaned.with_columns(_offsets(chunk, passing).alias("source_offset")).select(self._columns)
+    def _clean(self, passing: pl.DataFrame, chunk: RawChunk, parsed: ParsedTexts) -> tuple[pl.DataFrame, Removed]:
+        cleaned, removed = clean_frame(self.plan, self._names, passing, parsed, self._rules)
+        return cleaned.with_columns(_offsets(chunk, passing).alias("source_offset")).select(self._columns), removed
 
     def _read(self, value: bytes | None) -> Mapping[str, Any]:
         """The fields of a record that the columns refused, nothing if it is none: who numbered it, and what it says."""
@@ -162,7 +169,7 @@ class Gate:
             return {}
         rows = frame.join(letters.select("_index"), on="_index", how="semi")
         decoded = {row.pop("_index"): row for row in rows.iter_rows(named=True)}
-        return {index: excerpt(self.plan, row) for index, row in {**decoded, **read}.items() if row}
+        return {index: excerpt(self.plan, row, self._rules) for index, row in {**decoded, **read}.items() if row}
 
     def _refused(self, rows: pl.DataFrame, chunk: RawChunk) -> pl.DataFrame:
         """A broken record may tell any time of receipt, so the ledger's minute falls back to the record's own."""

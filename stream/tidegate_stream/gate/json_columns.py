@@ -9,7 +9,16 @@ import polars as pl
 
 from tidegate_schemas.canonical import MAX_DEPTH, canonical_json
 from tidegate_stream.gate.patterns import SUSPECT_JSON
-from tidegate_stream.gate.scrub import SECRET, MalformedJsonError, parse_json, sensitive_key, tells_nothing
+from tidegate_stream.gate.scrub import (
+    SECRET,
+    MalformedJsonError,
+    named_pairs,
+    named_secret,
+    parse_json,
+    places,
+    sensitive_key,
+    tells_nothing,
+)
 from tidegate_stream.gate.triggers import changed_texts
 
 UNLIKE = r"[\[:,]-?[0-9]+(?:\.[0-9]+)?e|0\.0000|[0-9]{19}"
@@ -106,36 +115,50 @@ class _Scrubbing:
         if type(value) is dict:
             return self._object(value)
         if type(value) is list:
-            return [self(item) for item in value]
+            return self._list(value)
         if type(value) is str:
             return self._clean.get(value, value)
         return self._clean.get(str(value), value) if _long_number(value) else value
 
     def _object(self, members: dict[str, object]) -> dict[str, object]:
-        clean, telling = self._clean, self._telling
+        clean = self._clean
         scrubbed_members: dict[str, object] = {}
+        renamed = False
+        named = named_secret(members) in self._telling
         for key, item in members.items():
-            scrubbed_item: object
-            if key in telling and not tells_nothing(item):
-                scrubbed_item = SECRET
-            elif type(item) is str:
-                scrubbed_item = clean.get(item, item)
-            elif type(item) in NUMBERS and -SHORT < item < SHORT:  # type: ignore[operator]
-                scrubbed_item = item
-            else:
-                scrubbed_item = self(item)
-            scrubbed_members[clean.get(key, key)] = scrubbed_item
-        return scrubbed_members
+            scrubbed_members[key] = self._member(key, item, telling=named and key == "value")
+            renamed = renamed or key in clean
+        if not renamed:
+            return scrubbed_members
+        settled = places({key: clean.get(key, key) for key in members})
+        return {place: scrubbed_members[key] for key, place in settled.items()}
+
+    def _member(self, key: str, item: object, *, telling: bool) -> object:
+        if (telling or key in self._telling) and not tells_nothing(item):
+            return SECRET
+        if type(item) is str:
+            return self._clean.get(item, item)
+        if type(item) in NUMBERS and -SHORT < item < SHORT:  # type: ignore[operator]
+            return item
+        return self(item)
+
+    def _list(self, items: list[object]) -> list[object]:
+        if pairs := named_pairs(items):
+            return [[self(name), self._member(name, item, telling=False)] for name, item in pairs]
+        return [self(item) for item in items]
 
 
 def _collect(value: object, keys: set[str], strings: set[str]) -> None:
-    """Gather the texts that stand anywhere in a value, and its long numbers as texts."""
+    """Gather the texts that stand anywhere in a value, and its long numbers as texts; `keys` are those that name."""
     items: Iterable[object]
     if type(value) is dict:
         keys.update(value)
+        if name := named_secret(value):
+            keys.add(name)
         items = value.values()
     elif type(value) is list:
         items = value
+        keys.update(name for name, _ in named_pairs(value))
     else:
         items = (value,)
     for item in items:

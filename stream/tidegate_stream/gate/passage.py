@@ -24,6 +24,8 @@ from tidegate_stream.gate.gate import Gate, GateResult
 from tidegate_stream.gate.keys import Keys
 from tidegate_stream.gate.known_consents import KnownConsents
 from tidegate_stream.gate.ledger import RawChunk, Records
+from tidegate_stream.gate.rules.columns import Removed
+from tidegate_stream.gate.rules.compiled import NO_RULES, Rules
 from tidegate_stream.gate.seen import SPAN_OFFSETS, Learnt, Memory, Seen
 from tidegate_stream.gate.transaction import VISITED_KEY, Batch, PartitionTransactions, read_partition
 
@@ -40,6 +42,7 @@ class KindGate:
         *,
         erasures: KnownErasures | None = None,
         consents: KnownConsents | None = None,
+        rules: Rules = NO_RULES,
     ) -> None:
         self.erasures = erasures or KnownErasures(None)
         self.consents = consents or KnownConsents(None)
@@ -52,6 +55,7 @@ class KindGate:
             cookieless=cookieless,
             tombstones=self.erasures.tombstones,
             consents=self.consents.consents,
+            rules=rules,
         )
         self.raw = ColumnCodec(raw_schema(kind), registry)
         self.clean = ColumnCodec(clean_schema(kind), registry)
@@ -102,13 +106,14 @@ class KindGate:
 
 @dataclass(frozen=True)
 class Passed:
-    """What a chunk became, in records; `last_offset` is committed with it. For `nameless` see `GateResult`."""
+    """What a chunk became, in records; `last_offset` is committed with it. For the counts see `GateResult`."""
 
     clean: int
     dead_lettered: int
     dropped: int
     last_offset: int
     nameless: Mapping[str, int] = field(default_factory=dict)
+    removed: Removed = field(default_factory=dict)
 
 
 class Passage:
@@ -156,7 +161,7 @@ class Passage:
         self._visits.learn(result.visited)
         letters = result.dead_letters.height
         dropped = result.refused.height - letters
-        return Passed(result.clean.height, letters, dropped, result.last_offset, result.nameless)
+        return Passed(result.clean.height, letters, dropped, result.last_offset, result.nameless, result.removed)
 
     def _around(self, chunk: RawChunk, place: int, erasure: Erasure, elsewhere: Seen | None) -> Passed:
         """Pass what comes before an erasure, the erasure, and what comes after it."""
@@ -168,15 +173,17 @@ class Passage:
             before.dead_lettered + after.dead_lettered,
             before.dropped + after.dropped,
             after.last_offset,
-            {
-                why: after.nameless.get(why, 0) + before.nameless.get(why, 0)
-                for why in {**before.nameless, **after.nameless}
-            },
+            _summed(before.nameless, after.nameless),
+            _summed(before.removed, after.removed),
         )
 
     def close(self) -> None:
         """Let go of the partition."""
         self._transactions.close()
+
+
+def _summed(one: Mapping[str, int], other: Mapping[str, int]) -> dict[str, int]:
+    return {key: one.get(key, 0) + other.get(key, 0) for key in {**one, **other}}
 
 
 def above(chunk: RawChunk, offset: int) -> RawChunk:

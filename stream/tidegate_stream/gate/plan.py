@@ -38,6 +38,11 @@ class Plan:
         """Fields whose values must not appear in the event's free text."""
         return (*self.pseudonymised, *self.truncated)
 
+    @property
+    def scrubbed(self) -> tuple[str, ...]:
+        """Fields that free text passes in."""
+        return (*self.texts, *self.labels, *self.urls, *self.json)
+
 
 def compile_plan(kind: Kind) -> Plan:
     """The plan that the schema's privacy classes demand."""

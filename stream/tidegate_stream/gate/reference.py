@@ -14,15 +14,11 @@ from tidegate_stream.gate.cookieless import Cookieless
 from tidegate_stream.gate.keys import Keys
 from tidegate_stream.gate.plan import JSON, Plan
 from tidegate_stream.gate.pseudonyms import Pseudonymiser
-from tidegate_stream.gate.scrub import (
-    MalformedJsonError,
-    known_pattern,
-    personal_traits,
-    scrub_json_text,
-    scrub_text,
-    scrub_url,
-)
-from tidegate_stream.gate.validity import EPOCH, HEX_IDS, hex_id, rules
+from tidegate_stream.gate.rules.compiled import NO_RULES, Rules
+from tidegate_stream.gate.rules.record import scrubbed, tightened
+from tidegate_stream.gate.scrub import MalformedJsonError, Told, known_pattern, parse_json, personal_traits
+from tidegate_stream.gate.validity import EPOCH, HEX_IDS, hex_id
+from tidegate_stream.gate.validity import rules as bounds_of
 from tidegate_stream.gate.values import coarse_user_agent
 
 NO_KEY = "project: has a pseudonym key"
@@ -46,14 +42,14 @@ def refusal_of(plan: Plan, keys: Keys, record: Mapping[str, Any]) -> Refusal | N
     """Why a decoded record is refused, None if it isn't; duplicates are told elsewhere."""
     if record["consent"] == "denied":
         return Refusal(Reason.CONSENT_DENIED)
-    for rule in rules(plan.kind):
+    for rule in bounds_of(plan.kind):
         if not rule.holds(record[rule.field]):
             return Refusal(Reason.INVALID_FIELD, f"{rule.field}: {rule.constraint}")
     if not keys.epochs(record["project"]):
         return Refusal(Reason.INVALID_FIELD, NO_KEY)
     for name in plan.json:
         try:
-            scrub_json_text(record[name], JSON[name])
+            parse_json(record[name], JSON[name])
         except MalformedJsonError:
             return Refusal(Reason.MALFORMED_JSON, f"{name}: a JSON {JSON[name].__name__}")
     return None
@@ -92,11 +88,15 @@ def clean_record(
     record: Mapping[str, Any],
     cookieless: Cookieless | None = None,
     last: dict[str, int] | None = None,
+    *,
+    rules: Rules = NO_RULES,
+    told: Told | None = None,
 ) -> dict[str, Any]:
     """The clean event of a record that isn't refused, under clean names, `source_offset` left out.
 
-    `last` is what is known of visits under way, and is changed.
+    `last` is what is known of visits under way, and is changed. `told` hears of each text that changed, and why.
     """
+    own = rules.of(record["project"])
     known = known_of(plan, record)
     clean = {**record, **_ids(plan, names, record)}
     anonymous = record["consent"] == "anonymous"
@@ -106,12 +106,9 @@ def clean_record(
         clean[name] = None if record[name] is None or anonymous else truncated_ip(record[name])
     for name in plan.coarsened:
         clean[name] = None if record[name] is None else coarse_user_agent(record[name])
-    for name in (*plan.texts, *plan.labels):
-        clean[name] = None if record[name] is None else scrub_text(record[name], known)
-    for name in plan.urls:
-        clean[name] = None if record[name] is None else scrub_url(record[name], known)
-    for name in plan.json:
-        clean[name] = scrub_json_text(record[name], JSON[name], known)
+    for name in plan.scrubbed:
+        text = record[name]
+        clean[name] = None if text is None else tightened(name, scrubbed(name, text, known, own, told), own, told)
     for name in plan.hex_ids:
         shaped = record[name] is not None and re.fullmatch(hex_id(HEX_IDS[name]), record[name])
         clean[name] = record[name] if shaped else None

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
+from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import pairwise
 from urllib.parse import quote
@@ -17,7 +18,13 @@ from tidegate_stream.gate.patterns import PATTERNS
 KNOWN_MIN_LENGTH = 4
 """A shorter id would take harmless words and numbers with it."""
 KNOWN = "[id]"
+KNOWN_RULE = "own id"
 SECRET = "[secret]"  # noqa: S105 - what stands for a secret
+KEY_RULE = "key"
+IN_NAME = " (name)"
+"""Behind the path at which a name changed."""
+MAX_ALIKE = 8
+"""Members of an object whose names may become alike."""
 
 SENSITIVE_WORDS = frozenset(
     [
@@ -71,6 +78,23 @@ class MalformedJsonError(ValueError):
     """A text isn't the JSON that belongs there."""
 
 
+@dataclass(frozen=True)
+class Step:
+    """What one rule did at a path: the clean names of members with dots between them; lists add nothing to it.
+
+    `before` may be personal. `after` is None where something was left out.
+    """
+
+    path: str
+    rule: str
+    before: object = field(repr=False)
+    after: object
+
+
+Told = Callable[[Step], None]
+"""Who wants to know why something changed."""
+
+
 @lru_cache(maxsize=10_000)
 def sensitive_key(key: str) -> bool:
     """Whether a key names a secret: `authToken` and `api-key` do, `author` and `tokens_used` don't."""
@@ -89,18 +113,30 @@ def known_pattern(known: Iterable[str | None]) -> re.Pattern[str] | None:
     return re.compile(rf"(?<!\w)(?:{choices})(?!\w)", re.IGNORECASE)
 
 
-def scrub_text(text: str, known: re.Pattern[str] | None = None) -> str:
-    """A text without the event's own ids and without what any of `PATTERNS` finds."""
+def scrub_text(
+    text: str,
+    known: re.Pattern[str] | None = None,
+    allowed: Set[str] = frozenset(),
+    told: Told | None = None,
+    path: str = "",
+) -> str:
+    """A text without the event's own ids and without what any of `PATTERNS` finds.
+
+    Patterns named in `allowed` are left out. `told` hears of each rule that changed something.
+    """
     if known is not None:
-        text = known.sub(KNOWN, text)
+        text = noted(path, text, known.sub(KNOWN, text), KNOWN_RULE, told)
     for pattern in PATTERNS:
-        text = pattern.find.sub(pattern.replace, text)
+        if pattern.name not in allowed:
+            text = noted(path, text, pattern.find.sub(pattern.replace, text), f"pattern {pattern.name}", told)
     return text
 
 
-def scrub_url(text: str, known: re.Pattern[str] | None = None) -> str:
-    """An address without query, fragment and what `scrub_text` takes."""
-    return scrub_text(bare_url(text), known)
+def noted(path: str, before: str, after: str, rule: str, told: Told | None) -> str:
+    """What a rule made of a text; told if that is something else."""
+    if told is not None and before != after:
+        told(Step(path, rule, before, after))
+    return after
 
 
 def bare_url(text: str) -> str:
@@ -109,25 +145,98 @@ def bare_url(text: str) -> str:
 
 
 def scrub_json(value: object, known: re.Pattern[str] | None = None) -> object:
-    """A JSON value with its texts, keys and telling numbers scrubbed; the value of a sensitive key is replaced."""
-    match value:
-        case str():
-            return scrub_text(value, known)
-        case bool() | None:
-            return value
-        case int() | float():
-            text = str(value)
-            return value if (clean := scrub_text(text, known)) == text else clean
-        case dict():
-            return {scrub_text(key, known): _member(key, item, known) for key, item in value.items()}
-        case list():
-            return [scrub_json(item, known) for item in value]
-        case _:
-            raise TypeError(f"no JSON value: {type(value).__name__}")
+    """A JSON value with its texts, names and telling numbers scrubbed; the value of a sensitive key is replaced."""
+    return JsonScrubber(known).value(value, "")
 
 
-def _member(key: str, item: object, known: re.Pattern[str] | None) -> object:
-    return SECRET if holds_secret(key, item) else scrub_json(item, known)
+@dataclass(frozen=True)
+class JsonScrubber:
+    """Scrubs JSON values."""
+
+    known: re.Pattern[str] | None = None
+    allowed: Mapping[str, Set[str]] = field(default_factory=dict)
+    """Names of patterns that are not looked for, by path; `key` stands for the look at the member's name."""
+    told: Told | None = None
+
+    def value(self, value: object, path: str) -> object:
+        """The value that stands at a path, scrubbed."""
+        match value:
+            case str():
+                return self._text(value, path)
+            case bool() | None:
+                return value
+            case int() | float():
+                text = str(value)
+                return value if (clean := self._text(text, path)) == text else clean
+            case dict():
+                return self._object(value, path)
+            case list():
+                return self._list(value, path)
+            case _:
+                raise TypeError(f"no JSON value: {type(value).__name__}")
+
+    def _text(self, text: str, path: str) -> str:
+        return scrub_text(text, self.known, self.allowed.get(path, frozenset()), self.told, path)
+
+    def _object(self, members: Mapping[str, object], path: str) -> dict[str, object]:
+        named = named_secret(members)
+        clean: dict[str, object] = {}
+        for name, place in places({name: scrub_text(name, self.known) for name in members}).items():
+            inner = f"{path}.{place}"
+            if self.told is not None:
+                scrub_text(name, self.known, told=self.told, path=inner + IN_NAME)
+            clean[place] = self._member(named if named and name == "value" else name, members[name], inner)
+        return clean
+
+    def _list(self, items: list[object], path: str) -> list[object]:
+        if pairs := named_pairs(items):
+            return [[self.value(name, path), self._member(name, item, path)] for name, item in pairs]
+        return [self.value(item, path) for item in items]
+
+    def _member(self, name: str, item: object, path: str) -> object:
+        if holds_secret(name, item) and KEY_RULE not in self.allowed.get(path, ()):
+            if self.told is not None:
+                self.told(Step(path, KEY_RULE, item, SECRET))
+            return SECRET
+        return self.value(item, path)
+
+
+def places(names: Mapping[str, str]) -> dict[str, str]:
+    """Where the members of an object go: `names` says what scrubbing makes of the name of each.
+
+    A name that it leaves alone is kept. Of those that become alike, the first in the order of the raw names has the
+    name as it is, others `_2` to `_8` behind it: so the sender's order doesn't matter. More of them are left out.
+    """
+    kept = {name: clean for name, clean in names.items() if name == clean}
+    if len(kept) == len(names):
+        return kept
+    taken = set(kept)
+    settled: dict[str, str] = {}
+    for name in sorted(names.keys() - kept.keys()):
+        clean = names[name]
+        choices = (clean, *(f"{clean}_{number}" for number in range(2, MAX_ALIKE + 1)))
+        if place := next((choice for choice in choices if choice not in taken), None):
+            settled[name] = place
+            taken.add(place)
+    return {name: settled.get(name, name) for name in names if name in kept or name in settled}
+
+
+def named_pairs(items: Sequence[object]) -> list[tuple[str, object]]:
+    """Names with their values, if a list holds nothing else, as lists of headers and cookies do; else nothing."""
+    pairs: list[tuple[str, object]] = []
+    for item in items:
+        if not (isinstance(item, list) and len(item) == 2 and isinstance(item[0], str)):
+            return []
+        pairs.append((item[0], item[1]))
+    return pairs
+
+
+def named_secret(members: Mapping[str, object]) -> str | None:
+    """What a member called `value` is the value of, as the member `name` or `key` beside it says."""
+    if "value" not in members:
+        return None
+    name = members.get("name", members.get("key"))
+    return name if isinstance(name, str) else None
 
 
 def holds_secret(key: str, item: object) -> bool:

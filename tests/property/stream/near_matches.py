@@ -128,6 +128,11 @@ def near_json_value(rng: Random, depth: int = 2) -> str:
     kind = rng.random()
     if depth and kind < 0.15:
         return near_json(rng, depth)
+    if depth and kind < 0.2:
+        pairs = f"[{string(rng, telling_key(rng))},{near_json_value(rng, depth - 1)}]", "[1,2]"
+        return f"[{','.join(pairs[: rng.choice((1, 1, 2))])}]"
+    if depth and kind < 0.22:
+        return f'{{"name":{string(rng, telling_key(rng))},"value":{near_json_value(rng, depth - 1)}}}'
     if depth and kind < 0.3:
         return "[" + ",".join(near_json_value(rng, depth - 1) for _ in range(rng.randrange(3))) + "]"
     if kind < 0.4:

@@ -61,10 +61,20 @@ _words = st.one_of(
 )
 texts = st.lists(_words, max_size=4).map(" ".join) | st.lists(_words, max_size=3).map("".join)
 _encodable = texts.filter(lambda text: text.isascii() or text.encode("utf-8", "ignore").decode() == text)
-_keys = st.sampled_from(["a", "author", "password", "api-key", "authToken", "note", "jane@example.org", "sessionId"])
+_keys = st.sampled_from(
+    [
+        *("a", "author", "password", "api-key", "authToken", "note", "jane@example.org", "joe@example.org", "[email]"),
+        *("sessionId", "name", "key", "value", "vars", "customerNumber", "order_id"),
+    ]
+)
 _json = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**40), 2**53) | st.sampled_from(NUMBERS) | _encodable,
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(_keys, inner, max_size=3),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(_keys, inner, max_size=3)
+        | st.lists(st.tuples(_keys, inner), min_size=1, max_size=2)  # headers
+        | st.fixed_dictionaries({"name": _keys, "value": inner})
+    ),
     max_leaves=5,
 )
 

@@ -17,6 +17,7 @@ from tidegate_dashboards.web.charts import curves
 from tidegate_dashboards.web.health import counts, table
 from tidegate_dashboards.web.ledger import ledger_table
 from tidegate_dashboards.web.palette import DARK, LIGHT, Palette, palette
+from tidegate_dashboards.web.properties import properties_table
 from tidegate_dashboards.web.start import arrival
 from tidegate_dashboards.web.tiles import render, sparkline, tiles
 
@@ -84,6 +85,20 @@ def test_cpu_and_memory_are_the_latest_of_each_service() -> None:
     cpu = tiles(snapshot({"resources": rows}))[-1]
 
     assert (cpu.value, cpu.note) == ("25%", "3 MB of memory")
+
+
+def test_properties_that_are_new_are_marked_and_names_are_only_text() -> None:
+    columns = ("kind", "event", "field", "property", "types", "first_seen", "last_seen", "approximate_events", "new")
+    rows = [
+        ["track", "run", "properties", "<b>", ["number", "text"], "2026-11-23 11:59:10", "2026-11-23 12:00:10", 4, 1],
+        ["log", "x", "attributes", "old", ["text"], "2025-11-23 11:59:10", "2026-11-23 12:00:10", 4, 0],
+    ]
+    shown = properties_table(Rows(columns, rows))
+
+    assert '<code>&lt;b&gt;</code> <span class="warn">new</span>' in shown
+    assert "<code>attributes.old</code></th>" in shown
+    assert "1 new in the last 7 days." in shown
+    assert "No event" in properties_table(Rows())
 
 
 def test_the_ledger_names_who_numbered_and_marks_what_is_missing() -> None:

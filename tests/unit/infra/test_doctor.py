@@ -4,11 +4,14 @@ import socket
 from pathlib import Path
 
 import pytest
+from prometheus_client import CollectorRegistry, Gauge, start_http_server
 
 from tidegate_infra import home
 from tidegate_infra.doctor import Finding, Verdict, examine, render
+from tidegate_infra.doctor.privacy import examine_followed
 from tidegate_infra.keys import ensure_keys
 from tidegate_infra.settings import Settings
+from tidegate_stream.gate.rules import load_rules
 
 
 def findings(settings: Settings) -> dict[str, Finding]:
@@ -84,3 +87,30 @@ def test_a_kafka_of_your_own_needs_neither_java_nor_jars(settings: Settings) -> 
 def test_a_fix_stands_below_its_finding() -> None:
     lines = list(render([Finding("disk", Verdict.WRONG, "full", "free some"), Finding("Java", Verdict.OK, "25")]))
     assert lines == ["WRONG  disk: full", "       Fix: free some", "ok     Java: 25"]
+
+
+def test_a_file_of_privacy_rules_that_no_worker_can_follow_is_wrong(settings: Settings) -> None:
+    assert findings(settings)["privacy rules"].verdict is Verdict.OK
+    (settings.home / "privacy.toml").write_text("[projects.shop]\nremove_keys = [1]\n")
+    found = findings(settings)["privacy rules"]
+    assert found.verdict is Verdict.WRONG
+    assert "privacy.toml line 2: projects.shop.remove_keys.0: input should be a valid string" in found.found
+
+
+def test_a_worker_that_still_follows_an_earlier_file_is_told(settings: Settings) -> None:
+    registry = CollectorRegistry()
+    gauge = Gauge("tidegate_gate_rules_fingerprint", "As the worker's.", registry=registry)
+    path = settings.home / "privacy.toml"
+    path.write_text("[projects.shop]\nstack_variables = true\n")
+    gauge.set(load_rules(path).fingerprint)
+    server, thread = start_http_server(0, "127.0.0.1", registry)
+    url = f"http://127.0.0.1:{server.server_port}"
+    try:
+        assert list(examine_followed(settings, url)) == []
+        path.write_text("[projects.shop]\nstack_variables = false\n")
+        [found] = examine_followed(settings, url)
+        assert found.fix.startswith("restart the worker")
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
