@@ -44,7 +44,7 @@ class PartitionState:
         """The state after a connected chain of deltas; empty after none."""
         state = cls(fold, partition, empty_state(fold))
         for delta in deltas:
-            rows = delta.rows.drop(CHANGED)
+            rows = _with_newer_columns(fold, delta.rows.drop(CHANGED))
             state.rows = rows if delta.snapshot else replace_groups(fold, state.rows, rows)
             state.fence = state.durable = delta.fence
             state.watermark = delta.watermark
@@ -101,3 +101,9 @@ class PartitionState:
             return self.rows, None
         self.looked = self.watermark
         return evict(self.fold, self.rows, self.watermark)
+
+
+def _with_newer_columns(fold: Fold, rows: pl.DataFrame) -> pl.DataFrame:
+    """Rows of a release whose fold had fewer columns: what it didn't count is null, and null adds nothing."""
+    newer = [name for name in fold.schema if name not in rows.columns]
+    return rows.with_columns(pl.lit(None, fold.schema[name]).alias(name) for name in newer).select(list(fold.schema))
