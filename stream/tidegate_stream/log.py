@@ -17,7 +17,7 @@ Marks = Mapping[Place, int]
 _POLL_SECONDS = 0.1
 _PAUSE_SECONDS = 0.2
 _BATCH = 10_000
-#: A broker that has just started doesn't know its coordinator yet, nor one that made a topic a leader of its partitions.
+#: A broker that has just started doesn't know its coordinator yet, and a new topic's partitions have no leader yet.
 _SETTLING = frozenset(
     {
         KafkaError.NOT_COORDINATOR,
