@@ -19,7 +19,8 @@ curl 'http://127.0.0.1:8123/' --data "SELECT * FROM analytics.dau WHERE project 
 ```
 
 - Times are UTC. Durations are in seconds and say so; shares lie between 0 and 1.
-- Counts are weighted by the sample rate, hence not always whole.
+- Counts are weighted by the sample rate, hence not always whole: estimates, where `sampling` has a `lowest_rate` below 1.
+  Different persons and sessions can't be estimated: they are those that were kept.
 - `visitor`, `user`, `session`, `person` and `instance` are pseudonyms.
 - `sketch` holds log buckets and their counts: `tidegateQuantile(sumMap(sketch), 0.95)` is a quantile within 1 % over
   any rows of `latencies`, `endpoint_latency`, `query_performance` and `metric_windows`.
@@ -28,7 +29,7 @@ curl 'http://127.0.0.1:8123/' --data "SELECT * FROM analytics.dau WHERE project 
 
 DERIVED = {
     "abnormal": "Sessions that ended abnormally.",
-    "bounce_rate": "Share of sessions with a single event.",
+    "bounce_rate": "Share of sessions with a single event, in which no time passed.",
     "calls": "Weighted queries.",
     "check_in": "Pseudonym of the run of the job; empty for a ping.",
     "count": "Weighted number of values.",
@@ -57,9 +58,12 @@ DERIVED = {
     "in_flight": "Numbers that nothing is known of yet, for five minutes.",
     "installs": "Weighted events `agent_installed`.",
     "job_state": "in_progress, ok or error.",
+    "kept": "Events in the tables, without their weights.",
+    "kind": "track, error, span, metric, log or health.",
     "last_minute": "Last minute of receipt.",
     "last_number": "The highest number that is known: of what is stored, or of what the producer reported.",
     "last_seen": "When it was last seen.",
+    "lowest_rate": "Lowest sample rate among them; 1 where nothing was left out.",
     "max": "Greatest value; for a pool how many connections there may be.",
     "measured_at": "When it was measured.",
     "measured_from": "producer, or gateway: numbered when the gateway took them, so what was lost before is not known.",
