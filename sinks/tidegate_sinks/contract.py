@@ -19,8 +19,8 @@ curl 'http://127.0.0.1:8123/' --data "SELECT * FROM analytics.dau WHERE project 
 ```
 
 - Times are UTC. Durations are in seconds and say so; shares lie between 0 and 1.
-- Counts are weighted by the sample rate, hence not always whole: estimates, where `sampling` has a `lowest_rate` below 1.
-  Different persons and sessions can't be estimated: they are those that were kept.
+- Counts are weighted by the sample rate, hence not always whole: estimates, where `sampling` has a `lowest_rate`
+  below 1. Different persons and sessions can't be estimated: they are those that were kept.
 - `visitor`, `user`, `session`, `person` and `instance` are pseudonyms.
 - `sketch` holds log buckets and their counts: `tidegateQuantile(sumMap(sketch), 0.95)` is a quantile within 1 % over
   any rows of `latencies`, `endpoint_latency`, `query_performance` and `metric_windows`.
