@@ -32,6 +32,7 @@ clients: setup ## Official clients of other projects against a gateway: Python, 
 	$(RUN) pytest $(PARALLEL) -m clients tests/clients $(ARGS)
 
 faults: setup ## Kills at every failpoint and at random, and the fault matrix; FAULTS_JSON=path, SOAK_SEED, SOAK_SECONDS
+	@scripts/install-chromium.sh
 	$(RUN) pytest $(PARALLEL) -m faults tests/faults tests/e2e $(ARGS)
 
 check: setup ## Lint, format, types, import rules, schema evolution, generated tables

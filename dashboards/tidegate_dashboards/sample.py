@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from hashlib import md5
 from typing import Any
 from uuid import UUID
 
@@ -122,6 +123,8 @@ class Sample:
             max_seconds=GAMMA ** keys[-1],
             buckets=keys,
             bucket_counts=counts,
+            exemplar_seconds=GAMMA ** keys[-1],
+            exemplar_trace_id=md5(f"{at}{columns}".encode(), usedforsecurity=False).hexdigest(),
             **columns,
         )
 

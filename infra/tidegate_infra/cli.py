@@ -166,6 +166,15 @@ def grafana(folder: Annotated[Path, typer.Argument(help="Folder for the provisio
 
 
 @app.command()
+def schemas(folder: Annotated[Path, typer.Argument(help="Folder for the schema files; made if absent.")]) -> None:
+    """Write the Avro schemas of the raw topics, for producers of your own (docs/edges/kafka.md)."""
+    from tidegate_schemas.publication import publish  # noqa: PLC0415 - only this command needs it
+
+    for path in publish(folder, load().generation):
+        typer.echo(str(path))
+
+
+@app.command()
 def settings() -> None:
     """Show every setting of this home, secrets aside."""
     current = load()

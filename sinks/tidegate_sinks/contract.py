@@ -19,7 +19,8 @@ curl 'http://127.0.0.1:8123/' --data "SELECT * FROM analytics.dau WHERE project 
 ```
 
 - Times are UTC. Durations are in seconds and say so; shares lie between 0 and 1.
-- Counts are weighted by the sample rate, hence not always whole.
+- Counts are weighted by the sample rate, hence not always whole: estimates, where `sampling` has a `lowest_rate`
+  below 1. Different persons and sessions can't be estimated: they are those that were kept.
 - `visitor`, `user`, `session`, `person` and `instance` are pseudonyms.
 - `sketch` holds log buckets and their counts: `tidegateQuantile(sumMap(sketch), 0.95)` is a quantile within 1 % over
   any rows of `latencies`, `endpoint_latency`, `query_performance` and `metric_windows`.
@@ -30,7 +31,7 @@ DERIVED = {
     "abnormal": "Sessions that ended abnormally.",
     "anonymous": "Decisions to be measured without ids.",
     "approximate_events": "Different events that had it, within about 2 %.",
-    "bounce_rate": "Share of sessions with a single event.",
+    "bounce_rate": "Share of sessions with a single event, in which no time passed.",
     "calls": "Weighted queries.",
     "check_in": "Pseudonym of the run of the job; empty for a ping.",
     "cookieless": "1 for a visitor without consent, whose pseudonym lives for a day: `day-…`.",
@@ -66,11 +67,13 @@ DERIVED = {
     "installs": "Weighted events `agent_installed`.",
     "is_user": "1: what events of this user count for; 0: what events of this visitor without a user count for.",
     "job_state": "in_progress, ok or error.",
+    "kept": "Events in the tables, without their weights.",
     "kind": "Kind of the events; for what has no place here its protocol and name, such as sentry.replay_event; empty "
     "where it could not be told.",
     "last_minute": "Last minute of receipt.",
     "last_number": "The highest number that is known: of what is stored, or of what the producer reported.",
     "last_seen": "When it was last seen.",
+    "lowest_rate": "Lowest sample rate among them; 1 where nothing was left out.",
     "max": "Greatest value; for a pool how many connections there may be.",
     "measured_at": "When it was measured.",
     "measured_from": "producer, or gateway: numbered when the gateway took them, so what was lost before is not known.",

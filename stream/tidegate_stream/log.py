@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeVar
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
@@ -17,9 +17,29 @@ Marks = Mapping[Place, int]
 _POLL_SECONDS = 0.1
 _PAUSE_SECONDS = 0.2
 _BATCH = 10_000
+#: A broker that has just started doesn't know its coordinator yet, and a new topic's partitions have no leader yet.
 _SETTLING = frozenset(
-    {KafkaError.NOT_COORDINATOR, KafkaError.COORDINATOR_NOT_AVAILABLE, KafkaError.COORDINATOR_LOAD_IN_PROGRESS}
+    {
+        KafkaError.NOT_COORDINATOR,
+        KafkaError.COORDINATOR_NOT_AVAILABLE,
+        KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
+        KafkaError.NOT_LEADER_FOR_PARTITION,
+        KafkaError.LEADER_NOT_AVAILABLE,
+    }
 )
+Answer = TypeVar("Answer")
+
+
+def settled(ask: Callable[[], Answer], timeout_seconds: float, pause_seconds: float = _PAUSE_SECONDS) -> Answer:
+    """The answer of a broker that may not have found its order yet: asked again until the time is over."""
+    deadline = time.monotonic() + timeout_seconds
+    while True:
+        try:
+            return ask()
+        except KafkaException as error:
+            if error.args[0].code() not in _SETTLING or time.monotonic() > deadline:
+                raise
+            time.sleep(pause_seconds)
 
 
 class Log:
@@ -75,25 +95,19 @@ class Log:
 
     def extents(self, places: Iterable[Place]) -> Mapping[Place, tuple[int, int]]:
         """Where partitions begin, and one past their last offset, whether committed or not."""
+        return {place: self._extent(TopicPartition(*place)) for place in places}
+
+    def _extent(self, place: TopicPartition) -> tuple[int, int]:
         timeout = self._timeout_seconds
-        return {
-            place: self._consumer.get_watermark_offsets(TopicPartition(*place), timeout=timeout) for place in places
-        }
+        return settled(lambda: self._consumer.get_watermark_offsets(place, timeout=timeout), timeout)
 
     def committed(self, places: Iterable[Place]) -> Marks:
         """The group's offsets; a partition without one is left out."""
-        wanted = [TopicPartition(*place) for place in places]
-        deadline = time.monotonic() + self._timeout_seconds
-        while wanted:
-            try:
-                answer = self._consumer.committed(wanted, timeout=self._timeout_seconds)
-            except KafkaException as error:  # a broker that has just started doesn't know its coordinator yet
-                if error.args[0].code() not in _SETTLING or time.monotonic() > deadline:
-                    raise
-                time.sleep(_PAUSE_SECONDS)
-            else:
-                return {(each.topic, each.partition): each.offset for each in answer if _sound(each).offset >= 0}
-        return {}
+        wanted, timeout = [TopicPartition(*place) for place in places], self._timeout_seconds
+        if not wanted:
+            return {}
+        answer = settled(lambda: self._consumer.committed(wanted, timeout=timeout), timeout)
+        return {(each.topic, each.partition): each.offset for each in answer if _sound(each).offset >= 0}
 
     def records(self, begins: Marks, ends: Marks | None = None) -> Iterator[Message]:
         """Records from the given offsets on, to the present end of each partition or to the given one.

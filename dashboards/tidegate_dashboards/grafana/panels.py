@@ -18,6 +18,13 @@ TIME_SERIES, TABLE = 0, 1
 COLUMNS = 24
 
 Json = dict[str, Any]
+TRACE: Json = {
+    "name": "trace",
+    "label": "Trace id",
+    "type": "textbox",
+    "query": "",
+    "current": {"text": "", "value": ""},
+}
 
 
 @dataclass(frozen=True)
@@ -31,6 +38,8 @@ class Panel:
     width: int = 12
     height: int = 8
     stacked: bool = False
+    traces: str = ""
+    """Column of a table whose values are trace ids: a click shows the trace's spans on the same dashboard."""
 
 
 PANELS: tuple[Panel, ...] = (
@@ -46,6 +55,8 @@ PANELS: tuple[Panel, ...] = (
     Panel("Latency p95 by endpoint", "endpoint_latency", unit="s"),
     Panel("Latency of all requests", "latency", unit="s"),
     Panel("Query latency p95 by statement", "query_latency", unit="s"),
+    Panel("Slowest traces", "slow_traces", "table", "s", width=12, traces="trace"),
+    Panel("Spans of the trace", "trace_spans", "table", "s", width=12),
     Panel("Connection pool", "pool_use"),
     Panel("CPU by service", "cpu", unit="percentunit"),
     Panel("Memory by service", "memory", unit="decbytes"),
@@ -68,7 +79,7 @@ def dashboard() -> Json:
         "graphTooltip": 1,
         "refresh": "10s",
         "time": {"from": "now-1h", "to": "now"},
-        "templating": {"list": [_project()]},
+        "templating": {"list": [_project(), TRACE]},
         "annotations": {"list": []},
         "panels": _placed(),
     }
@@ -96,7 +107,10 @@ def _panel(number: int, panel: Panel, place: Json) -> Json:
         "type": panel.kind,
         "datasource": SOURCE,
         "gridPos": place,
-        "fieldConfig": {"defaults": {"unit": panel.unit, "min": 0, "custom": _style(panel)}, "overrides": []},
+        "fieldConfig": {
+            "defaults": {"unit": panel.unit, "min": 0, "custom": _style(panel)},
+            "overrides": _links(panel),
+        },
         "options": _options(panel),
         "targets": [
             {
@@ -109,6 +123,15 @@ def _panel(number: int, panel: Panel, place: Json) -> Json:
             }
         ],
     }
+
+
+def _links(panel: Panel) -> list[Json]:
+    if not panel.traces:
+        return []
+    here = f"/d/{DASHBOARD_UID}?${{__url_time_range}}&var-project=${{project}}&var-trace=${{__value.raw}}"
+    link = {"title": "Show its spans", "url": here}
+    matcher = {"id": "byName", "options": panel.traces}
+    return [{"matcher": matcher, "properties": [{"id": "links", "value": [link]}]}]
 
 
 def _style(panel: Panel) -> Json:

@@ -63,9 +63,17 @@ def _line(row: Row, measured: Row, now: datetime, several: bool) -> str:
         f'<td class="number {_tone(rate)}">{formats.percent(rate)}</td>'
         f'<td class="number">{formats.duration(measured.get("p50"))}</td>'
         f'<td class="number">{formats.duration(measured.get("p95"))}</td>'
-        f'<td class="number">{formats.duration(measured.get("p99"))}</td>'
+        f'<td class="number"{_trace(measured)}>{formats.duration(measured.get("p99"))}</td>'
         f'<td class="why">{escape(row["reason"] or "")}</td><td class="since">{stamp}</td></tr>'
     )
+
+
+def _trace(measured: Row) -> str:
+    """Which trace to read, as a tooltip: that of the slowest request."""
+    if not measured.get("trace"):
+        return ""
+    said = f"slowest {formats.duration(measured.get('slowest'))}: trace {measured['trace']}"
+    return f' title="{escape(said, quote=True)}"'
 
 
 def _chip(state: str) -> str:

@@ -1,4 +1,4 @@
-"""How long operations take, in windows of ten seconds: count, sum, extremes and a quantile sketch."""
+"""How long operations take, in windows of ten seconds: count, sum, extremes, a sketch, and a trace to look at."""
 
 from __future__ import annotations
 
@@ -39,13 +39,15 @@ class Latencies(TumblingFold):
         "max_seconds": pl.Float64(),
         "buckets": BUCKETS,
         "bucket_counts": COUNTS,
+        "exemplar_seconds": pl.Float64(),
+        "exemplar_trace_id": pl.String(),
     }
 
     def __init__(self, lateness_seconds: float = DEFAULT_LATENESS_SECONDS, max_keys: int | None = MAX_KEYS) -> None:
         super().__init__(lateness_seconds, max_keys)
 
     def lift(self, events: pl.DataFrame) -> pl.DataFrame:
-        """A span's own row: a sketch of one bucket."""
+        """A span's own row: a sketch of one bucket, and itself as exemplar if it has a trace."""
         seconds = pl.col("duration_seconds").fill_nan(0.0).fill_null(0.0).clip(0.0, MAX_SECONDS)
         return events.with_columns(
             weight().alias("count"),
@@ -54,12 +56,16 @@ class Latencies(TumblingFold):
             seconds.alias("max_seconds"),
             pl.concat_list(bucket(seconds)).alias("buckets"),
             pl.concat_list(weight()).alias("bucket_counts"),
+            pl.when(pl.col("trace_id") != "").then(seconds).otherwise(0.0).alias("exemplar_seconds"),
+            pl.col("trace_id").fill_null("").alias("exemplar_trace_id"),
         )
 
     def aggregates(self) -> list[pl.Expr]:
-        """Everything but the sketch."""
+        """Everything but the sketch. Of traces that took as long, the last by name: a maximum, whatever the order."""
         sums = [pl.col("count").sum(), pl.col("sum_scaled").sum()]
-        return [*sums, pl.col("min_seconds").min(), pl.col("max_seconds").max()]
+        slowest = pl.col("exemplar_trace_id").sort_by("exemplar_seconds", "exemplar_trace_id").last()
+        extremes = [pl.col("min_seconds").min(), pl.col("max_seconds").max(), pl.col("exemplar_seconds").max()]
+        return [*sums, *extremes, slowest]
 
     def reduce(self, rows: pl.DataFrame) -> pl.DataFrame:
         """One row a key, sketches added up."""
@@ -75,4 +81,6 @@ class Latencies(TumblingFold):
             pl.col("max_seconds"),
             pl.col("buckets"),
             (pl.col("bucket_counts").cast(pl.List(pl.Float64)) / COUNT_SCALE).alias("bucket_counts"),
+            pl.col("exemplar_seconds"),
+            pl.col("exemplar_trace_id"),
         ]

@@ -16,8 +16,9 @@ from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
 from tests.clients.browser.conftest import KEY, Gateway, serving
 
-from tidegate_infra.browser_bundle import ensure_tools, find_node, sources
+from tidegate_infra.browser_bundle import sources
 from tidegate_infra.maven import default_cache
+from tidegate_infra.node import ensure_packages, find_node
 
 pytestmark = [pytest.mark.clients, pytest.mark.browser, pytest.mark.timeout(600)]
 
@@ -39,7 +40,7 @@ def package() -> Path:
 @pytest.fixture
 def work(package: Path, request: pytest.FixtureRequest) -> Iterator[Path]:
     """A copy of the package in a folder where Node finds what `request.param` is built with."""
-    tools = ensure_tools(package / request.param, default_cache(), find_node())
+    tools = ensure_packages(package / request.param, default_cache(), find_node())
     with tempfile.TemporaryDirectory(dir=tools, prefix="test-") as scratch:
         copy = Path(scratch) / "browser"
         shutil.copytree(package, copy, ignore=shutil.ignore_patterns("node_modules", "dist"))

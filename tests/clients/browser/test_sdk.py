@@ -60,6 +60,20 @@ def test_errors_come_with_name_message_stack_and_route(gateway: Gateway, visit: 
     assert all(error["consent"] == "anonymous" for error in errors.values())
 
 
+def test_a_request_says_its_method_and_goes_on_as_it_was(gateway: Gateway, visit: Visit) -> None:
+    page = visit()
+    page.evaluate("fetch(new Request('/made#there', {method: 'POST', body: 'x'}))")
+    page.evaluate("fetch(new URL('/changed', location.href), {method: 'put'})")
+    page.evaluate("{const x = new XMLHttpRequest(); x.open('DELETE', '/gone'); x.send()}")
+    answer = page.evaluate("fetch('/seen').then((answer) => answer.text())")
+    refused = page.evaluate("fetch('http://[nowhere').catch((error) => error.name)")
+    wait_until(lambda: len(gateway.events("span")) == 4, DEADLINE_SECONDS, "not four spans")
+    found = {span["route"]: span["method"] for span in gateway.events("span")}
+    assert found == {"/made": "POST", "/changed": "PUT", "/gone": "DELETE", "/seen": "GET"}
+    assert "<h1>Shop</h1>" in answer
+    assert refused == "TypeError"
+
+
 def test_a_loop_of_errors_is_cut_and_counted(gateway: Gateway, visit: Visit) -> None:
     page = visit()
     page.evaluate("for (let i = 0; i < 130; i++) tidegate.error(new Error('again'))")

@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import uuid4
 
 import httpx
 import pytest
@@ -31,6 +32,12 @@ def plant(writer: httpx.Client, project: str, minutes: int = 20) -> None:
 def window(project: str, at: datetime, **columns: Any) -> dict[str, Any]:
     common = {"window_start": int(at.timestamp()) // 10 * 10, "project": project, "service": "shop", "version": 1}
     return {**common, "source_topic": "clean.span", "route": "/run", "method": "POST", **columns}
+
+
+def span(project: str, trace: str) -> dict[str, Any]:
+    at = int(now().timestamp()) - 60
+    timed = {"occurred_at": at, "received_at": at, "duration_seconds": 0.2}
+    return {"event_id": str(uuid4()), "project": project, "operation": "request", "trace_id": trace, **timed}
 
 
 @pytest.mark.parametrize("choice", RANGES, ids=lambda choice: choice.key)
@@ -120,8 +127,10 @@ async def test_every_grafana_panel_has_rows(
     reader: Reader, writer: httpx.Client, project: str, panel: grafana.Panel
 ) -> None:
     plant(writer, project)
+    insert(writer, "events_span", [span(project, trace := "7" * 32)])
     source = load("tidegate_dashboards.grafana.queries")[panel.query]
-    sql = grafana.expand(source.sql, now() - timedelta(minutes=15), now(), 60, {"project": project})
+    variables = {"project": project, "trace": trace}
+    sql = grafana.expand(source.sql, now() - timedelta(minutes=15), now(), 60, variables)
 
     rows = await reader.rows(Query(panel.query, "", sql, {}), {})
 

@@ -79,6 +79,7 @@ def _span(common: dict[str, Any], rng: random.Random) -> tuple[Kind, dict[str, A
         "status_code": rng.choice((200, 404, 500, None)),
         "status": rng.choice(("ok", "error", None)),
         "duration_seconds": rng.lognormvariate(-4, 1),
+        "trace_id": common["event_id"].replace("-", ""),
     }
     return "span", {**common, **own}
 

@@ -137,6 +137,18 @@ def test_percentiles_merge_within_one_percent_over_windows(client: Client) -> No
     assert [p50, p95, p99] == pytest.approx(exact, rel=0.0101)
 
 
+def test_a_latency_leads_to_the_trace_of_the_slowest_whatever_rows_it_is_made_of(client: Client) -> None:
+    named = [(0.5, "a" * 32), (2.0, "c" * 32), (2.0, "b" * 32), (0.0, "")]
+    common = {"project": "p5x", "operation": "request", "route": "/", "count": 1.0, "max_seconds": 9.0, "version": 1}
+    for number, (seconds, trace) in enumerate(named):
+        exemplar = {"exemplar_seconds": seconds, "exemplar_trace_id": trace}
+        at = {"window_start": NOON + timedelta(seconds=10 * (number // 2)), "source_partition": number % 2}
+        insert(client, "latencies", [{**common, **at, **exemplar}])
+    sql = "SELECT exemplar_seconds, exemplar_trace_id FROM analytics.{} WHERE project = 'p5x' ORDER BY 2"
+    assert client.query(sql.format("endpoint_latency")).result_rows == [(2.0, "c" * 32)]
+    assert client.query(sql.format("latencies")).result_rows == [(2.0, "b" * 32), (2.0, "c" * 32)]
+
+
 def test_numbers_in_properties_stay_numbers(client: Client) -> None:
     row = {
         "event_id": "018f0000-0000-7000-8000-000000000001",

@@ -125,6 +125,7 @@ _SPECIFIC: dict[str, dict[str, st.SearchStrategy[Any]]] = {
         "method": st.sampled_from(["GET", "POST"]),
         "statement": st.just(""),
         "db_system": st.just(""),
+        "trace_id": st.sampled_from([None, "", "a" * 32, "b" * 32]),
     },
     "metric": {
         "instrument": st.sampled_from(["gauge", "counter", "counter", "histogram"]),

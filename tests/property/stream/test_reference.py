@@ -60,8 +60,9 @@ def near(got: dict[str, Any], expected: dict[str, Any]) -> bool:
     )
 
 
+EXEMPLAR = ["exemplar_seconds", "exemplar_trace_id"]
 CASES: list[tuple[Fold, Callable[[Sequence[Any]], Rows], list[str]]] = [
-    (Latencies(), reference.latencies, ["count", "sum_seconds", "min_seconds", "max_seconds"]),
+    (Latencies(), reference.latencies, ["count", "sum_seconds", "min_seconds", "max_seconds", *EXEMPLAR]),
     (RequestRates(), reference.request_rates, ["requests", "client_errors", "server_errors"]),
     (Usage(), reference.usage, ["count", "failures"]),
     (Activity(), reference.activity, ["events", "features"]),

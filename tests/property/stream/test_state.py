@@ -1,5 +1,7 @@
 """Any cut of the records into chunks, flushes and crashes gives the state and the table of one undisturbed run."""
 
+from dataclasses import replace
+
 import polars as pl
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -8,6 +10,7 @@ from tests.property.stream.events import events as some_events
 
 from tidegate_stream.folds.error_rates import RequestRates
 from tidegate_stream.folds.fold import Fold
+from tidegate_stream.folds.latencies import Latencies
 from tidegate_stream.state.delta import Delta, assemble, chain
 from tidegate_stream.state.partition import PartitionState
 
@@ -117,3 +120,25 @@ def test_records_at_or_below_the_fence_are_not_folded_again(offsets: list[int]) 
         taken = state.add(template.with_columns(pl.lit(offset, pl.Int64).alias("_offset")), offset)
         assert taken == (0 if seen and offset <= max(seen) else 1)
         seen.add(offset)
+
+
+@LAWS
+@given(before=some_events("span", 20).filter(bool), after=some_events("span", 20).filter(bool))
+def test_a_state_of_a_release_whose_fold_had_fewer_columns_goes_on(
+    before: list[dict[str, object]], after: list[dict[str, object]]
+) -> None:
+    fold, events = Latencies(), frame("span", before + after)
+    state = PartitionState.recover(fold, 0, [])
+    state.add(events.head(len(before)), 10 + 3 * (len(before) - 1))
+    delta = state.take_delta(0)
+    assert delta is not None
+    older = replace(delta, rows=delta.rows.drop("exemplar_seconds", "exemplar_trace_id"))
+
+    recovered, undisturbed = (PartitionState.recover(fold, 0, [given]) for given in (older, delta))
+    for each in (recovered, undisturbed):
+        each.add(events, 10 + 3 * (events.height - 1))
+        each.take_delta(0)
+    counted = [name for name in fold.schema if not name.startswith("exemplar")]
+    got, wanted = (each.rows.select(counted).sort(fold.keys) for each in (recovered, undisturbed))
+    assert got.equals(wanted)
+    assert recovered.fold.output(recovered.rows, fold.expired(recovered.rows, 0)).height == wanted.height

@@ -77,3 +77,16 @@ def test_panels_do_not_overlap_and_fit_in_24_columns() -> None:
         assert not cells & taken
         assert place["x"] + place["w"] <= 24
         taken |= cells
+
+
+def test_a_click_on_a_trace_shows_its_spans_on_the_same_dashboard() -> None:
+    found = grafana.dashboard()
+    panels = {panel["title"]: panel for panel in found["panels"]}
+    (override,) = panels["Slowest traces"]["fieldConfig"]["overrides"]
+    (link,) = override["properties"][0]["value"]
+
+    assert override["matcher"] == {"id": "byName", "options": "trace"}
+    assert f"/d/{found['uid']}?" in link["url"]
+    assert "var-trace=${__value.raw}" in link["url"]
+    assert "trace" in {variable["name"] for variable in found["templating"]["list"]}
+    assert "${trace:sqlstring}" in panels["Spans of the trace"]["targets"][0]["rawSql"]

@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from tidegate_infra import browser_bundle
-from tidegate_infra.browser_bundle import bundle_path, ensure_bundle, find_node, source_digest, sources
+from tidegate_infra.browser_bundle import bundle_path, ensure_bundle, source_digest, sources
 from tidegate_infra.errors import BundleError
+from tidegate_infra.node import find_node
 
 MAX_GZIPPED_BYTES = 6_144
 
