@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tidegate_schemas.subjects import Field, raw_schema
-from tidegate_stream.gate.keys import Keys, Pseudonymiser
+from tidegate_stream.gate.keys import Keys
 from tidegate_stream.gate.plan import JSON, Plan
+from tidegate_stream.gate.pseudonyms import Pseudonymiser
 from tidegate_stream.gate.reference import Refusal, clean_record, refusal_of
 from tidegate_stream.gate.rules import NO_RULES, Rules
 from tidegate_stream.gate.scrub import Step
@@ -52,7 +53,7 @@ def explain(plan: Plan, keys: Keys, record: Mapping[str, Any], rules: Rules = NO
     if refusal is not None:
         return Explanation(refusal, {}, (), (), {})
     steps: list[Step] = []
-    clean = clean_record(plan, Pseudonymiser(keys), record, rules, steps.append)
+    clean = clean_record(plan, Pseudonymiser(keys), record, rules=rules, told=steps.append)
     accounts = [*_of_fields(plan, record, clean), *_of_steps(steps)]
     told = {account.path for account in accounts}
     kept = [path for path in _paths(plan, record, clean) if path not in told]
