@@ -3,12 +3,11 @@
 import re
 from collections.abc import Iterator
 from http.client import HTTPException
-from pathlib import Path
 from urllib.error import URLError
 from urllib.request import urlopen
 
 from tidegate_infra.doctor.finding import Finding, good, note, wrong
-from tidegate_infra.settings import Settings
+from tidegate_infra.settings import PRIVACY_FILE_NAME, Settings
 
 __all__ = ["examine_followed", "examine_rules"]
 
@@ -43,6 +42,6 @@ def examine_followed(settings: Settings, worker_url: str) -> Iterator[Finding]:
     except (URLError, HTTPException, OSError, RulesError):
         return
     if told is not None and int(float(told[1])) != now:
-        where = settings.privacy_rules_file or settings.home / Path("privacy.toml")
+        where = settings.privacy_rules_file or settings.home / PRIVACY_FILE_NAME
         fix = "restart the worker: it reads its rules when it starts"
         yield note("privacy rules of the worker", f"not those of {where} as it is now", fix)

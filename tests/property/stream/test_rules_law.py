@@ -20,7 +20,8 @@ from tidegate_schemas.topics import KINDS, Kind
 from tidegate_stream.gate import Gate, MemoryKeys, Records, Seen
 from tidegate_stream.gate.explain import Explanation, explain
 from tidegate_stream.gate.plan import JSON, Plan, compile_plan
-from tidegate_stream.gate.rules import Rules, parse_rules
+from tidegate_stream.gate.reference import refusal_of
+from tidegate_stream.gate.rules import Rules, columns, parse_rules
 from tidegate_stream.gate.scrub import parse_json
 
 KEYS = MemoryKeys({"default": b"k" * 32, "keyless": b"q" * 32}, bytes(range(32)))
@@ -101,3 +102,17 @@ def test_columns_follow_rules_as_the_explained_reference_does(kind: Kind, rules:
         assert_alike(kind, rules, near_records(Random(seed), kind, 8))
 
     law()
+
+
+@pytest.mark.parametrize("broken", ["_relaxed", "_changed"])
+def test_control_columns_that_skip_a_rule_are_found(broken: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    row = next(
+        row for row in near_records(Random(1), "track", 50) if refusal_of(compile_plan("track"), KEYS, row) is None
+    )
+    told = {**row, "consent": "granted", "user_id": None, "properties": '{"a":"jane@example.org","b":"the author"}'}
+    assert_alike("track", RULES["patterns"], [told])
+    assert_alike("track", RULES["allowances"], [told])
+    skipped = {"_relaxed": lambda name, own, raw, clean, rows, known: clean, "_changed": lambda rules, values: {}}
+    monkeypatch.setattr(columns, broken, skipped[broken])
+    with pytest.raises(AssertionError):
+        assert_alike("track", RULES["allowances" if broken == "_relaxed" else "patterns"], [told])

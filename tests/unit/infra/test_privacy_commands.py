@@ -3,9 +3,9 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
-from click.testing import Result
 from typer.testing import CliRunner
 
 from tidegate_infra.cli import app
@@ -18,7 +18,7 @@ remove_keys = ['customer number']
 path = 'properties.ref'
 patterns = ['phone']
 """
-Run = Callable[..., Result]
+Run = Callable[..., Any]
 
 
 @pytest.fixture
