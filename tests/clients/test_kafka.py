@@ -44,7 +44,7 @@ def schemas(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(params=["python", "node"])
 def send(request: pytest.FixtureRequest, stack: Stack, schemas: Path) -> Send:
     """Has a client send records, and demands that Kafka took them."""
-    facts = {"schemas": str(schemas), "brokers": stack.settings.brokers}
+    facts: dict[str, Any] = {"schemas": str(schemas), "brokers": stack.settings.brokers}
 
     def by_python(records: list[dict[str, Any]]) -> None:
         argv = [sys.executable, "-I", str(CLIENT), json.dumps({**facts, "records": records})]
