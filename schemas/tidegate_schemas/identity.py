@@ -54,13 +54,14 @@ class EventIds:
                 self._millis, self._counter = now, int.from_bytes(entropy[-2:], "big") & _COUNTER_SEED_MASK
             first = (self._millis << 12 | self._counter) + 1
             self._millis, self._counter = divmod(first + count - 1, _COUNTER_LIMIT)
-        digits, ids = entropy.hex(), list[str]()
+        digits, ids, millis, prefix = entropy.hex(), list[str](), -1, ""
         for place in range(count):
-            at, stamp = 16 * place, f"{first + place:015x}"
+            at, stamp = 16 * place, first + place
+            if stamp >> 12 != millis:
+                millis = stamp >> 12
+                prefix = f"{millis >> 16:08x}-{millis & 0xFFFF:04x}-7"
             variant = _VARIANT_DIGITS[digits[at]]
-            ids.append(
-                f"{stamp[:8]}-{stamp[8:12]}-7{stamp[12:]}-{variant}{digits[at + 1 : at + 4]}-{digits[at + 4 : at + 16]}"
-            )
+            ids.append(f"{prefix}{stamp & 0xFFF:03x}-{variant}{digits[at + 1 : at + 4]}-{digits[at + 4 : at + 16]}")
         return ids
 
     def unlock(self) -> None:
