@@ -15,6 +15,7 @@ from tidegate_schemas.topics import Kind
 log = logging.getLogger(__name__)
 
 STATES: Final = frozenset(get_args(ConsentState))
+_OPEN = frozenset({"granted", "unknown"})
 PURPOSES: Final[dict[str, str]] = {"track": "analytics", "error": "errors"}
 """Purpose that a kind serves; all others serve performance."""
 _PERSONAL = ("user_id", "anonymous_id", "session_id", "previous_id", "ip")
@@ -51,6 +52,8 @@ def allows(consent: Consent, kind: Kind, event: Event) -> bool:
 
     What links ids (identify, alias, group) has no use without them, so anonymous mode doesn't send it.
     """
+    if consent.purposes is None and consent.state in _OPEN:  # nearly all
+        return True
     if consent.state == "denied" or not consent.covers(kind):
         return False
     return not (consent.state == "anonymous" and event.get("type") in LINKING)

@@ -106,8 +106,8 @@ def _track_many(home: Path) -> Row:
     reason = (
         ""
         if met
-        else "the caller's thread and the sender's share one interpreter, some 11 us of CPU an event: others on the cores "
-        "cost it, and fewer steps of either would move it"
+        else "the caller's thread and the sender's share one interpreter, some 11 us of CPU an event: "
+        "others on the cores cost it, and fewer steps of either would move it"
     )
     return Row(name, value, "events/s", None, None, ">= 80000", met, reason)
 
