@@ -17,6 +17,7 @@ from tidegate_schemas.topics import Kind
 log = logging.getLogger(__name__)
 
 STATES: Final = frozenset([*get_args(ConsentState), *DECISIONS])
+_OPEN = frozenset({"granted", "unknown"})
 _PERSONAL = ("user_id", "anonymous_id", "session_id", "previous_id", "ip")
 
 
@@ -47,6 +48,8 @@ def allows(consent: Consent, kind: Kind, event: Event) -> bool:
     What links ids (identify, alias, group) has no use without them, so anonymous mode doesn't send it. A decision may
     always be told: without it nobody could withdraw.
     """
+    if consent.purposes is None and consent.state in _OPEN:  # nearly all
+        return True
     if event.get("name") == DECISION and event.get("type") == "track":
         return True
     if consent.state == "denied" or not consent.covers(kind):

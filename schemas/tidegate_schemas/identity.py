@@ -12,6 +12,7 @@ _COUNTER_LIMIT = 1 << 12
 _COUNTER_SEED_MASK = (1 << 11) - 1
 _RANDOM_MASK = (1 << 62) - 1
 _VARIANT = 0b10 << 62
+_SIZES = [size.to_bytes(8, "big") for size in range(256)]
 _VARIANT_DIGITS = dict(zip("0123456789abcdef", "89ab" * 4, strict=True))
 
 
@@ -53,13 +54,14 @@ class EventIds:
                 self._millis, self._counter = now, int.from_bytes(entropy[-2:], "big") & _COUNTER_SEED_MASK
             first = (self._millis << 12 | self._counter) + 1
             self._millis, self._counter = divmod(first + count - 1, _COUNTER_LIMIT)
-        digits, ids = entropy.hex(), list[str]()
+        digits, ids, millis, prefix = entropy.hex(), list[str](), -1, ""
         for place in range(count):
-            at, stamp = 16 * place, f"{first + place:015x}"
+            at, stamp = 16 * place, first + place
+            if stamp >> 12 != millis:
+                millis = stamp >> 12
+                prefix = f"{millis >> 16:08x}-{millis & 0xFFFF:04x}-7"
             variant = _VARIANT_DIGITS[digits[at]]
-            ids.append(
-                f"{stamp[:8]}-{stamp[8:12]}-7{stamp[12:]}-{variant}{digits[at + 1 : at + 4]}-{digits[at + 4 : at + 16]}"
-            )
+            ids.append(f"{prefix}{stamp & 0xFFF:03x}-{variant}{digits[at + 1 : at + 4]}-{digits[at + 4 : at + 16]}")
         return ids
 
     def unlock(self) -> None:
@@ -78,7 +80,8 @@ def derived_event_id(*parts: str) -> str:
             data = part.encode()
         except UnicodeEncodeError:  # half a character
             data = part.encode("utf-8", "surrogatepass")
-        named += len(data).to_bytes(8, "big") + data
+        size = len(data)
+        named += (_SIZES[size] if size < 256 else size.to_bytes(8, "big")) + data
     digits = hashlib.sha256(named).hexdigest()
     variant = _VARIANT_DIGITS[digits[16]]
     return f"{digits[:8]}-{digits[8:12]}-8{digits[13:16]}-{variant}{digits[17:20]}-{digits[20:32]}"

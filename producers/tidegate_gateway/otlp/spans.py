@@ -36,7 +36,7 @@ def span_batch(request: ExportTraceServiceRequest, project: str) -> Slices[Batch
                 yield
                 try:
                     event = span_event(span, origin, project, values)
-                    errors = error_events(span, event, origin, project, values)
+                    errors = error_events(span, event, origin, project, values) if span.events else ()
                 except RefusedError as error:
                     refuse(batch, "span", index, error, span)
                 else:
@@ -93,7 +93,7 @@ def _properties(span: Span, named: Mapping[str, Any], shape: Shape) -> Mapping[s
     kept = shape.properties(named)
     if links := len(span.links):
         kept["span.links"] = links
-    if others := sum(event.name != "exception" for event in span.events):
+    if (events := span.events) and (others := sum(event.name != "exception" for event in events)):
         kept["span.events"] = others
     return kept
 

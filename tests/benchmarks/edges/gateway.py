@@ -50,6 +50,7 @@ class Measured:
     bare_busy: float
     trivial_per_second: float
     p99_seconds: float
+    p99_at_random_seconds: float
     median_seconds: float
     open_busy: float
 
@@ -70,9 +71,9 @@ class Server:
         """As much as it takes."""
         return _sound(load.closed(requests, servers.HOST, self.port))
 
-    def open_loop(self, requests: Sequence[bytes], per_second: float) -> load.Outcome:
+    def open_loop(self, requests: Sequence[bytes], per_second: float, *, at_random: bool) -> load.Outcome:
         """So many requests a second, whatever it takes."""
-        return _sound(load.open_loop(requests, servers.HOST, self.port, per_second))
+        return _sound(load.open_loop(requests, servers.HOST, self.port, per_second, at_random=at_random))
 
 
 def measure(workload: Workload, mark: float, home: Path) -> Measured:
@@ -100,8 +101,9 @@ def measure(workload: Workload, mark: float, home: Path) -> Measured:
             rates["trivial"].append(number * workload.events / trivial.closed(requests).seconds)
         per_second = mark / 2 / workload.events
         requests, before = sent.requests(int(per_second * OPEN_SECONDS)), own.cpu_seconds
-        at_half = own.open_loop(requests, per_second)
+        at_half = own.open_loop(requests, per_second, at_random=False)
         open_busy = (own.cpu_seconds - before) / at_half.seconds
+        at_random = own.open_loop(sent.requests(len(requests)), per_second, at_random=True)
         sent.check(brokers)
         found = {name: statistics.median(each or [0.0]) for name, each in rates.items()}
         return Measured(
@@ -111,6 +113,7 @@ def measure(workload: Workload, mark: float, home: Path) -> Measured:
             found["bare_busy"],
             found["trivial"],
             at_half.p99_seconds(),
+            at_random.p99_seconds(),
             statistics.median(at_half.waits),
             open_busy,
         )

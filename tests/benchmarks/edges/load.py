@@ -68,7 +68,8 @@ class _Connection(asyncio.Protocol):
 class _Run:
     """One run; `per_second` of None is closed."""
 
-    def __init__(self, requests: Sequence[bytes], per_second: float | None) -> None:
+    def __init__(self, requests: Sequence[bytes], per_second: float | None, *, at_random: bool) -> None:
+        self._at_random = at_random
         self.outcome, self.over = Outcome(), asyncio.get_running_loop().create_future()
         self._total, self._per_second = len(requests), per_second
         self._waiting: deque[tuple[bytes, float]] = deque()
@@ -93,10 +94,10 @@ class _Run:
         return self.outcome
 
     async def _arrive(self, per_second: float) -> None:
-        """Requests at random times, as many senders that know nothing of each other send them."""
+        """Requests when they are due: at even times, or at random ones, as senders that know nothing of each other."""
         rng, due = random.Random(7), time.perf_counter()
         while self._requests and not self.over.done():
-            due += rng.expovariate(per_second)
+            due += rng.expovariate(per_second) if self._at_random else 1 / per_second
             if (early := due - time.perf_counter()) > 0:
                 await asyncio.sleep(early)
             self._waiting.append((self._requests.popleft(), due))
@@ -123,15 +124,19 @@ def closed(requests: Sequence[bytes], host: str, port: int) -> Outcome:
     return _run(requests, host, port, None)
 
 
-def open_loop(requests: Sequence[bytes], host: str, port: int, per_second: float) -> Outcome:
+def open_loop(
+    requests: Sequence[bytes], host: str, port: int, per_second: float, *, at_random: bool = False
+) -> Outcome:
     """At a rate."""
-    return _run(requests, host, port, per_second)
+    return _run(requests, host, port, per_second, at_random=at_random)
 
 
-def _run(requests: Sequence[bytes], host: str, port: int, per_second: float | None) -> Outcome:
+def _run(
+    requests: Sequence[bytes], host: str, port: int, per_second: float | None, *, at_random: bool = False
+) -> Outcome:
     import uvloop  # noqa: PLC0415 - what runs a gateway's load only
 
     async def go() -> Outcome:
-        return await _Run(requests, per_second).go(host, port)
+        return await _Run(requests, per_second, at_random=at_random).go(host, port)
 
     return uvloop.run(go())
