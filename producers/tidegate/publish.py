@@ -168,7 +168,7 @@ class Encoding(ABC):
         """See `Publisher.put_many`."""
         return self.put_all(self._events[kind][0], records, on_delivery, give_back)
 
-    def poll(self) -> None:
+    def poll(self) -> None:  # noqa: B027 - most have a thread that tells, or tell at once
         """See `Publisher.poll`."""
 
     def publish_dead_letter(self, letter: Mapping[str, Any], on_delivery: OnDelivery | None = None) -> None:

@@ -85,7 +85,7 @@ def _allow_files(connections: int) -> None:
 
 
 def _spare_the_collector() -> None:
-    """What was imported stays; and a request's objects, thousands of them, are gone by themselves when it is answered."""
+    """What was imported stays, and a request's thousands of objects are gone by themselves when it is answered."""
     gc.freeze()
     gc.set_threshold(YOUNG_OBJECTS, 20, 100)
 

@@ -1,4 +1,4 @@
-"""The short way of a request: paths of clients by a look-up, before CORS and the router, which cost as much as the work.
+"""The short way of a request: paths of clients by a look-up, before CORS and the router, which cost as much as work.
 
 Only what needs neither of them goes it. A page's request names its origin, and takes the long way.
 """

@@ -15,6 +15,8 @@ from tidegate_schemas.reasons import Reason
 MAX_TEXT = 8_192
 _EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 _LATEST = datetime(2200, 1, 1, tzinfo=UTC)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_EARLIEST_MICROS, _LATEST_MICROS = ((each - _EPOCH) // timedelta(microseconds=1) for each in (_EARLIEST, _LATEST))
 
 
 def parse_json(body: bytes, what: str = "body") -> Any:
@@ -43,9 +45,9 @@ def text(source: Mapping[str, Any], *names: str, default: str = "") -> str:
     """The first of these members that is a text that isn't empty; numbers count as their digits."""
     for name in names:
         value = source.get(name)
-        if value is None:
+        if value is None or value == "":
             continue
-        if isinstance(value, str) and value:
+        if isinstance(value, str):
             return value[:MAX_TEXT]
         if isinstance(value, int | float) and not isinstance(value, bool):
             return str(value)
@@ -70,7 +72,7 @@ def instant(value: object, field: str) -> datetime:
             moment = datetime.fromisoformat(value)
             moment = moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
         elif isinstance(value, int | float) and not isinstance(value, bool):
-            moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=value)
+            moment = _EPOCH + timedelta(seconds=value)
     except (ValueError, OverflowError):
         moment = None
     return in_range(moment, field)
@@ -78,11 +80,10 @@ def instant(value: object, field: str) -> datetime:
 
 def from_nanos(nanos: int, field: str) -> datetime:
     """Nanoseconds since the epoch. Raises RefusedError (invalid_field)."""
-    try:
-        moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=nanos // 1000)
-    except OverflowError:
-        moment = None
-    return in_range(moment, field)
+    micros = nanos // 1000
+    if not _EARLIEST_MICROS <= micros < _LATEST_MICROS:
+        return in_range(None, field)
+    return _EPOCH + timedelta(0, 0, micros)
 
 
 def in_range(moment: datetime | None, field: str) -> datetime:

@@ -12,6 +12,7 @@ _COUNTER_LIMIT = 1 << 12
 _COUNTER_SEED_MASK = (1 << 11) - 1
 _RANDOM_MASK = (1 << 62) - 1
 _VARIANT = 0b10 << 62
+_SIZES = [size.to_bytes(8, "big") for size in range(256)]
 _VARIANT_DIGITS = dict(zip("0123456789abcdef", "89ab" * 4, strict=True))
 
 
@@ -72,14 +73,17 @@ def derived_event_id(*parts: str) -> str:
 
     Parts are length-prefixed before hashing, so that ("ab", "c") and ("a", "bc") differ.
     """
-    digest = hashlib.sha256()
+    named = bytearray()
     for part in parts:
-        data = part.encode("utf-8", "surrogatepass")
-        digest.update(len(data).to_bytes(8, "big"))
-        digest.update(data)
-    value = int.from_bytes(digest.digest()[:16], "big")
-    high = (value >> 64) & ~0xF000 | 0x8000
-    return _text(high << 64 | _VARIANT | value & _RANDOM_MASK)
+        try:
+            data = part.encode()
+        except UnicodeEncodeError:  # half a character
+            data = part.encode("utf-8", "surrogatepass")
+        size = len(data)
+        named += (_SIZES[size] if size < 256 else size.to_bytes(8, "big")) + data
+    digits = hashlib.sha256(named).hexdigest()
+    variant = _VARIANT_DIGITS[digits[16]]
+    return f"{digits[:8]}-{digits[8:12]}-8{digits[13:16]}-{variant}{digits[17:20]}-{digits[20:32]}"
 
 
 def _text(value: int) -> str:

@@ -7,7 +7,7 @@ bytes already, and texts that recur are encoded once. Whatever else comes it ref
 import struct
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from tidegate_schemas.errors import SchemaError
 from tidegate_schemas.subjects import REQUIRED, Schema
@@ -51,7 +51,11 @@ _RECURRING = frozenset(
 
 
 def _varint(value: int) -> bytes:
-    raw, encoded = (value << 1) ^ (value >> 63), bytearray()
+    return _unsigned((value << 1) ^ (value >> 63))
+
+
+def _unsigned(raw: int) -> bytes:
+    encoded = bytearray()
     while raw >= 0x80:
         encoded.append(raw & 0x7F | 0x80)
         raw >>= 7
@@ -62,48 +66,85 @@ def _varint(value: int) -> bytes:
 _SMALL = [_varint(value) for value in range(2048)]
 
 
+class _Plan(NamedTuple):
+    """How records with one set of fields are written: parts that are bytes already, and what goes where between them.
+
+    The commonest types are apart, so that a field of theirs costs no call.
+    """
+
+    parts: list[bytes]
+    texts: list[tuple[int, str]]
+    texts_or_null: list[tuple[int, str]]
+    recurring: list[tuple[int, str, dict[str, bytes]]]
+    others: list[tuple[int, str, _Writer]]
+
+
 class RecordWriter:
     """Writes bodies of one schema; fields that a record lacks are as in `fixed`, else their default. Thread-safe."""
 
     def __init__(self, schema: Schema, fixed: Mapping[str, Any] | None = None) -> None:
         known = fixed or {}
         self._fields = [
-            (item.name, _writer(item.type, item.name), known.get(item.name, item.default)) for item in schema.fields
+            (item.name, item.type, _writer(item.type), known.get(item.name, item.default)) for item in schema.fields
         ]
-        self._shapes: dict[tuple[str, ...], tuple[list[bytes], list[tuple[int, str, _Writer]]] | None] = {}
+        self._texts: dict[str, dict[str, bytes]] = {name: {} for name, _, _, _ in self._fields if name in _RECURRING}
+        self._shapes: dict[tuple[str, ...], _Plan] = {}
 
     def write(self, header: bytes, record: Mapping[str, Any]) -> bytes | None:
         """Header and body; None for a record that only the reference can judge."""
         shape = tuple(record)
-        plan = self._shapes.get(shape)
+        plan = self._shapes.get(shape) or self._plan(shape)
         if plan is None:
-            plan = self._plan(shape)
-            if plan is None:
-                return None
-        parts = plan[0].copy()
+            return None
+        parts = plan.parts.copy()
+        parts[0] = header + parts[0]
+        small, encode = _SMALL, str.encode
         try:
-            for place, name, writer in plan[1]:
+            for place, name in plan.texts:
+                data = encode(record[name])
+                size = len(data)
+                parts[place] = (small[size] if size < 2048 else _varint(size)) + data
+            for place, name in plan.texts_or_null:
+                value = record[name]
+                if value is None:
+                    parts[place] = b"\x00"
+                else:
+                    data = encode(value)
+                    size = len(data)
+                    parts[place] = b"\x02" + (small[size] if size < 2048 else _varint(size)) + data
+            for place, name, known in plan.recurring:
+                value = record[name]
+                parts[place] = known.get(value) or _learned(known, value)
+            for place, name, writer in plan.others:
                 parts[place] = writer(record[name])
         except (ValueError, TypeError, AttributeError, OverflowError, struct.error):
             return None
-        return header + b"".join(parts)
+        return b"".join(parts)
 
-    def _plan(self, shape: tuple[str, ...]) -> tuple[list[bytes], list[tuple[int, str, _Writer]]] | None:
-        """Constant parts, and what goes between them; None where a field is missing or unknown."""
-        given, parts, steps = set(shape), [b""], list[tuple[int, str, _Writer]]()
-        if not given.issubset(name for name, _, _ in self._fields):
+    def _plan(self, shape: tuple[str, ...]) -> _Plan | None:
+        """None where a field is missing or unknown."""
+        given, plan = set(shape), _Plan([b""], [], [], [], [])
+        if not given.issubset(name for name, _, _, _ in self._fields):
             return None
-        for name, writer, default in self._fields:
-            if name in given:
-                steps.append((len(parts), name, writer))
-                parts.extend([b"", b""])
-            elif default is REQUIRED:
-                return None
+        for name, avro_type, writer, default in self._fields:
+            place = len(plan.parts)
+            if name not in given:
+                if default is REQUIRED:
+                    return None
+                plan.parts[-1] += writer(default)
+                continue
+            if avro_type == "string" and name in _RECURRING:
+                plan.recurring.append((place, name, self._texts[name]))
+            elif avro_type == "string":
+                plan.texts.append((place, name))
+            elif avro_type == ["null", "string"]:
+                plan.texts_or_null.append((place, name))
             else:
-                parts[-1] += writer(default)
+                plan.others.append((place, name, writer))
+            plan.parts.extend([b"", b""])
         if len(self._shapes) < _MAX_SHAPES:
-            self._shapes[shape] = parts, steps
-        return parts, steps
+            self._shapes[shape] = plan
+        return plan
 
 
 def _long(value: Any) -> bytes:
@@ -150,33 +191,38 @@ def _bytes(value: Any) -> bytes:
     return _long(len(value)) + value
 
 
-def _recurring() -> _Writer:
-    known: dict[str, bytes] = {}
-
-    def write(value: Any) -> bytes:
-        found = known.get(value)
-        if found is None:
-            found = _string(value)
-            if len(known) < _MAX_TEXTS and len(found) < _MAX_TEXT_CHARACTERS:
-                known[value] = found
-        return found
-
-    return write
+def _learned(known: dict[str, bytes], value: Any) -> bytes:
+    """A text's bytes, kept for the next time if they are few."""
+    found = _string(value)
+    if len(known) < _MAX_TEXTS and len(found) < _MAX_TEXT_CHARACTERS:
+        known[value] = found
+    return found
 
 
 def _timestamp() -> _Writer:
     last: tuple[Any, bytes] = (object(), b"")
+    high: tuple[int, bytes] = (0, b"\x00")
 
     def write(value: Any) -> bytes:
-        nonlocal last
+        nonlocal last, high
         moment, data = last
         if moment is value:  # when it happened and when it was taken are mostly one and the same
             return data
+        micros = value
         if type(value) is datetime:
             span = value - _EPOCH
-            data = _long((span.days * 86_400 + span.seconds) * 1_000_000 + span.microseconds)
-        else:
-            data = _long(value)
+            micros = (span.days * 86_400 + span.seconds) * 1_000_000 + span.microseconds
+        if type(micros) is not int or not 1 << 28 < micros <= _LONG_MAX:
+            data = _long(micros)
+        else:  # moments that are close differ in their lowest 28 bits only
+            raw = micros << 1
+            upper, known = high
+            if raw >> 28 != upper:
+                upper = raw >> 28
+                known = _unsigned(upper)
+                high = upper, known
+            low = raw & 0x7F | (raw & 0x3F80) << 1 | (raw & 0x1FC000) << 2 | (raw & 0xFE00000) << 3 | 0x80808080
+            data = low.to_bytes(4, "little") + known
         last = value, data
         return data
 
@@ -210,16 +256,14 @@ _PRIMITIVES: dict[str, _Writer] = {
 }
 
 
-def _writer(avro_type: Any, name: str) -> _Writer:
+def _writer(avro_type: Any) -> _Writer:
     match avro_type:
-        case "string" if name in _RECURRING:
-            return _recurring()
         case str() if avro_type in _PRIMITIVES:
             return _PRIMITIVES[avro_type]
         case ["null", value]:
-            return _nullable(_writer(value, name))
+            return _nullable(_writer(value))
         case {"type": "array", "items": items}:
-            return _array(_writer(items, name))
+            return _array(_writer(items))
         case {"type": "long", "logicalType": "timestamp-micros"}:
             return _timestamp()
         case {"type": str() as inner, **_rest} if inner in _PRIMITIVES:

@@ -13,6 +13,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from tests.benchmarks import memory, pipeline, sdk, stream_rows, transport
+from tests.benchmarks.edges import rows as gateway_rows
 from tests.benchmarks.row import Row
 
 
@@ -25,6 +26,7 @@ def rows(only: str = "") -> dict[str, Callable[[Path], Row]]:
         "pipeline.freshness_p95_seconds": _freshness,
         "memory.stack_pss_bytes": _memory,
         **sdk.rows(),
+        **gateway_rows.rows(),
         **stream_rows.rows(only),
     }
     return {name: measure for name, measure in found.items() if name.startswith(only)}

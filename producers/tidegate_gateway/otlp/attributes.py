@@ -32,6 +32,10 @@ class Values:
         named: dict[str, Any] = {}
         for pair in pairs:
             value = pair.value
+            words = value.string_value  # most are texts, and to ask for the kind costs as much as the text
+            if words:
+                named[pair.key] = words
+                continue
             kind = value.WhichOneof("value")
             named[pair.key] = getattr(value, kind) if kind in _SCALARS else self.plain(value)
         self._take(len(named))
@@ -61,13 +65,12 @@ class Values:
 class Origin:
     """Which service emitted something."""
 
-    service: str
-    release: str
-    environment: str
     platform: str
     """Language of its OpenTelemetry SDK."""
     identity: tuple[str, ...]
     """All its attributes, sorted."""
+    fields: Mapping[str, str]
+    """As envelope fields."""
     tells_exceptions: bool
     """Whether exceptions on its spans are errors: not if it says `tidegate.exceptions=elsewhere`, as another client of
     its reports them, and they would count twice."""
@@ -77,16 +80,14 @@ class Origin:
         """From a resource's attributes. Raises RefusedError (oversize)."""
         named = values.named(resource.attributes)
         identity = tuple(f"{name}={named[name]}" for name in sorted(named))
+        fields = {
+            "service": text(named, "service.name"),
+            "release": text(named, "service.version"),
+            "environment": text(named, "deployment.environment.name", "deployment.environment"),
+        }
         return cls(
-            text(named, "service.name"),
-            text(named, "service.version"),
-            text(named, "deployment.environment.name", "deployment.environment"),
             text(named, "telemetry.sdk.language")[:64],
             identity,
+            fields,
             text(named, "tidegate.exceptions") != "elsewhere",
         )
-
-    @property
-    def fields(self) -> Mapping[str, str]:
-        """As envelope fields."""
-        return {"service": self.service, "release": self.release, "environment": self.environment}

@@ -16,8 +16,9 @@ from tidegate_gateway.otlp import conventions
 from tidegate_gateway.otlp.attributes import Origin, Values
 from tidegate_gateway.otlp.exceptions import error_events
 from tidegate_gateway.otlp.limits import refuse
+from tidegate_gateway.otlp.shape import Shape, shape_of, told
 from tidegate_gateway.turns import Slices
-from tidegate_gateway.values import from_nanos, optional
+from tidegate_gateway.values import from_nanos
 from tidegate_schemas.identity import derived_event_id
 from tidegate_schemas.reasons import Reason
 
@@ -35,7 +36,7 @@ def span_batch(request: ExportTraceServiceRequest, project: str) -> Slices[Batch
                 yield
                 try:
                     event = span_event(span, origin, project, values)
-                    errors = error_events(span, event, origin, project, values)
+                    errors = error_events(span, event, origin, project, values) if span.events else ()
                 except RefusedError as error:
                     refuse(batch, "span", index, error, span)
                 else:
@@ -45,61 +46,62 @@ def span_batch(request: ExportTraceServiceRequest, project: str) -> Slices[Batch
     return batch
 
 
-def span_event(span: Span, origin: Origin, project: str, values: Values) -> Event:
-    """One span. Raises RefusedError."""
+def span_event(span: Span, origin: Origin, project: str, values: Values, shape: Shape | None = None) -> Event:
+    """One span. Raises RefusedError. `shape`: where its attributes are looked for, by default where they are."""
     trace_id, span_id = ids_of(span)
-    if span.end_time_unix_nano < span.start_time_unix_nano:
+    began, ended, name = span.start_time_unix_nano, span.end_time_unix_nano, span.name
+    if ended < began:
         raise RefusedError(Reason.INVALID_FIELD, "endTimeUnixNano", "must not be before startTimeUnixNano")
     named = values.named(span.attributes)
-    operation = conventions.operation(span, named)
-    query = conventions.query(span.name, named, operation)
+    shape = shape or shape_of(named)
+    operation = conventions.operation(span.kind, named, shape)
+    query = conventions.query(name, named, operation, shape)
     return {
         **origin.fields,
         "event_id": derived_event_id("span", project, trace_id, span_id),
-        "name": conventions.name_of(span.name, query),
-        "occurred_at": from_nanos(span.start_time_unix_nano, "startTimeUnixNano"),
+        "name": conventions.name_of(name, query) if query else name,
+        "occurred_at": from_nanos(began, "startTimeUnixNano"),
         "sample_rate": sample_rate(span.trace_state),
         "operation": operation,
-        "duration_seconds": (span.end_time_unix_nano - span.start_time_unix_nano) / 1e9,
+        "duration_seconds": (ended - began) / 1e9,
         "status": "error" if span.status.code == Status.STATUS_CODE_ERROR else "ok",
         "trace_id": trace_id,
         "span_id": span_id,
         "parent_span_id": span.parent_span_id.hex() or None,
-        "user_id": optional(named, "user.id", "enduser.id"),
-        "session_id": optional(named, "session.id"),
-        "ip": conventions.client(named, operation),
-        "user_agent": optional(named, "user_agent.original", "http.user_agent"),
-        "url": conventions.url(named, operation),
-        "properties": object_text(_properties(span, named)),
-        **conventions.http(named, operation),
+        "user_id": told(named, shape.user) or None,
+        "session_id": told(named, shape.session) or None,
+        "ip": conventions.client(named, operation, shape),
+        "user_agent": told(named, shape.agent) or None,
+        "url": conventions.url(named, operation, shape),
+        "properties": object_text(_properties(span, named, shape)),
+        **conventions.http(named, operation, shape),
         **query,
     }
 
 
 def ids_of(item: Span) -> tuple[str, str]:
     """Trace and span id in hexadecimal. Raises RefusedError where they aren't of their size, or nothing but zeros."""
-    for name, value, size in (("traceId", item.trace_id, 16), ("spanId", item.span_id, 8)):
+    trace_id, span_id = item.trace_id, item.span_id
+    for name, value, size in (("traceId", trace_id, 16), ("spanId", span_id, 8)):
         if len(value) != size or value in _ZEROS:
             raise RefusedError(Reason.INVALID_FIELD, name, f"must have {size} bytes that aren't all zero")
-    return item.trace_id.hex(), item.span_id.hex()
+    return trace_id.hex(), span_id.hex()
 
 
-def _properties(span: Span, named: Mapping[str, Any]) -> Mapping[str, Any]:
+def _properties(span: Span, named: Mapping[str, Any], shape: Shape) -> Mapping[str, Any]:
     """Attributes without a field of their own, and how many links and other span events there were: none is kept."""
-    kept = {
-        key: value
-        for key, value in named.items()
-        if key not in conventions.TAKEN and not key.startswith(conventions.PARAMETERS)
-    }
+    kept = shape.properties(named)
     if links := len(span.links):
         kept["span.links"] = links
-    if others := sum(event.name != "exception" for event in span.events):
+    if (events := span.events) and (others := sum(event.name != "exception" for event in events)):
         kept["span.events"] = others
     return kept
 
 
 def sample_rate(trace_state: str) -> float:
     """OpenTelemetry's consistent sampling: `ot=th:T`, the share kept is 1 - T/16^14, T filled up with zeros."""
+    if not trace_state:  # most
+        return 1.0
     for member in trace_state.split(","):
         key, _, value = member.strip().partition("=")
         if key != "ot":

@@ -7,6 +7,7 @@ from typing import Any
 
 from tidegate_gateway.values import mapping, text
 
+_PLAIN = (str, int, float)
 MAX_IMAGES = 100
 MAX_THREADS = 50
 KEPT: Mapping[str, tuple[str, ...]] = {
@@ -66,4 +67,6 @@ def attachment_of(header: Mapping[str, Any], size_bytes: int) -> dict[str, Any]:
 def members_of(value: object, names: tuple[str, ...]) -> dict[str, Any]:
     """The members of an object that are texts, numbers or booleans, of a list of names."""
     found = mapping(value)
-    return {name: found[name] for name in names if isinstance(found.get(name), str | int | float)}
+    if not found:
+        return {}
+    return {name: each for name in names if isinstance(each := found.get(name), _PLAIN)}

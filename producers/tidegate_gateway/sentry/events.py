@@ -8,10 +8,11 @@ from typing import Any
 
 from tidegate_gateway.errors import RefusedError
 from tidegate_gateway.intake import Event
+from tidegate_gateway.object_text import array_text, object_text
 from tidegate_gateway.sentry.arrival import Arrival
 from tidegate_gateway.sentry.contexts import debug_images, kept_contexts, members_of, sdk_of, threads
 from tidegate_gateway.values import mapping, optional, text
-from tidegate_schemas.canonical import canonical_json, canonical_object
+from tidegate_schemas.canonical import canonical_json
 from tidegate_schemas.identity import derived_event_id
 from tidegate_schemas.reasons import Reason
 
@@ -38,11 +39,11 @@ def error_event(event: Mapping[str, Any], arrival: Arrival) -> Event:
         "message": message if name else _message(event),
         "level": level_of(event),
         "handled": mechanism.get("handled") is not False,
-        "stack": canonical_json(_frames(stack)),
+        "stack": array_text(_frames(stack)),
         "fingerprint": _fingerprint(event.get("fingerprint")),
         "platform": text(event, "platform"),
-        "breadcrumbs": canonical_json(_values(event.get("breadcrumbs"))[-MAX_FRAMES:]),
-        "properties": canonical_object(
+        "breadcrumbs": array_text(_values(event.get("breadcrumbs"))[-MAX_FRAMES:]),
+        "properties": object_text(
             {
                 "tags": tags_of(event.get("tags")),
                 "extra": mapping(event.get("extra")),

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,8 +19,8 @@ from tests.benchmarks.edges import load, servers
 from tests.benchmarks.edges.payloads import Workload
 
 from tidegate_infra.broker import fixture as broker_fixture
-from tidegate_infra.ports import PortClaims, pick
 from tidegate_infra.broker.jars import default_cache
+from tidegate_infra.ports import PortClaims, pick
 from tidegate_schemas.columns import ColumnCodec
 from tidegate_schemas.subjects import raw_schema
 from tidegate_schemas.topics import raw_topic
@@ -47,6 +47,7 @@ class Measured:
     per_second: float
     busy: float
     bare_per_second: float
+    bare_busy: float
     trivial_per_second: float
     p99_seconds: float
     median_seconds: float
@@ -88,29 +89,30 @@ def measure(workload: Workload, mark: float, home: Path) -> Measured:
         first = sent.requests(int(number * WARM_UP))
         for server in (own, bare) if workload.is_json else (own,):
             server.closed(first)
-        rates: dict[str, list[float]] = {"own": [], "bare": [], "trivial": [], "busy": []}
+        rates: dict[str, list[float]] = {"own": [], "busy": [], "bare": [], "bare_busy": [], "trivial": []}
         for _ in range(ROUNDS):
-            requests, before = sent.requests(number), own.cpu_seconds
-            seconds = own.closed(requests).seconds
-            rates["busy"].append((own.cpu_seconds - before) / seconds)
-            rates["own"].append(number * workload.events / seconds)
-            if workload.is_json:
-                rates["bare"].append(number * workload.events / bare.closed(requests).seconds)
+            requests = sent.requests(number)
+            for name, server in (("", own), ("bare_", bare)) if workload.is_json else (("", own),):
+                before = server.cpu_seconds
+                seconds = server.closed(requests).seconds
+                rates[f"{name}busy"].append((server.cpu_seconds - before) / seconds)
+                rates[name.rstrip("_") or "own"].append(number * workload.events / seconds)
             rates["trivial"].append(number * workload.events / trivial.closed(requests).seconds)
         per_second = mark / 2 / workload.events
         requests, before = sent.requests(int(per_second * OPEN_SECONDS)), own.cpu_seconds
         at_half = own.open_loop(requests, per_second)
+        open_busy = (own.cpu_seconds - before) / at_half.seconds
         sent.check(brokers)
         found = {name: statistics.median(each or [0.0]) for name, each in rates.items()}
-        waits = sorted(at_half.waits)
         return Measured(
             found["own"],
             found["busy"],
             found["bare"],
+            found["bare_busy"],
             found["trivial"],
-            waits[int(len(waits) * 0.99)],
-            statistics.median(waits),
-            (own.cpu_seconds - before) / at_half.seconds,
+            at_half.p99_seconds(),
+            statistics.median(at_half.waits),
+            open_busy,
         )
 
 

@@ -1,7 +1,8 @@
 """A load generator: requests that are bytes already, over connections that stay open.
 
-Closed: each connection sends its next request when it has its answer; that finds how much a server takes. Open: requests
-begin when they are due, whatever the server does, and their time counts from then; that finds how long a sender waits.
+Closed: each connection sends its next request when it has its answer; that finds how much a server takes. Open:
+requests begin when they are due, whatever the server does, and their time counts from then; that finds how long a
+sender waits.
 """
 
 from __future__ import annotations
@@ -49,7 +50,7 @@ class _Connection(asyncio.Protocol):
         head, separator, body = self._data.partition(b"\r\n\r\n")
         if not separator or len(body) < int(head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0]):
             return
-        if not head.startswith(b"HTTP/1.1 200") or b"reject" in body and b'"rejected":[]' not in body:
+        if not head.startswith(b"HTTP/1.1 200") or (b"reject" in body and b'"rejected":[]' not in body):
             self._run.outcome.failures.append(self._data)
         self._data = b""
         self._run.outcome.waits.append(time.perf_counter() - self._due)

@@ -68,7 +68,13 @@ def _call(number: int) -> dict[str, Any]:
     return {
         "integrations": {},
         "anonymousId": None,
-        "properties": {"total": 12.5 + number, "currency": "EUR", "items": number % 7, "feature": "cart", "plan": "pro"},
+        "properties": {
+            "total": 12.5 + number,
+            "currency": "EUR",
+            "items": number % 7,
+            "feature": "cart",
+            "plan": "pro",
+        },
         "timestamp": datetime.now(UTC).isoformat(),
         "context": {"library": {"name": "analytics-python", "version": "2.3.3"}},
         "userId": f"user-{number * 7919 % 5000}",
@@ -108,7 +114,7 @@ def _fails(depth: int) -> None:
     if depth:
         _fails(depth - 1)
     else:
-        {}["cart"]
+        {"basket": 1}["cart"]
 
 
 def _captured() -> Envelope:
@@ -158,28 +164,36 @@ def _attributes(number: int) -> tuple[str, Span.SpanKind.ValueType, dict[str, An
     """A request, its query and what it does inside, as OpenTelemetry's instrumentation of FastAPI and SQLAlchemy."""
     if number % 4 == 0:
         route = f"/orders/{number % 20}/{{id}}"
-        return f"GET {route}", Span.SPAN_KIND_SERVER, {
-            "http.request.method": "GET",
-            "url.scheme": "https",
-            "server.address": "shop.example.org",
-            "server.port": 443,
-            "url.path": f"/orders/{number % 20}/{number}",
-            "http.route": route,
-            "http.response.status_code": 200,
-            "client.address": "203.0.113.7",
-            "client.port": 40_000 + number,
-            "network.protocol.version": "1.1",
-            "user_agent.original": "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 Chrome/130.0.0.0 Safari/537.36",
-        }
+        return (
+            f"GET {route}",
+            Span.SPAN_KIND_SERVER,
+            {
+                "http.request.method": "GET",
+                "url.scheme": "https",
+                "server.address": "shop.example.org",
+                "server.port": 443,
+                "url.path": f"/orders/{number % 20}/{number}",
+                "http.route": route,
+                "http.response.status_code": 200,
+                "client.address": "203.0.113.7",
+                "client.port": 40_000 + number,
+                "network.protocol.version": "1.1",
+                "user_agent.original": "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 Chrome/130.0.0.0",
+            },
+        )
     if number % 4 < 3:
         statement = f"SELECT id, total FROM orders_{number % 10} WHERE customer = %(customer)s"
-        return "SELECT shop", Span.SPAN_KIND_CLIENT, {
-            "db.system.name": "postgresql",
-            "db.namespace": "shop",
-            "db.query.text": statement,
-            "server.address": "db.internal",
-            "server.port": 5432,
-        }
+        return (
+            "SELECT shop",
+            Span.SPAN_KIND_CLIENT,
+            {
+                "db.system.name": "postgresql",
+                "db.namespace": "shop",
+                "db.query.text": statement,
+                "server.address": "db.internal",
+                "server.port": 5432,
+            },
+        )
     return "render", Span.SPAN_KIND_INTERNAL, {"code.function": "render", "items": number, "cached": number % 8 == 7}
 
 
@@ -206,9 +220,9 @@ def otlp_spans() -> Workload:
     for number in range(EXPORT_SPANS):
         name, kind, named = _attributes(number)
         ids += [secrets.token_bytes(16), secrets.token_bytes(8)]
-        given = {"trace_id": ids[-2], "span_id": ids[-1], "parent_span_id": b"\x07" * 8 if number % 4 else b""}
-        times = {"start_time_unix_nano": at, "end_time_unix_nano": at + number * 10**6}
-        scope.spans.append(Span(name=name, kind=kind, attributes=_pairs(named), **given, **times))
+        span = scope.spans.add(name=name, kind=kind, attributes=_pairs(named))
+        span.trace_id, span.span_id, span.parent_span_id = ids[-2], ids[-1], b"\x07" * 8 if number % 4 else b""
+        span.start_time_unix_nano, span.end_time_unix_nano = at, at + number * 10**6
     parts = _template(request.SerializeToString(), ids)
     headers = {"Content_Type": "application/x-protobuf", "X_Tidegate_Key": KEY}
 

@@ -1,8 +1,8 @@
 """`servers.py gateway|bare|trivial CORE PORT BROKERS HOME`: what the load goes to, one process on one core.
 
 `gateway` is the gateway as it is deployed, without a limit on a key's rate. `bare` is an ASGI endpoint on the same
-server that only reads the body and parses its JSON. `trivial` answers anything without a look at it, and so shows what the
-load generator can reach.
+server that only reads the body and parses its JSON. `trivial` answers anything without a look at it, and so shows what
+the load generator can reach.
 """
 
 from __future__ import annotations

@@ -35,21 +35,21 @@ def _here(script: str) -> Callable[[], Sequence[str]]:
     return lambda: (sys.executable, str(HERE / script))
 
 
+def apart(script: Path, wanted: Path) -> Sequence[str]:
+    """The command of a script with an environment of its own under `.cache/peers`, made when it is first asked for."""
+    home = CACHE / f"{wanted.stem}-{hashlib.sha256(wanted.read_bytes()).hexdigest()[:12]}"
+    python = home / "bin" / "python"
+    if not (home / ".ready").exists():
+        subprocess.run([sys.executable, "-m", "venv", "--clear", home], check=True)
+        pip: list[str | Path] = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+        subprocess.run([*pip, "-r", wanted], check=True)
+        (home / ".ready").touch()
+    return str(python), str(script)
+
+
 def _apart(script: str, requirements: str) -> Callable[[], Sequence[str]]:
-    """With an environment of its own under `.cache/peers`, as its requirements don't fit beside Tidegate's."""
-
-    def command() -> Sequence[str]:
-        wanted = HERE / requirements
-        home = CACHE / f"{wanted.stem}-{hashlib.sha256(wanted.read_bytes()).hexdigest()[:12]}"
-        python = home / "bin" / "python"
-        if not (home / ".ready").exists():
-            subprocess.run([sys.executable, "-m", "venv", "--clear", home], check=True)
-            pip: list[str | Path] = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-            subprocess.run([*pip, "-r", wanted], check=True)
-            (home / ".ready").touch()
-        return str(python), str(HERE / script)
-
-    return command
+    """As its requirements don't fit beside Tidegate's."""
+    return lambda: apart(HERE / script, HERE / requirements)
 
 
 TIDEGATE = System("tidegate", _here("tidegate_worker.py"), 1.0, needs_clickhouse=True)

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from confluent_kafka import Consumer, TopicPartition
+from tests.waiting import wait_until
 
 from tidegate.publish import KafkaPublisher, MemoryPublisher, Publisher
 from tidegate.spool.publisher import SpoolingPublisher
@@ -285,3 +286,36 @@ def test_a_record_that_kafkas_client_refuses_is_answered_for_and_its_neighbours_
     assert "too large" in str(answers[0])
     publisher.close(5)
     assert len(answers) == 3
+
+
+def test_what_was_not_delivered_is_given_back_with_its_bytes() -> None:
+    publisher = KafkaPublisher("127.0.0.1:1", delivery_timeout_seconds=1)
+    encoded = [publisher.encoder({})("track", track(number)) for number in range(3)]
+    large = (b"key", b"x" * (MAX_RECORD_BYTES + (1 << 20)))
+    back: list[tuple[bytes, bytes]] = []
+    answers: list[str | None] = []
+
+    def give_back(record: tuple[bytes, bytes], error: str, then: Callable[[str | None], None] | None) -> None:
+        back.append(record)
+        if then is not None:
+            then(error)
+
+    assert publisher.put_many("track", [*encoded, large], answers.append, give_back) == []
+    publisher.close(5)
+    assert sorted(back) == sorted([*encoded, large])
+    assert len(answers) == 4
+    assert None not in answers
+
+
+def test_a_polled_publisher_tells_when_it_is_asked_and_on_that_thread() -> None:
+    publisher = KafkaPublisher("127.0.0.1:1", delivery_timeout_seconds=0.1, polled=True)
+    told: list[int] = []
+    publisher.publish("track", track(1), lambda _: told.append(threading.get_ident()))
+
+    def asked() -> list[int]:
+        publisher.poll()
+        return told
+
+    wait_until(asked, 10, "it was not told that Kafka is away")
+    assert told == [threading.get_ident()]
+    assert publisher.close(5) == 0

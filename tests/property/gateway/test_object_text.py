@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tidegate_gateway.object_text import object_text
-from tidegate_schemas.canonical import canonical_object
+from tidegate_gateway.object_text import array_text, object_text
+from tidegate_schemas.canonical import canonical_json, canonical_object
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
 NUMBERS = st.integers(-(2**63), 2**64 - 1) | st.floats(allow_nan=False, allow_infinity=False)
@@ -21,6 +21,18 @@ JSON = st.recursive(
 @given(members=st.dictionaries(TEXTS, JSON, max_size=6))
 def test_both_ways_write_the_same(members: dict[str, object]) -> None:
     assert object_text(members) == canonical_object(members)
+
+
+@settings(max_examples=200, deadline=None)
+@given(items=st.lists(JSON, max_size=6))
+def test_both_ways_write_the_same_array(items: list[object]) -> None:
+    assert array_text(items) == canonical_json(items)
+
+
+@pytest.mark.parametrize("depth", [30, 31, 32, 33, 34])
+def test_both_ways_cut_arrays_at_the_same_depth(depth: int) -> None:
+    items = orjson.loads(b"[" * depth + b"]" * depth)
+    assert array_text(items) == canonical_json(items)
 
 
 @settings(max_examples=300, deadline=None)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from tidegate.accounts import report_closed, report_ended
 from tidegate.counter import Numbering
-from tidegate.counter_file import CounterFile
+from tidegate.counter_file import OUTSTANDING, CounterFile
 from tidegate.publish import MemoryPublisher
 from tidegate_schemas.numbers import numbers_in, spans
 from tidegate_schemas.rows import RowCodec
@@ -141,3 +141,20 @@ def test_a_locked_file_is_gone_for_others_once_it_is_removed(tmp_path: Path) -> 
     assert list(CounterFile.left(tmp_path)) == []
     first.close(remove=True)
     assert list(CounterFile.left(tmp_path)) == []
+
+
+def test_a_block_is_outstanding_until_it_is_settled_round_the_end_of_the_marks_too(tmp_path: Path) -> None:
+    counter = numbering(tmp_path, outstanding=True)
+    assert counter.file is not None
+    size = len(counter.file.memory) - OUTSTANDING
+    counter.settle_block(counter.take_block(size - 3))
+    block = counter.take_block(10)
+    said = counter.file.read()
+    assert said is not None
+    assert said.outstanding == [block[0], block[-1]]
+    counter.settle_block(block[:6])
+    said = counter.file.read()
+    assert said is not None
+    assert said.outstanding == [block[6], block[-1]]
+    counter.settle_block(range(0))
+    counter.close(remove=True)
