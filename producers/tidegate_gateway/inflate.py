@@ -165,6 +165,9 @@ async def read_body(
                 out += piece
             _check(len(out), max_inflated_bytes)
             grown(len(out))
+    except RefusedError:
+        out.clear()  # the error's traceback may hold this frame for a while, and many bombs may come
+        raise
     except (zlib.error, zstd.ZstdError, brotli.error, EOFError):
         raise RefusedError(Reason.MALFORMED_ENVELOPE, "body", f"is no valid {encoding} stream") from None
     if not inflater.whole:

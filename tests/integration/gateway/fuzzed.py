@@ -38,7 +38,7 @@ def stumbling(item: Mapping[str, Any], request: Request) -> Event:
 def main(port: str, how: str = "") -> None:
     """Serve until SIGTERM."""
     if how == "broken":
-        items.to_event = stumbling
+        vars(items)["to_event"] = stumbling
     key = bytes(PrivateKey.generate().public_key)
     settings = GatewaySettings("127.0.0.1", int(port), "nowhere:1", (Project(1, "default", KEY),), key)
     config = server_config(settings, create_app(settings, Nowhere()))

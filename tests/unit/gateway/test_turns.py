@@ -77,8 +77,10 @@ async def turns_of_others(path: str, body: bytes, kind: str) -> int:
 
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://gateway") as client:
         headers = {"content-type": kind, "x-tidegate-key": KEY}
+        if "batch" in path:
+            headers["authorization"] = httpx.BasicAuth(KEY, "")._auth_header
         beside = asyncio.create_task(others())
-        answer = await client.post(path, content=body, headers=headers, auth=(KEY, "") if "batch" in path else None)
+        answer = await client.post(path, content=body, headers=headers)
         over.set()
         await beside
     assert answer.status_code == 200
