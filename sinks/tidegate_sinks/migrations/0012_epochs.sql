@@ -14,16 +14,17 @@ FROM (SELECT * FROM tidegate.identities FINAL WHERE rotated = 0)
 GROUP BY project, visitor, user;
 
 -- What each pseudonym is called today, through all epochs since. One that has two successors goes on with the later.
+-- Without FINAL, which would merge all identities to find these few: a link is the same in each version of its row.
 CREATE OR REPLACE VIEW analytics.rotations {on_cluster} AS
 WITH RECURSIVE chain AS
 (
-    SELECT project, visitor AS former, user AS pseudonym, 1 AS epochs
-    FROM tidegate.identities FINAL
+    SELECT DISTINCT project, visitor AS former, user AS pseudonym, 1 AS epochs
+    FROM tidegate.identities
     WHERE rotated = 1
     UNION ALL
     SELECT c.project AS project, c.former AS former, n.user AS pseudonym, c.epochs + 1 AS epochs
     FROM chain AS c
-    INNER JOIN (SELECT DISTINCT project, visitor, user FROM tidegate.identities FINAL WHERE rotated = 1) AS n
+    INNER JOIN (SELECT DISTINCT project, visitor, user FROM tidegate.identities WHERE rotated = 1) AS n
         ON n.project = c.project AND n.visitor = c.pseudonym
     WHERE c.epochs < 64
 )
@@ -31,7 +32,8 @@ SELECT project, former, argMax(pseudonym, (epochs, pseudonym)) AS pseudonym
 FROM chain
 GROUP BY project, former;
 
--- Whom an event's user (`is_user` 1) or visitor (0) counts for, if for anyone but itself.
+-- Whom an event's user (`is_user` 1) or visitor (0) counts for, if for anyone but itself. Of the visitors in rotations, those
+-- without a user in their own epoch count for what they are called today, or for the first user of that.
 CREATE OR REPLACE VIEW analytics.persons {on_cluster} AS
 SELECT r.project AS project, 1 AS is_user, r.former AS pseudonym, r.pseudonym AS person
 FROM analytics.rotations AS r
@@ -41,8 +43,20 @@ FROM analytics.visitors AS v
 LEFT JOIN analytics.rotations AS r ON r.project = v.project AND r.former = v.first_user
 UNION ALL
 SELECT d.project, 0, d.former, multiIf(u.pseudonym != '', u.pseudonym, v.first_user != '', v.first_user, d.pseudonym)
-FROM (SELECT * FROM analytics.rotations WHERE (project, former) NOT IN (SELECT project, visitor FROM analytics.visitors)) AS d
-LEFT JOIN analytics.visitors AS v ON v.project = d.project AND v.visitor = d.pseudonym
+FROM
+(
+    SELECT * FROM analytics.rotations WHERE (project, former) NOT IN
+    (
+        SELECT project, visitor FROM tidegate.identities
+        WHERE rotated = 0 AND (project, visitor) IN (SELECT project, former FROM analytics.rotations)
+    )
+) AS d
+LEFT JOIN
+(
+    SELECT project, visitor, argMin(user, (first_seen, user)) AS first_user FROM tidegate.identities
+    WHERE rotated = 0 AND (project, visitor) IN (SELECT project, pseudonym FROM analytics.rotations)
+    GROUP BY project, visitor
+) AS v ON v.project = d.project AND v.visitor = d.pseudonym
 LEFT JOIN analytics.rotations AS u ON u.project = v.project AND u.former = v.first_user;
 
 CREATE OR REPLACE VIEW analytics.events {on_cluster} AS
