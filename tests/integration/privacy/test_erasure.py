@@ -62,7 +62,7 @@ def with_worker(stack: Stack, act: Callable[[], Receipt]) -> Receipt:
 
 def eraser(stack: Stack) -> Eraser:
     return Eraser(
-        Store(stack.client), Stream(stack.brokers, 1), Receipts(stack.client), timedelta(days=7), pass_seconds=60
+        Store(stack.client), Stream(stack.brokers, 1), Receipts(stack.client), timedelta(days=7), pass_seconds=60, parts_seconds=20
     )
 
 
