@@ -127,6 +127,10 @@ class Settings(BaseSettings):
         default=300.0, ge=0, description="Pause between two comparisons of the aggregates with the archive; 0: none."
     )
 
+    export_least_persons: int = Field(
+        default=5, ge=1, description="Downloads leave out rows that count fewer persons, as few may be one; 1: none."
+    )
+
     alert_webhook_url: str | None = Field(
         default=None, repr=False, description="Where alerts are posted; unset: they are only logged."
     )
