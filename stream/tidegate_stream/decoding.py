@@ -39,7 +39,7 @@ class RecordReader:
         """See `Reader.decode`. Raises PoisonedCleanTopicError."""
         return chunk.once("decoded", lambda: self._decode(chunk))
 
-    def notices(self, chunk: Chunk) -> Sequence[Notice]:  # noqa: ARG002 - there are none
+    def notices(self, chunk: Chunk) -> Sequence[Notice]:
         """See `Reader.notices`."""
         return ()
 
@@ -52,7 +52,7 @@ class RecordReader:
         offsets = pl.Series("_offset", chunk.offsets, pl.Int64)
         return decoded.frame.with_columns(offsets.gather(decoded.frame["_index"])).drop("_index")
 
-    def _allows(self, value: bytes) -> bool:  # noqa: ARG002 - nothing
+    def _allows(self, value: bytes) -> bool:
         return False
 
 
