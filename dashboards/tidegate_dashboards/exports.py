@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from datetime import datetime
 
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 
-from tidegate_dashboards.catalogue import Catalogue
+from tidegate_dashboards.catalogue import Catalogue, Query
 from tidegate_dashboards.clock import Clock
 from tidegate_dashboards.errors import ClickHouseAwayError, QueryError
 from tidegate_dashboards.metrics import DashboardMetrics
@@ -30,10 +31,28 @@ def filename(query: str, project: str, range_key: str, at: datetime, suffix: str
     return f"tidegate-{query}-{safe}-{range_key}-{at:%Y%m%dT%H%M%SZ}.{suffix}"
 
 
-class Exports:
-    """The route `/export/{query}.{format}?project=…&range=…`."""
+PERSONS: Mapping[str, str] = {"daily_active": "persons", "monthly_active": "persons"}
+"""Columns that count persons, by query: a row that counts few of them may tell of one."""
 
-    def __init__(self, reader: Reader, queries: Catalogue, clock: Clock, metrics: DashboardMetrics) -> None:
+
+def without_few(query: Query, least_persons: int) -> Query:
+    """The query without rows that count fewer persons than that; one that counts none stays as it is."""
+    column = PERSONS.get(query.name)
+    if column is None or least_persons <= 1:
+        return query
+    return replace(query, sql=f"SELECT * FROM\n(\n{query.sql}\n)\nWHERE {column} >= {int(least_persons)}")
+
+
+class Exports:
+    """The route `/export/{query}.{format}?project=…&range=…`.
+
+    Rows about fewer than `least_persons` persons are left out, and the header `Tidegate-Left-Out` says so.
+    """
+
+    def __init__(
+        self, reader: Reader, queries: Catalogue, clock: Clock, metrics: DashboardMetrics, least_persons: int = 5
+    ) -> None:
+        self._least_persons = least_persons
         self._reader = reader
         self._queries = queries
         self._clock = clock
@@ -58,7 +77,7 @@ class Exports:
         form, media_type = FORMATS[suffix]
         stack = AsyncExitStack()
         try:
-            chunks = await stack.enter_async_context(self._reader.download(self._queries[name], values, form))
+            chunks = await stack.enter_async_context(self._reader.download(self._query(name), values, form))
         except ClickHouseAwayError as error:
             return PlainTextResponse(f"{error}\n", 503, {"Retry-After": "5"})
         except QueryError as error:
@@ -66,7 +85,12 @@ class Exports:
         self._metrics.exports.labels(name, suffix).inc()
         attachment = filename(name, project, range_key, now, suffix)
         headers = {"Content-Disposition": f'attachment; filename="{attachment}"', "Cache-Control": "no-store"}
+        if name in PERSONS and self._least_persons > 1:
+            headers["Tidegate-Left-Out"] = f"rows with fewer than {self._least_persons} persons"
         return StreamingResponse(self._counted(chunks, stack), media_type=media_type, headers=headers)
+
+    def _query(self, name: str) -> Query:
+        return without_few(self._queries[name], self._least_persons)
 
     async def _counted(self, chunks: AsyncIterator[bytes], stack: AsyncExitStack) -> AsyncIterator[bytes]:
         async with stack:

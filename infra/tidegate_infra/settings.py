@@ -183,6 +183,10 @@ class Settings(BaseSettings):
         description="File of the projects' own privacy rules (docs/privacy-rules.md), read when a worker starts; "
         "unset: privacy.toml in the home, if there is one.",
     )
+    export_least_persons: int = Field(
+        default=5, ge=1, description="Downloads leave out rows that count fewer persons, as few may be one; 1: none."
+    )
+
     alert_webhook_url: str | None = Field(
         default=None, repr=False, description="Where alerts are posted; unset: they are only logged."
     )

@@ -1,7 +1,7 @@
 """Marks: what stands for a pseudonym where it must not be written, as in a record of its own erasure.
 
-A mark is a hash of the pseudonym, so that who sees an event can tell whether it is meant, and a search for the pseudonym
-in what is stored finds nothing. Who has the gate's key can still compute it from the id: that is what it is for.
+A mark is a hash of the pseudonym: who sees an event can tell whether it is meant, and a search for the pseudonym in
+what is stored finds nothing. Who has the gate's key can still compute it from the id: that is what it is for.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ from starlette.routing import Route
 
 from tidegate_dashboards.catalogue import load
 from tidegate_dashboards.clock import ManualClock
-from tidegate_dashboards.exports import Exports
+from tidegate_dashboards.exports import Exports, without_few
 from tidegate_dashboards.metrics import DashboardMetrics
 from tidegate_dashboards.ranges import RANGES
 from tidegate_dashboards.reader import Reader
@@ -43,7 +43,7 @@ async def test_files_hold_the_rows_of_the_query(
     http: httpx.AsyncClient, reader: Reader, planted: str, name: str
 ) -> None:
     values = {"project": planted, **RANGES[0].span(NOW).parameters()}
-    expected = await reader.rows(load()[name], values)
+    expected = await reader.rows(without_few(load()[name], 5), values)
 
     as_csv = await http.get(f"/export/{name}.csv", params={"project": planted, "range": "15m"})
     as_parquet = await http.get(f"/export/{name}.parquet", params={"project": planted, "range": "15m"})
@@ -102,3 +102,15 @@ async def test_without_clickhouse_a_download_says_so() -> None:
 
     assert answer.status_code == 503
     assert "no answer from ClickHouse at http://127.0.0.1:9" in answer.text
+
+
+async def test_rows_that_count_few_persons_are_left_out_and_the_answer_says_so(reader: Reader, planted: str) -> None:
+    exports = Exports(reader, load(), ManualClock(NOW), DashboardMetrics(), least_persons=1_000_000)
+    app = Starlette(routes=[Route("/export/{query}.{suffix}", exports.download)])
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://dashboard") as client:
+        few = await client.get("/export/daily_active.csv", params={"project": planted, "range": "15m"})
+        nobody = await client.get("/export/requests.csv", params={"project": planted, "range": "15m"})
+    assert few.text.splitlines() == ['"day","persons"']
+    assert few.headers["Tidegate-Left-Out"] == "rows with fewer than 1000000 persons"
+    assert "Tidegate-Left-Out" not in nobody.headers
+    assert len(nobody.text.splitlines()) > 1

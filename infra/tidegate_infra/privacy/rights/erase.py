@@ -40,6 +40,7 @@ class Eraser:
     retained: timedelta
     say: Say = lambda _: None
     pass_seconds: float = PASS_SECONDS
+    parts_seconds: float = PARTS_SECONDS
 
     def erase(self, receipt: Receipt, clock: Callable[[], datetime]) -> Receipt:
         """Erase, and put each stage on record. Raises RightsError, UnavailableError, ClickHouseError."""
@@ -53,7 +54,7 @@ class Eraser:
         now = clock()
         receipt = replace(receipt, stage=LOGICALLY, logically_erased_at=now, expected_by=now + self.retained)
         receipt = self.receipts.write(replace(receipt, bytes_scanned=receipt.bytes_scanned + self.store.bytes_scanned))
-        if not self.store.drop_old_parts(PARTS_SECONDS):
+        if not self.store.drop_old_parts(self.parts_seconds):
             self.say("ClickHouse still holds old parts of tables on disk: it removes them within ten minutes")
         return receipt
 

@@ -1,4 +1,4 @@
-"""A look through files for what should not be in any: what an erasure is proved by, on the machine that holds the data."""
+"""A look through files for what should be in none: what proves an erasure on the machine that holds the data."""
 
 from __future__ import annotations
 
