@@ -41,8 +41,10 @@ def ensure_keys(settings: Settings) -> Keys:
     password = settings.clickhouse_password
     if password is None:
         password = _ensure(folder / "clickhouse-writer", lambda: secrets.token_urlsafe(24).encode()).decode()
-    for project in PROJECTS.values():
-        _ensure(folder / f"pseudonym-{project}.key", lambda: secrets.token_hex(32).encode())
+    kept_elsewhere = settings.pseudonym_keys or settings.pseudonym_keys_command
+    for project in () if kept_elsewhere else PROJECTS.values():
+        if not any(folder.glob(f"pseudonym-{project}@*.key")):  # with later keys, the first was destroyed on purpose
+            _ensure(folder / f"pseudonym-{project}.key", lambda: secrets.token_hex(32).encode())
     private = _ensure(folder / "dead-letters.key", lambda: bytes(PrivateKey.generate()).hex().encode())
     public = bytes(PrivateKey(bytes.fromhex(private.decode())).public_key)
     _ensure(folder / "dead-letters.pub", lambda: public.hex().encode())

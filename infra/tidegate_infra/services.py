@@ -79,7 +79,8 @@ def _gateway(settings: Settings, where: Addresses, keys: Keys) -> None:
 
 
 def _worker(settings: Settings, where: Addresses, keys: Keys) -> None:
-    from tidegate_stream.worker import WorkerSettings, run  # noqa: PLC0415 - loads Faust and polars
+    from tidegate_infra.privacy.keys import key_source, schedule  # noqa: PLC0415 - loads Faust and polars
+    from tidegate_stream.worker import WorkerSettings, run  # noqa: PLC0415 - same
 
     provide_topics(settings, where)
     provide_tables(where, keys)
@@ -93,6 +94,9 @@ def _worker(settings: Settings, where: Addresses, keys: Keys) -> None:
             generation=settings.generation,
             data_dir=settings.data_dir / "worker",
             keys_dir=settings.keys_dir,
+            key_source=key_source(settings),
+            salts_dir=settings.salts_folder,
+            key_schedule=schedule(settings),
             flush_seconds=settings.flush_seconds,
             lateness_seconds=settings.lateness_seconds,
             session_gap_seconds=settings.session_gap_seconds,

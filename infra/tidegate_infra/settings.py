@@ -3,6 +3,7 @@
 The table in docs/settings.md is written from this model.
 """
 
+import hashlib
 import os
 from pathlib import Path
 from typing import Annotated, Literal
@@ -22,6 +23,7 @@ __all__ = ["ENV_PREFIX", "FILE_NAME", "Settings", "default_home", "load", "unkno
 
 ENV_PREFIX = "TIDEGATE_"
 FILE_NAME = "tidegate.toml"
+SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - the folder that we make there is ours alone
 
 Port = Annotated[int, Field(ge=1, le=65535)]
 
@@ -127,6 +129,36 @@ class Settings(BaseSettings):
         default=300.0, ge=0, description="Pause between two comparisons of the aggregates with the archive; 0: none."
     )
 
+    pseudonym_keys: str | None = Field(
+        default=None,
+        repr=False,
+        description="Keys of pseudonyms in place of the files keys/pseudonym-*.key: entries such as "
+        "`default=<64 hexadecimal digits>`, later epochs as `default@20261127T1800Z=…`, apart by spaces "
+        "([keys.md](keys.md)).",
+    )
+    pseudonym_keys_command: str | None = Field(
+        default=None,
+        description="Command line, run without a shell, that prints such entries: a key management service.",
+    )
+    pseudonym_keys_command_seconds: float = Field(default=10.0, gt=0, description="How long that command may take.")
+    pseudonym_epoch_days: int = Field(
+        default=365,
+        ge=0,
+        description="How long a pseudonym key holds before the worker makes the next; 0: until "
+        "`tidegate privacy rotate`.",
+    )
+    pseudonym_overlap_days: int = Field(
+        default=30,
+        ge=2,
+        description="How long an old pseudonym key is held after the next began: for late events, links "
+        "and erasure. Then it is destroyed.",
+    )
+    salts_dir: Path | None = Field(
+        default=None,
+        description="Folder of the salts of visitors without consent, shared by all workers; unset: a folder in memory "
+        "(/dev/shm), where there is one, else keys/salts.",
+    )
+
     alert_webhook_url: str | None = Field(
         default=None, repr=False, description="Where alerts are posted; unset: they are only logged."
     )
@@ -157,6 +189,16 @@ class Settings(BaseSettings):
     def keys_dir(self) -> Path:
         """Folder of secrets, readable by the owner only."""
         return self.home / "keys"
+
+    @property
+    def salts_folder(self) -> Path:
+        """Folder of the salts of days: in memory if possible, as nothing that was on a disk is surely gone."""
+        if self.salts_dir is not None:
+            return self.salts_dir
+        if not (SHARED_MEMORY.is_dir() and os.access(SHARED_MEMORY, os.W_OK)):
+            return self.keys_dir / "salts"
+        home = hashlib.sha256(str(self.home).encode()).hexdigest()[:12]
+        return SHARED_MEMORY / f"tidegate-{os.getuid()}-{home}"
 
     @property
     def run_dir(self) -> Path:

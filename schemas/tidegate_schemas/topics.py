@@ -10,6 +10,7 @@ from typing import Any, Literal, get_args
 
 from tidegate_schemas.errors import SchemaError
 from tidegate_schemas.identity import derived_event_id
+from tidegate_schemas.networks import truncated_ip
 
 __all__ = [
     "CONSENTS",
@@ -84,10 +85,15 @@ SERIES = ("project", "environment", "service", "name", "unit", "attributes", "in
 def partition_key(kind: Kind, event: Mapping[str, Any]) -> bytes:
     """Choose the Kafka key of a raw event: the device, else the user, else the event itself; empty counts as absent.
 
+    Events without consent go by their network, so that one partition sees the whole of a visitor who is told by it.
+
     Points of a metric go by their series instead: a total that only grows counts by its growth since the point before
     it, so one partition has to see them all.
     """
     if kind == "metric":
         return derived_event_id("series", *(event.get(name) or "" for name in SERIES)).encode()
-    key: str = event.get("anonymous_id") or event.get("user_id") or event["event_id"]
+    key: str | None = event.get("anonymous_id") or event.get("user_id")
+    if not key and event.get("consent") == "anonymous" and (network := truncated_ip(event.get("ip") or "")):
+        key = derived_event_id("network", network)
+    key = key or str(event["event_id"])
     return key.encode("utf-8", "replace")

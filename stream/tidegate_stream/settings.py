@@ -4,6 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:  # the gate itself reads flights, which read these settings
+    from tidegate_stream.gate.epochs import Schedule
+    from tidegate_stream.gate.key_sources import KeySource
 
 
 @dataclass(frozen=True)
@@ -20,6 +25,12 @@ class WorkerSettings:
     generation: int
     data_dir: Path
     keys_dir: Path
+    key_source: KeySource | None = None
+    """Where pseudonym keys come from; None: from files in `keys_dir`."""
+    salts_dir: Path | None = None
+    """Folder of the salts of days, best in memory; None: in `keys_dir`."""
+    key_schedule: Schedule | None = None
+    """When pseudonym keys change; None: when told to."""
     replication_factor: int = 1
     flush_seconds: float = 1.0
     flush_deadline_seconds: float = 120.0

@@ -1,6 +1,6 @@
 """The worker's process: waits for ClickHouse, builds the app, and runs Faust until SIGTERM or the first error.
 
-Beside Faust runs the reconciler, in a thread.
+Beside Faust run the reconciler and the custodian of keys, each in a thread.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 import gc
 import logging
 import threading
+import time
 
 import faust
 from clickhouse_connect.driver.client import Client
@@ -20,7 +21,11 @@ from tidegate_stream import probe
 from tidegate_stream.app import build
 from tidegate_stream.changelogs import ensure_changelogs
 from tidegate_stream.flight import committed_offsets, earlier_topics
+from tidegate_stream.gate.custodian import Custodian
+from tidegate_stream.gate.epochs import Schedule
 from tidegate_stream.gate.keys import DirectoryKeys
+from tidegate_stream.gate.salts import FolderSalts
+from tidegate_stream.observability import KEYS_KEPT_AT
 from tidegate_stream.reconcile import Reconciler, Scope
 from tidegate_stream.settings import WorkerSettings
 
@@ -45,7 +50,7 @@ def run(settings: WorkerSettings, registry: SchemaRegistry | None = None) -> Non
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     client = wait_for(Address(settings.clickhouse_url, "writer", settings.clickhouse_password))
     earlier = earlier_topics(settings.brokers, settings.generation)
-    wiring = build(settings, ClickHouseWriter(client), DirectoryKeys(settings.keys_dir), registry, earlier)
+    wiring = build(settings, ClickHouseWriter(client), _keys(settings), registry, earlier)
     probe.serve(settings.metrics_port, lambda: _health(wiring.app))
     if settings.reconcile_seconds > 0:
         _reconcile(settings, client, wiring.app)
@@ -63,6 +68,16 @@ def run(settings: WorkerSettings, registry: SchemaRegistry | None = None) -> Non
     ensure_changelogs(settings.brokers, changelogs, settings.replication_factor)
     worker = faust.Worker(wiring.app, loglevel="WARNING", quiet=True, override_logging=False, redirect_stdouts=False)
     worker.execute_from_commandline()
+
+
+def _keys(settings: WorkerSettings) -> DirectoryKeys:
+    """The keys, looked after for as long as the process lives."""
+    salts = FolderSalts(settings.salts_dir or settings.keys_dir / "salts", time.time)
+    keys = DirectoryKeys(settings.keys_dir, source=settings.key_source, salts=salts)
+    arguments = (threading.Event(), KEYS_KEPT_AT.set)
+    custodian = Custodian(keys, settings.key_schedule or Schedule())
+    threading.Thread(target=custodian.run, args=arguments, name="custodian", daemon=True).start()
+    return keys
 
 
 def _collect_garbage_seldom() -> None:

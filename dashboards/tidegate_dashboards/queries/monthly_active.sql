@@ -1,5 +1,5 @@
 -- Persons active in each of the 12 calendar months (UTC) up to the end of the range.
-SELECT month, sum(users) AS persons
+SELECT month, sum(users) AS persons, sum(cookieless_visitors) AS cookieless
 FROM analytics.mau
 WHERE project = {project:String}
   AND month > toStartOfMonth({end:DateTime('UTC')}) - INTERVAL 12 MONTH AND month <= toDate({end:DateTime('UTC')})

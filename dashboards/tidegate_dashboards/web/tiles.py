@@ -26,6 +26,7 @@ TILE_QUERIES = (
     "summary",
 )
 WIDTH, HEIGHT = 120, 32
+COUNTED = ("persons", "cookieless")
 MINUTE = 60
 WARN_ERROR_RATE, BAD_ERROR_RATE = 0.01, 0.05
 
@@ -75,16 +76,22 @@ def _spark(
 
 def _daily(snapshot: Snapshot) -> Tile:
     points = [point[1] or 0 for point in daily(_rows(snapshot, "daily_active"), "persons", snapshot.at, 14)]
+    unnamed = daily(_rows(snapshot, "daily_active"), "cookieless", snapshot.at, 1)[0][1] or 0
     note = f"today (UTC) · yesterday {formats.compact(points[-2])}"
+    note += f" · {formats.compact(unnamed)} of them without consent" if unnamed else ""
     return Tile("dau", "Daily active persons", formats.compact(points[-1]), note, tuple(points))
 
 
 def _monthly(snapshot: Snapshot) -> Tile:
-    months = {str(row["month"])[:7]: row["persons"] for row in _rows(snapshot, "monthly_active")}
-    this = float(months.get(f"{snapshot.at:%Y-%m}", 0))
-    today = daily(_rows(snapshot, "daily_active"), "persons", snapshot.at, 1)[0][1] or 0
-    stick = f" · {formats.percent(today / this)} of them today" if this else ""
-    return Tile("mau", "Monthly active persons", formats.compact(this), f"in {snapshot.at:%B}{stick}",
+    rows, now = _rows(snapshot, "monthly_active"), f"{snapshot.at:%Y-%m}"
+    months = {str(row["month"])[:7]: row["persons"] for row in rows}
+    this = float(months.get(now, 0))
+    # Visitors without consent have another name each day: in a day's number, but not in a month's.
+    named, unnamed = (daily(_rows(snapshot, "daily_active"), column, snapshot.at, 1)[0][1] or 0 for column in COUNTED)
+    stick = f" · {formats.percent((named - unnamed) / this)} of them today" if this else ""
+    left = sum(float(row["cookieless"]) for row in rows if str(row["month"])[:7] == now)
+    without = f" · without {formats.compact(left)} visitors of one day (no consent)" if left else ""
+    return Tile("mau", "Monthly active persons", formats.compact(this), f"in {snapshot.at:%B}{stick}{without}",
                 tuple(float(value) for value in months.values()))  # fmt: skip
 
 

@@ -4,7 +4,9 @@ import os
 import shutil
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
+from datetime import date, timedelta
 from pathlib import Path
 from urllib.error import HTTPError, URLError
 from urllib.request import Request, build_opener
@@ -24,10 +26,11 @@ __all__ = ["examine_machine"]
 _NEEDED_BYTES = 1_000_000_000
 _COMFORTABLE_BYTES = 5_000_000_000
 _NETWORK_SECONDS = 5
+_GRACE_SECONDS = 600
 
 
 def examine_machine(settings: Settings) -> Iterator[Finding]:
-    """Look at Python, Java, jars, home, disk, keys, variables and ports."""
+    """Look at Python, Java, jars, home, disk, keys, salts, variables and ports."""
     yield _python()
     if "broker" in embedded_services(settings):
         yield _java()
@@ -38,6 +41,7 @@ def examine_machine(settings: Settings) -> Iterator[Finding]:
         return
     yield _disk(settings.home)
     yield _keys(settings.keys_dir)
+    yield _salts(settings)
     yield _variables()
     yield from _ports(settings)
 
@@ -106,6 +110,27 @@ def _keys(folder: Path) -> Finding:
         names = ", ".join(path.name for path in loose)
         return wrong("keys", f"others can read {names} in {folder}", f"chmod 600 {folder}/*")
     return good("keys", f"only yours to read, in {folder}")
+
+
+def _salts(settings: Settings) -> Finding:
+    from tidegate_stream.gate.salts import DAY_SECONDS, LIFE_SECONDS, FolderSalts  # noqa: PLC0415 - loads polars
+
+    folder, now = settings.salts_folder, time.time()
+    old = [
+        day for day in FolderSalts(folder, time.time).days() if now > day * DAY_SECONDS + LIFE_SECONDS + _GRACE_SECONDS
+    ]
+    if old:
+        days = ", ".join(f"{date(1970, 1, 1) + timedelta(day)}" for day in old)
+        fix = f"start a worker, which destroys it, or remove {folder}/salt-{old[0]} yourself"
+        return wrong("salts", f"the salt of {days} should be gone: no worker ran that could destroy it", fix)
+    if loose := loose_files(folder):
+        return wrong(
+            "salts", f"others can read {', '.join(path.name for path in loose)} in {folder}", f"chmod 600 {folder}/*"
+        )
+    if settings.salts_dir is None and folder.is_relative_to(settings.home):
+        fix = "set TIDEGATE_SALTS_DIR to a folder in memory: what was on a disk may be read after it was removed"
+        return note("salts", f"on a disk, in {folder}", fix)
+    return good("salts", f"in {folder}")
 
 
 def _variables() -> Finding:

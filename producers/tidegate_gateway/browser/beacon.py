@@ -19,6 +19,7 @@ from tidegate_gateway.consent import consent_of, is_decision
 from tidegate_gateway.errors import RefusedError
 from tidegate_gateway.intake import BadItem, Batch, Event, Report
 from tidegate_gateway.values import instant, kind_name, mapping, optional, text
+from tidegate_schemas.networks import truncated_ip
 from tidegate_schemas.reasons import Reason
 from tidegate_schemas.topics import Kind
 
@@ -44,8 +45,11 @@ _IDS = {"user_id": "userId", "anonymous_id": "anonymousId", "session_id": "sessi
 class Beacon:
     """One body, with what the request says of the browser."""
 
-    def __init__(self, body: Mapping[str, Any], received_at: datetime, user_agent: str, *, signal: bool) -> None:
+    def __init__(
+        self, body: Mapping[str, Any], received_at: datetime, user_agent: str, *, signal: bool, address: str = ""
+    ) -> None:
         self._body, self._signal = body, signal
+        self._network = truncated_ip(address)
         self._received_at = received_at
         self._sent_at = instant(body["sentAt"], "sentAt") if body.get("sentAt") else None
         self.producer_id = _producer_id(body)
@@ -92,6 +96,8 @@ class Beacon:
             event |= {name: optional(item, said) for name, said in _IDS.items()}
         else:
             event.pop("traits", None)
+        if consent == "anonymous" and kind != "metric":
+            event["ip"] = self._network  # never the whole address: by it the gate tells visitors of one day apart
         return kind, event
 
     def _envelope(self, item: Mapping[str, Any]) -> Event:

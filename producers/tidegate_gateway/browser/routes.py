@@ -32,7 +32,8 @@ def routes(edge: Edge) -> list[Route]:
         body = parse_object(await edge.body(request))
         project, received_at = edge.project(text(body, "writeKey")), edge.intake.clock()
         signal = has_privacy_signal(request.headers)
-        said = Beacon(body, received_at, request.headers.get("user-agent", ""), signal=signal)
+        address = request.client.host if request.client else ""
+        said = Beacon(body, received_at, request.headers.get("user-agent", ""), signal=signal, address=address)
         batch = said.batch(edge.settings.max_event_bytes)
         edge.admit(project, max(1, len(batch.events)))
         await edge.intake.take(project, batch, received_at)

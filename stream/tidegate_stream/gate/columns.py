@@ -7,16 +7,17 @@ from functools import cache
 
 import polars as pl
 
+from tidegate_schemas.networks import truncated_ip
 from tidegate_schemas.reasons import Reason
 from tidegate_schemas.topics import Kind
 from tidegate_stream.gate.json_columns import ParsedTexts
 from tidegate_stream.gate.keys import Keys
 from tidegate_stream.gate.known import Known
 from tidegate_stream.gate.plan import JSON, Plan
-from tidegate_stream.gate.pseudonyms import Pseudonymiser
+from tidegate_stream.gate.pseudonyms import Namer, Pseudonymiser
 from tidegate_stream.gate.reference import NO_KEY
 from tidegate_stream.gate.validity import HEX_IDS, hex_id, rules
-from tidegate_stream.gate.values import coarse_user_agent, truncated_ip
+from tidegate_stream.gate.values import coarse_user_agent
 
 DENIED = pl.col("consent") == "denied"
 FORMERLY = (pl.col("consent") == "granted") & (pl.col("type") != "alias")
@@ -91,24 +92,24 @@ def _pseudonyms(
     """HMAC over distinct values of a project and epoch, put where they stood; `previous_id` may tell a former name."""
     moments = names.moments(frame["project"], frame["received_at"].cast(pl.Int64))
     told = frame.select(pl.when(~anonymous & (pl.col(name) != "")).then(pl.col(name)).alias(name) for name in fields)
-    columns = _named(frame["project"], moments, told, names.pseudonym)
+    columns = _named(frame["project"], moments, told, names.namer)
     if PREVIOUS not in fields:
         return columns
     previous = pl.DataFrame(columns).select(pl.when(frame["type"] == "alias").then(pl.col(PREVIOUS)))[PREVIOUS]
     if names.has_former(frame["project"], moments):
         known = frame.select(pl.when(FORMERLY).then(renamed_id()).alias(PREVIOUS))
-        previous = previous.fill_null(_named(frame["project"], moments, known, names.former)[0])
+        previous = previous.fill_null(_named(frame["project"], moments, known, names.former_namer)[0])
     return [previous if column.name == PREVIOUS else column for column in columns]
 
 
 def renamed_id() -> pl.Expr:
-    """The id whose former name an event tells: the device's where a user is told for the first time, else the user's."""
+    """The id whose former name an event tells: the device's if it says who the user is, else the user's, if any."""
     user, device = (pl.when(pl.col(name) != "").then(pl.col(name)) for name in ("user_id", "anonymous_id"))
     return pl.when(pl.col("type") == "identify").then(pl.coalesce(device, user)).otherwise(pl.coalesce(user, device))
 
 
 def _named(
-    projects: pl.Series, moments: int | pl.Series, told: pl.DataFrame, name_of: Callable[[str, str, int], str | None]
+    projects: pl.Series, moments: int | pl.Series, told: pl.DataFrame, namer_of: Callable[[str, int], Namer]
 ) -> list[pl.Series]:
     """Names of texts, each distinct one of a project and moment asked for once, put where the texts stood."""
     # Neither a project's name nor a number has a NUL in it, so all that decides a name can be told by one text.
@@ -116,8 +117,14 @@ def _named(
     texts = told.select(pl.concat_str(*parts, pl.col(name), separator="\x00").alias(name) for name in told.columns)
     distinct = pl.concat([pl.Series(dtype=pl.String), *(text.unique() for text in texts)]).unique().drop_nulls()
     found: list[str | None] = []
+    namers: dict[str, Namer] = {}
     for text in distinct:
         project, *moment, value = text.split("\x00", len(parts))
-        found.append(name_of(project, value, int(moment[0]) if moment else moments))
+        where = f"{project} {moment}" if moment else project
+        namer = namers.get(where)
+        if namer is None:
+            at = moments if isinstance(moments, int) else int(moment[0])
+            namer = namers[where] = namer_of(project, at)
+        found.append(namer(value))
     known = pl.Series(found, dtype=pl.String)
     return texts.select(pl.all().replace_strict(distinct, known, default=None, return_dtype=pl.String)).get_columns()

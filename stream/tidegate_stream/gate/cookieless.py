@@ -15,8 +15,9 @@ from typing import Any
 import orjson
 import polars as pl
 
+from tidegate_schemas.networks import truncated_ip
 from tidegate_stream.gate.salts import Salts
-from tidegate_stream.gate.values import coarse_user_agent, truncated_ip
+from tidegate_stream.gate.values import coarse_user_agent
 
 PREFIX = "day-"
 DIGITS = 28
@@ -116,9 +117,10 @@ class Cookieless:
         """Whether a visit may go on from the day before, or to the next: else all have the name of their day."""
         if not rows.height:
             return False
-        at, days = rows["at"], rows["day"]
-        late = (at % DAY_MICROS >= DAY_MICROS - self._gap).any()
-        return bool(late) or days.n_unique() > 1 or latest + self._gap >= at.cast(pl.Int64).min()  # type: ignore[operator]
+        first, late = rows.select(
+            pl.col("at").min(), ((pl.col("at") % DAY_MICROS).max() >= DAY_MICROS - self._gap).alias("late")
+        ).row(0)
+        return bool(late) or rows["day"].n_unique() > 1 or latest + self._gap >= int(first)
 
     def _carried(self, rows: pl.DataFrame, last: Mapping[str, int]) -> tuple[pl.Series, dict[str, int]]:
         """Visitors, with yesterday's name where a visit goes on, and when such visits were last seen. Day after day."""

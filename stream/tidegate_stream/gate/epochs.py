@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import pairwise
 
 from tidegate_stream.gate.errors import KeyFileError
 
@@ -107,4 +108,4 @@ def is_due(epochs: Epochs, first_made_at: int, schedule: Schedule, now: int) -> 
 def outlived(epochs: Epochs, schedule: Schedule, now: int) -> Epochs:
     """Keys whose successor has held for the overlap: to be destroyed."""
     overlap = schedule.overlap_days * DAY_MICROS
-    return tuple(epoch for epoch, after in zip(epochs, epochs[1:], strict=False) if after.begins_at + overlap <= now)
+    return tuple(epoch for epoch, after in pairwise(epochs) if after.begins_at + overlap <= now)

@@ -56,11 +56,11 @@ def refuse_loose(path: Path) -> None:
 
 
 def ensure_secret(path: Path) -> None:
-    """Make a random key if there is none; the first of several processes makes it."""
+    """Make a random key if there is none; the first of several processes or threads makes it."""
     if path.exists():
         return
-    scratch = path.with_name(f".{path.name}.{os.getpid()}")
-    handle = os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    scratch = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    handle = os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(handle, "w") as file:
         file.write(secrets.token_hex(KEY_BYTES))
         file.flush()

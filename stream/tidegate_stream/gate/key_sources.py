@@ -20,8 +20,9 @@ COMMAND_SECONDS = 10.0
 class KeySource(Protocol):
     """Gives all keys there are. Raises KeyFileError, which never shows a key."""
 
-    refresh_seconds: float
-    """How often to look for new keys."""
+    @property
+    def refresh_seconds(self) -> float:
+        """How often to look for new keys."""
 
     def read(self) -> Rings:
         """Every project's live keys."""

@@ -1,4 +1,4 @@
-"""Keys of the gate: secrets for pseudonyms by project and epoch, salts of days, one public key that seals dead letters."""
+"""Keys of the gate: for pseudonyms by project and epoch, salts of days, a public one that seals dead letters."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Keys(Protocol):
     """Where the gate finds its keys."""
 
     def epochs(self, project: str) -> Epochs:
-        """The project's live keys, oldest first; none if there is no such project. The same object until they change."""
+        """The project's live keys, oldest first; none for an unknown one. The same object until they change."""
 
     def every_pseudonym(self, project: str, value: str) -> list[str]:
         """What an id is called in each live epoch, oldest first; none if there is no such project."""
@@ -51,8 +51,10 @@ class DirectoryKeys:
         clock: Callable[[], float] = time.time,
     ) -> None:
         folder = Folder(directory)
+        known = folder.read() if ensured else {}
         for project in ensured:
-            folder.add(project)
+            if project not in known:
+                folder.add(project)
         self.source: KeySource = source or folder
         self._clock = clock
         self._salts = salts or FolderSalts(directory / "salts", clock)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hmac
+from collections.abc import Callable
+from functools import partial
 from typing import Protocol
 
 import polars as pl
@@ -15,6 +17,14 @@ PSEUDONYM_DIGITS = 32
 def pseudonym_of(key: bytes, value: str) -> str:
     """32 hexadecimal digits."""
     return hmac.digest(key, value.encode("utf-8", "surrogatepass"), "sha256").hex()[:PSEUDONYM_DIGITS]
+
+
+Namer = Callable[[str], str | None]
+"""Names ids."""
+
+
+def _nameless(_: str) -> None:
+    return None
 
 
 class Ringed(Protocol):
@@ -37,15 +47,24 @@ class Pseudonymiser:
 
     def pseudonym(self, project: str, value: str, at: int) -> str | None:
         """What an id was called at a time (µs since 1970); None if the key of then is gone."""
-        epochs = self._keys.epochs(project)
-        epoch = epoch_at(epochs, at)
-        return None if epoch is None else self._cache(project, epochs).pseudonym(epoch, value)
+        return self.namer(project, at)(value)
 
     def former(self, project: str, value: str, at: int) -> str | None:
         """What it was called in the epoch before; None if that had none, or its key is gone."""
+        return self.former_namer(project, at)(value)
+
+    def namer(self, project: str, at: int) -> Namer:
+        """`pseudonym` for many ids of one project and time."""
         epochs = self._keys.epochs(project)
-        epoch = epoch_before(epochs, at)
-        return None if epoch is None else self._cache(project, epochs).pseudonym(epoch, value)
+        return self._namer(project, epochs, epoch_at(epochs, at))
+
+    def former_namer(self, project: str, at: int) -> Namer:
+        """`former` for many ids of one project and time."""
+        epochs = self._keys.epochs(project)
+        return self._namer(project, epochs, epoch_before(epochs, at))
+
+    def _namer(self, project: str, epochs: Epochs, epoch: EpochKey | None) -> Namer:
+        return _nameless if epoch is None else partial(self._cache(project, epochs).pseudonym, epoch)
 
     def every(self, project: str, value: str) -> list[str]:
         """What an id is called under each live key, oldest first."""
@@ -54,7 +73,7 @@ class Pseudonymiser:
         return [cache.pseudonym(epoch, value) for epoch in epochs]
 
     def moments(self, projects: pl.Series, received: pl.Series) -> int | pl.Series:
-        """A time (µs since 1970) that is in the epoch of every row's receipt; a column where there are several epochs."""
+        """A time (µs since 1970) in the epoch of every row's receipt; a column where there are several epochs."""
         begins = sorted({e.begins_at for name in projects.unique() for e in self._keys.epochs(name) if e.begins_at})
         if not begins or not len(received):
             return 0

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from tidegate_schemas.networks import truncated_ip
 from tidegate_schemas.reasons import Reason
 from tidegate_stream.gate.cookieless import Cookieless
 from tidegate_stream.gate.keys import Keys
@@ -22,7 +23,7 @@ from tidegate_stream.gate.scrub import (
     scrub_url,
 )
 from tidegate_stream.gate.validity import EPOCH, HEX_IDS, hex_id, rules
-from tidegate_stream.gate.values import coarse_user_agent, truncated_ip
+from tidegate_stream.gate.values import coarse_user_agent
 
 NO_KEY = "project: has a pseudonym key"
 
@@ -72,6 +73,19 @@ def _former(names: Pseudonymiser, record: Mapping[str, Any], received: int) -> s
     return names.former(record["project"], known, received)
 
 
+def _ids(plan: Plan, names: Pseudonymiser, record: Mapping[str, Any]) -> dict[str, str | None]:
+    received = micros(record["received_at"])
+    ids: dict[str, str | None] = {}
+    for name in plan.pseudonymised:
+        kept = record[name] and record["consent"] != "anonymous"
+        ids[name] = names.pseudonym(record["project"], record[name], received) if kept else None
+    if "previous_id" in ids and record["type"] != "alias":
+        ids["previous_id"] = _former(names, record, received)
+    if "anonymous_id" in ids:
+        ids["anonymous_id"] = ids["anonymous_id"] or ids["user_id"]
+    return ids
+
+
 def clean_record(
     plan: Plan,
     names: Pseudonymiser,
@@ -84,18 +98,10 @@ def clean_record(
     `last` is what is known of visits under way, and is changed.
     """
     known = known_of(plan, record)
-    clean = dict(record)
+    clean = {**record, **_ids(plan, names, record)}
     anonymous = record["consent"] == "anonymous"
-    received = micros(record["received_at"])
-    for name in plan.pseudonymised:
-        kept = record[name] and not anonymous
-        clean[name] = names.pseudonym(record["project"], record[name], received) if kept else None
-    if "previous_id" in plan.pseudonymised and record["type"] != "alias":
-        clean["previous_id"] = _former(names, record, received)
-    if "anonymous_id" in plan.pseudonymised:
-        clean["anonymous_id"] = clean["anonymous_id"] or clean["user_id"]
-        if anonymous and cookieless is not None:
-            clean["anonymous_id"] = cookieless.visitor(record, received, {} if last is None else last)
+    if anonymous and cookieless is not None:
+        clean["anonymous_id"] = cookieless.visitor(record, micros(record["received_at"]), {} if last is None else last)
     for name in plan.truncated:
         clean[name] = None if record[name] is None or anonymous else truncated_ip(record[name])
     for name in plan.coarsened:

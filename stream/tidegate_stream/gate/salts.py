@@ -1,7 +1,7 @@
 """Salts of days: random, shared by the workers, destroyed when 48 hours have passed since the day began (UTC).
 
-A visitor without consent is a hash with the day's salt. Once that is gone nobody can tell who it was, whatever else they
-hold: it is derived from nothing. So it is never sent anywhere, and lies in a folder that is best kept in memory.
+A visitor without consent is a hash with the day's salt. Once that is gone nobody can tell who it was, whatever else
+they hold: it is derived from nothing. So it is never sent anywhere, and lies in a folder that is best kept in memory.
 """
 
 from __future__ import annotations
@@ -62,12 +62,15 @@ class FolderSalts:
     def _read(self, path: Path) -> bytes:
         try:
             self.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+            if self.directory.is_symlink() or not self.directory.is_dir():
+                raise KeyFileError(f"the salts' folder {self.directory} must be a folder, not a link or a file")
+            refuse_loose(self.directory)
+            ensure_secret(path)
         except OSError as error:
-            raise KeyFileError(f"the salts' folder {self.directory} can't be made ({error.strerror})") from error
-        if self.directory.is_symlink() or not self.directory.is_dir():
-            raise KeyFileError(f"the salts' folder {self.directory} must be a folder, not a link or a file")
-        refuse_loose(self.directory)
-        ensure_secret(path)
+            raise KeyFileError(
+                f"the salts' folder {self.directory} can't be used ({error.strerror}). Fix: set TIDEGATE_SALTS_DIR to "
+                "a folder that is ours alone"
+            ) from error
         return read_secret(path)
 
     def destroy_old(self) -> list[int]:

@@ -1,13 +1,9 @@
-"""Single values made less telling: addresses cut short, user agents brought down to family and platform."""
+"""User agents made less telling: brought down to family and platform."""
 
 from __future__ import annotations
 
 import re
 from functools import lru_cache
-from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
-
-IPV4_PREFIX = 24
-IPV6_PREFIX = 48
 
 FAMILIES: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
     (name, re.compile(pattern))
@@ -55,16 +51,3 @@ def coarse_user_agent(text: str) -> str:
             break
     platform = next((name for name, pattern in PLATFORMS if pattern.search(text)), "Other")
     return f"{family} / {platform}"
-
-
-@lru_cache(maxsize=10_000)
-def truncated_ip(text: str) -> str | None:
-    """The address of its network: /24 for IPv4 (also when mapped into IPv6), /48 for IPv6; None if it is none."""
-    try:
-        address: IPv4Address | IPv6Address = ip_address(text.strip().strip("[]").partition("%")[0])
-    except ValueError:
-        return None
-    if isinstance(address, IPv6Address) and address.ipv4_mapped:
-        address = address.ipv4_mapped
-    prefix = IPV4_PREFIX if address.version == 4 else IPV6_PREFIX
-    return str(ip_network((address, prefix), strict=False).network_address)

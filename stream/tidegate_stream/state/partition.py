@@ -50,7 +50,7 @@ class PartitionState:
         """The state after a connected chain of deltas; empty after none."""
         state = cls(fold, partition, empty_state(fold))
         for delta in deltas:
-            rows = delta.rows.drop(CHANGED)
+            rows = _as_today(fold, delta.rows.drop(CHANGED))
             state.rows = rows if delta.snapshot else replace_groups(fold, state.rows, rows)
             state.fence = state.durable = delta.fence
             state.watermark = delta.watermark
@@ -131,3 +131,10 @@ class PartitionState:
             return self.rows, None
         self.looked = self.watermark
         return evict(self.fold, self.rows, self.watermark)
+
+
+def _as_today(fold: Fold, rows: pl.DataFrame) -> pl.DataFrame:
+    """Rows as an earlier version wrote them: a value that it didn't have is null."""
+    return rows.with_columns(
+        pl.lit(None, kind).alias(name) for name, kind in fold.schema.items() if name not in rows.columns
+    )

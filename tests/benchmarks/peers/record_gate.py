@@ -22,6 +22,7 @@ import fastavro
 import orjson
 
 from tidegate_schemas.framing import single_object_header
+from tidegate_schemas.networks import truncated_ip
 from tidegate_schemas.subjects import clean_schema, raw_schema
 from tidegate_schemas.topics import Kind, clean_topic, kind_of
 from tidegate_stream.gate.json_columns import UNLIKE
@@ -39,7 +40,7 @@ from tidegate_stream.gate.scrub import (
     scrub_text,
 )
 from tidegate_stream.gate.validity import HEX_IDS, hex_id, rules
-from tidegate_stream.gate.values import coarse_user_agent, truncated_ip
+from tidegate_stream.gate.values import coarse_user_agent
 
 _SUSPECT, _SUSPECT_JSON, _UNLIKE = re.compile(SUSPECT), re.compile(SUSPECT_JSON), re.compile(UNLIKE)
 _ENCODED = re.compile(r"[%\\\u0080-\U0010ffff]")
@@ -126,9 +127,8 @@ def quick_clean(plan: Plan, names: Pseudonymiser, record: Mapping[str, Any]) -> 
     own, clean = _Own(plan, record, known), dict(record)
     received = micros(record["received_at"])
     for name in plan.pseudonymised:
-        clean[name] = names.pseudonym(record["project"], record[name], received) if record[name] else None
-    if record.get("type") != "alias" and "previous_id" in plan.pseudonymised:
-        clean["previous_id"] = None  # the benchmarks' keys have one epoch
+        told = name != "previous_id" or record["type"] == "alias"  # keys of benchmarks have one epoch
+        clean[name] = names.pseudonym(record["project"], record[name], received) if record[name] and told else None
     if "anonymous_id" in plan.pseudonymised:
         clean["anonymous_id"] = clean["anonymous_id"] or clean["user_id"]
     for name in plan.truncated:

@@ -272,3 +272,30 @@ def test_a_reported_session_is_one_whatever_rows_it_has(client: Client) -> None:
 def test_the_contract_page_is_current(client: Client) -> None:
     """If it isn't: `python -m tidegate_infra.sql_contract docs/sql-contract.md`."""
     assert Path("docs/sql-contract.md").read_text(encoding="utf-8") == render(client)
+
+
+def rotated(project: str, former: str, pseudonym: str, minute: int) -> dict[str, Any]:
+    return {**link(project, former, pseudonym, minute), "rotated": 1}
+
+
+def test_a_person_joins_over_epochs_where_consent_linked_them_and_not_otherwise(client: Client) -> None:
+    """A device that signed in only in the third epoch, a user of all three, and one whose link was never written."""
+    insert(client, "activity", [activity("p4", name, "", at) for at, name in enumerate(("d1", "d2", "d3"), 1)])
+    insert(client, "activity", [activity("p4", f"e{at}", f"u{at}", 3 + at) for at in (1, 2, 3)])
+    insert(client, "identities", [link("p4", "d3", "u3", 9), *(link("p4", f"e{at}", f"u{at}", at) for at in (1, 2, 3))])
+    assert persons(client, "p4") == 5  # the control: d1, d2, and three users
+    links = [rotated("p4", f"{kind}{at}", f"{kind}{at + 1}", 3 * at) for kind in "du" for at in (1, 2)]
+    insert(client, "identities", links[:-1])
+    assert persons(client, "p4") == 2
+    insert(client, "identities", links[-1:])
+    assert persons(client, "p4") == 1
+    found = client.query("SELECT former, pseudonym FROM analytics.rotations WHERE project = 'p4' ORDER BY former")
+    assert found.result_rows == [("d1", "d3"), ("d2", "d3"), ("u1", "u3"), ("u2", "u3")]
+
+
+def test_visitors_without_consent_stay_out_of_a_month_and_are_told_beside_it(client: Client) -> None:
+    rows = [activity("p5", name, "", at) for at, name in enumerate(("d1", "day-1", "day-2"), 1)]
+    insert(client, "activity", [{**row, "cookieless": int(row["visitor"].startswith("day-"))} for row in rows])
+    months = client.query("SELECT users, cookieless_visitors FROM analytics.mau WHERE project = 'p5'").result_rows
+    days = client.query("SELECT users, cookieless_visitors FROM analytics.dau WHERE project = 'p5'").result_rows
+    assert (months, days) == ([(1, 2)], [(3, 2)])

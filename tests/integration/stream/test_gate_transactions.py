@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -35,7 +36,7 @@ def brokers(tmp_path: Path) -> Iterator[str]:
         yield running.bootstrap
 
 
-def chunk(start: int, end: int, shift: int = 0, **fields: str) -> Records:
+def chunk(start: int, end: int, shift: int = 0, **fields: object) -> Records:
     """Raw records `start` to `end` (excluded); the event of each is told by its offset and the shift."""
     codec = RowCodec(raw_schema("track"))
     values = [
@@ -151,6 +152,23 @@ def test_the_memory_of_a_successor_is_that_of_its_predecessor(brokers: str) -> N
     assert heir.take(chunk(20, 22, shift=-8)).clean == 0  # 12 and 13 are 8 offsets before
     assert heir.take(chunk(22, 24, shift=-20)).clean == 2  # 2 and 3 are beyond the span
     heir.close()
+
+
+def test_a_visit_without_consent_goes_on_over_midnight_and_over_a_restart(brokers: str, tmp_path: Path) -> None:
+    day, salts = int(NOW.timestamp()) // 86_400, [os.urandom(32), os.urandom(32)]
+    keys = MemoryKeys({"default": b"k" * 32}, KEYS.dead_letter_key, {day: salts[0], day + 1: salts[1]})
+    evening, night, morning = (NOW.replace(hour=0) + timedelta(minutes=minutes) for minutes in (1430, 1450, 1500))
+    for offset, received in enumerate((evening, night, morning)):
+        passage = Passage(KindGate("track", keys), brokers, 1)
+        raw = chunk(offset, offset + 1, received_at=received, consent="anonymous", anonymous_id=None, ip="198.51.100.0")
+        passage.take(raw)
+        assert passage.take(chunk(offset, offset + 1)).clean == 0
+        passage.close()
+    names = ColumnCodec(clean_schema("track")).decode(committed(brokers, "clean.track", 3)).frame["visitor"]
+    assert (names.n_unique(), names[0] == names[1]) == (2, True)
+    written = b"".join(path.read_bytes() for path in (tmp_path / "broker").rglob("*") if path.is_file())
+    assert all(salt not in written and salt.hex().encode() not in written for salt in salts)
+    assert names[0].encode() in written  # the control: what was made with a salt is found
 
 
 def test_progress_of_one_partition_is_not_that_of_another(brokers: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from typing import Any
 
 import polars as pl
@@ -61,7 +62,7 @@ def passed(rows: Sequence[dict[str, Any]], cuts: Sequence[int]) -> tuple[pl.Data
     """Clean events of rows that were cut into chunks, and which events had no name."""
     gate, visits, frames, nameless = Gate("track", KEYS), Visits(), [], dict[str, int]()
     edges = [0, *sorted(cuts), len(rows)]
-    for begin, end in zip(edges, edges[1:], strict=False):
+    for begin, end in pairwise(edges):
         part = rows[begin:end]
         if not part:
             continue

@@ -52,13 +52,23 @@ def test_the_error_rate_is_of_all_requests_and_coloured_by_how_bad_it_is() -> No
 
 
 def test_daily_and_monthly_persons_are_those_of_today() -> None:
-    days = Rows(("day", "persons"), [["2026-11-22", 30], ["2026-11-23", 20]])
-    months = Rows(("month", "persons"), [["2026-10-01", 50], ["2026-11-01", 80]])
+    days = Rows(("day", "persons", "cookieless"), [["2026-11-22", 30, 0], ["2026-11-23", 20, 0]])
+    months = Rows(("month", "persons", "cookieless"), [["2026-10-01", 50, 9], ["2026-11-01", 80, 0]])
 
     found = {tile.key: tile for tile in tiles(snapshot({"daily_active": days, "monthly_active": months}))}
 
     assert (found["dau"].value, found["dau"].note) == ("20", "today (UTC) · yesterday 30")
     assert (found["mau"].value, found["mau"].note) == ("80", "in November · 25% of them today")
+
+
+def test_a_months_persons_say_which_visitors_they_leave_out() -> None:
+    days = Rows(("day", "persons", "cookieless"), [["2026-11-23", 50, 30]])
+    months = Rows(("month", "persons", "cookieless"), [["2026-11-01", 80, 400]])
+
+    found = {tile.key: tile for tile in tiles(snapshot({"daily_active": days, "monthly_active": months}))}
+
+    assert found["dau"].note == "today (UTC) · yesterday 0 · 30 of them without consent"
+    assert found["mau"].note == "in November · 25% of them today · without 400 visitors of one day (no consent)"
 
 
 def test_cpu_and_memory_are_the_latest_of_each_service() -> None:

@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 from nacl.public import PrivateKey, SealedBox
 
+from tidegate_schemas.networks import truncated_ip
 from tidegate_stream.gate import DirectoryKeys, KeyFileError, MemoryKeys, Pseudonymiser, Sealer
 from tidegate_stream.gate.epochs import EpochKey
-from tidegate_stream.gate.values import coarse_user_agent, truncated_ip
+from tidegate_stream.gate.values import coarse_user_agent
 
 CHROME = (
     "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/120.0.0.0 Safari/537.36"

@@ -14,6 +14,7 @@ from starlette.testclient import TestClient
 
 from tidegate.publish import MemoryPublisher
 from tidegate_gateway.app import create_app
+from tidegate_gateway.browser.beacon import Beacon
 from tidegate_gateway.browser.events import KINDS
 from tidegate_gateway.settings import GatewaySettings, Project
 from tidegate_schemas.rows import RowCodec
@@ -138,6 +139,13 @@ def test_a_browsers_signal_makes_what_the_page_says_anonymous(gateway: Gateway, 
     (event,) = gateway.events("track")
     assert event["consent"] == "anonymous"
     assert (event["user_id"], event["anonymous_id"], event["session_id"], event["traits"]) == (None, None, None, "{}")
+
+
+@pytest.mark.parametrize(("consent", "ip"), [("anonymous", "198.51.100.0"), ("granted", None)])
+def test_without_consent_the_network_goes_on_and_never_the_address(consent: str, ip: str | None) -> None:
+    body = {"producerId": PAGE, "events": [item(consent=consent), item(2, "metric", consent=consent, value=1.0)]}
+    batch = Beacon(body, datetime(2026, 3, 1, tzinfo=UTC), "", signal=False, address="198.51.100.77").batch(32_768)
+    assert [event.get("ip") for _, event in batch.events] == [ip, None]
 
 
 @pytest.mark.parametrize("headers", [{}, {"sec-gpc": "0"}, {"dnt": "0"}])

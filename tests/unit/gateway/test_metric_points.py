@@ -57,3 +57,13 @@ def test_other_kinds_go_by_device_then_user_then_event() -> None:
     assert partition_key("track", event) == b"device"
     assert partition_key("error", {**event, "anonymous_id": None}) == b"user"
     assert partition_key("span", {**event, "anonymous_id": "", "user_id": ""}) == b"e"
+
+
+def test_events_without_consent_go_by_their_network() -> None:
+    event = {"event_id": "e", "consent": "anonymous", "ip": "198.51.100.7"}
+    key = partition_key("track", event)
+    assert key == partition_key("error", {**event, "event_id": "f", "ip": "198.51.100.0"})
+    assert key != partition_key("track", {**event, "ip": "203.0.113.7"})
+    assert (
+        partition_key("track", {**event, "ip": None}) == partition_key("track", {**event, "consent": "granted"}) == b"e"
+    )

@@ -42,6 +42,15 @@ def test_a_key_that_others_can_read_is_wrong(settings: Settings) -> None:
     assert found.fix.startswith("chmod 600")
 
 
+def test_a_salt_that_outlived_its_time_is_wrong_and_one_on_a_disk_is_noted(settings: Settings, tmp_path: Path) -> None:
+    salts = settings.model_copy(update={"salts_dir": tmp_path / "salts"})
+    assert findings(salts)["salts"].verdict is Verdict.OK
+    (tmp_path / "salts").mkdir(0o700)
+    (tmp_path / "salts" / "salt-20000").touch(0o600)
+    found = findings(salts)["salts"]
+    assert (found.verdict, "2024-10-04" in found.found) == (Verdict.WRONG, True)
+
+
 def test_a_set_port_that_is_taken_is_wrong(settings: Settings) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
