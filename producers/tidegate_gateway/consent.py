@@ -1,4 +1,4 @@
-"""What a request may be held to: its sender's word, and the signals of the visitor's browser, which outrank it. Pure."""
+"""What a request is held to: its sender's word, and the signals of a visitor's browser, which outrank it. Pure."""
 
 from __future__ import annotations
 
