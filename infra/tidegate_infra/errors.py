@@ -63,6 +63,10 @@ class RebuildError(InfraError):
     """A range of windows can't be rebuilt: it isn't over, or what it needs isn't in the archive."""
 
 
+class RightsError(InfraError):
+    """What is held on a person can't be erased or handed out as asked; never says whose it is."""
+
+
 class SettingsError(InfraError):
     """A setting is unknown or has a value that isn't allowed."""
 

@@ -23,9 +23,9 @@ from tidegate_schemas.topics import (
 from tidegate_sinks.writer import Writer
 from tidegate_stream.archive import ArchiveAgent, event_rows, record_rows
 from tidegate_stream.decoding import EventReader, RecordReader
-from tidegate_stream.erasure.known import KnownErasures
 from tidegate_stream.flight import topics_read
 from tidegate_stream.folds import Fold, all_folds
+from tidegate_stream.gate.erasures import KnownErasures
 from tidegate_stream.gate.keys import Keys
 from tidegate_stream.gate.known_consents import KnownConsents
 from tidegate_stream.gate.passage import KindGate

@@ -8,12 +8,18 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from datetime import timedelta
 
 from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
 PATIENCE_SECONDS = 30.0
+_DAY_MS = 86_400_000
+#: What a snapshot replaces may hold people: without a bound it would stay for as long as nobody writes more.
+_CONFIG = {"cleanup.policy": "compact", "segment.ms": str(_DAY_MS), "max.compaction.lag.ms": str(6 * _DAY_MS)}
+COMPACTED_WITHIN = timedelta(days=7)
+"""After so long a changelog holds nothing of what a later snapshot replaced."""
 _PAUSE_SECONDS = 0.1
 
 
@@ -23,10 +29,9 @@ def ensure_changelogs(brokers: str, partitions: Mapping[str, int], replication_f
     Raises KafkaException; a topic that stays unknown is left to Faust.
     """
     admin = AdminClient({"bootstrap.servers": brokers})
-    config = {"cleanup.policy": "compact"}
     known = admin.list_topics(timeout=PATIENCE_SECONDS).topics
     missing = [
-        NewTopic(name, count, replication_factor, config=config)
+        NewTopic(name, count, replication_factor, config=_CONFIG)
         for name, count in partitions.items()
         if name not in known
     ]

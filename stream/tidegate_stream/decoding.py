@@ -14,8 +14,8 @@ from tidegate_schemas.subjects import Schema, clean_schema
 from tidegate_schemas.topics import Kind
 from tidegate_stream.erasure import Notice
 from tidegate_stream.erasure.erasure import codec, erasure_of
-from tidegate_stream.erasure.known import KnownErasures
 from tidegate_stream.errors import PoisonedCleanTopicError
+from tidegate_stream.gate.erasures import KnownErasures
 from tidegate_stream.transport.chunk import Chunk
 
 

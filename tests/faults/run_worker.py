@@ -17,6 +17,7 @@ from tidegate_stream.archive import ArchiveAgent
 from tidegate_stream.failpoint import FailpointError, failpoint
 from tidegate_stream.folds import all_folds
 from tidegate_stream.gate.elsewhere import Elsewhere
+from tidegate_stream.gate.erasures import KnownErasures
 from tidegate_stream.gate.ledger import RawChunk
 from tidegate_stream.gate.passage import Passage, Passed
 from tidegate_stream.gate.seen import Seen
@@ -142,6 +143,11 @@ def _rest(batch: Batch) -> tuple[Any, Any, bytes | None, int]:
     return batch.dead_letters, batch.outcomes, batch.learnt, batch.last_offset
 
 
+def know_no_erasures() -> None:
+    """Read the log as if nobody had had anything erased."""
+    KnownErasures.refresh = lambda _: None  # type: ignore[method-assign]
+
+
 BROKEN: Mapping[str, Callable[[], None]] = {
     "commits before durable": commit_early,
     "never commits": commit_never,
@@ -153,6 +159,7 @@ BROKEN: Mapping[str, Callable[[], None]] = {
     "halts the first generation": halt_the_first_generation,
     "overtakes the first generation": overtake_the_first_generation,
     "acks on error": ack_on_error,
+    "knows no erasures": know_no_erasures,
     "gate without its transaction": write_without_transaction,
 }
 

@@ -27,7 +27,7 @@ from tidegate_schemas.subjects import clean_schema
 from tidegate_schemas.topics import KINDS, Kind, clean_topic
 from tidegate_sinks import migrate
 from tidegate_sinks.clickhouse import Address, connect
-from tidegate_stream.flight import in_flight
+from tidegate_stream.flight import committed_offsets, in_flight
 from tidegate_stream.gate.transaction import read_partition
 from tidegate_stream.transport.app import EXIT_FAILED
 
@@ -131,6 +131,15 @@ class Stack:
         finally:
             worker.terminate()
             worker.wait(30)
+
+    @property
+    def keys_dir(self) -> Path:
+        """Where the gate's keys are."""
+        return self._settings.keys_dir
+
+    def committed(self, places: Iterable[tuple[str, int]]) -> Mapping[tuple[str, int], int]:
+        """The workers' commits."""
+        return committed_offsets(self.brokers, "tidegate", places)
 
     def ask(self, sql: str) -> int:
         """One number."""

@@ -2,6 +2,7 @@
 
 import typer
 
+from tidegate_infra.privacy.rights.command import add_to
 from tidegate_infra.settings import load
 
 __all__ = ["app"]
@@ -29,3 +30,4 @@ def rotate() -> None:
         typer.echo(
             f"{project}: the next key holds from {moment} on; `tidegate privacy keys` tells when the old one goes"
         )
+add_to(app)

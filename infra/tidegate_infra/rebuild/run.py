@@ -21,8 +21,8 @@ from tidegate_schemas.registry import SchemaRegistry
 from tidegate_schemas.topics import KINDS
 from tidegate_sinks.tables import tables
 from tidegate_stream.decoding import EventReader
-from tidegate_stream.erasure.known import KnownErasures
 from tidegate_stream.folds import Fold
+from tidegate_stream.gate.erasures import KnownErasures
 from tidegate_stream.rebuild import Replay, Stretch
 from tidegate_stream.rebuild.replay import in_range
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.resources import files
 from typing import Any, cast
 
@@ -34,7 +34,7 @@ class Source:
     oldest: int
     """Lowest clean offset."""
     head: int
-    """Highest clean offset."""
+    """Highest clean offset, of an event or an erasure."""
     watermark: int
     """The one of all its records, µs since the epoch."""
     oldest_received: int
@@ -64,7 +64,13 @@ class Store:
     def sources(self, kind: Kind) -> list[Source]:
         """The archive's partitions of a kind."""
         rows = self._rows("heads", {"table": f"events_{kind}"})
-        return [Source(kind=kind, **{name: int(value) for name, value in row.items()}) for row in rows]
+        sources = [Source(kind=kind, **{name: int(value) for name, value in row.items()}) for row in rows]
+        standing = {str(row["place"]): int(row["offset"]) for row in self._rows("standing", {})}
+        places = [f"{source.topic}/{source.partition}" for source in sources]
+        return [
+            replace(source, head=max(source.head, standing.get(place, 0)))
+            for source, place in zip(sources, places, strict=True)
+        ]
 
     def newest_version(self, source: Source, table: str) -> int:
         """The highest version among a table's rows from a partition; 0 if there are none."""

@@ -20,6 +20,7 @@ CREATE TABLE IF NOT EXISTS tidegate.erasures {on_cluster}
     `erased_events` UInt64 COMMENT 'Events that were erased.',
     `row_counts` Map(String, UInt64) COMMENT 'Rows by table that were emptied or deleted.',
     `bytes_scanned` UInt64 COMMENT 'Bytes that were looked through for what should be gone: of tables and, where they are on this machine, of files.',
+    `positions` Map(String, Int64) COMMENT 'Where the erasure stands in the clean topics: offset by topic/partition.',
     `marks` Array(String) COMMENT 'Hashes of the pseudonyms.',
     `version` UInt64 COMMENT 'Time of writing in microseconds; the highest wins.'
 )
@@ -28,7 +29,7 @@ ORDER BY (project, receipt_id)
 COMMENT 'Receipts of erasures.';
 
 CREATE OR REPLACE VIEW analytics.erasures {on_cluster} AS
-SELECT * EXCEPT (marks, version), length(marks) AS pseudonyms
+SELECT * EXCEPT (marks, positions, version), length(marks) AS pseudonyms
 FROM tidegate.erasures FINAL;
 
 ALTER TABLE analytics.erasures {on_cluster} MODIFY COMMENT 'One row an erasure: when it was asked for and done, and how much went. It does not say whose.';

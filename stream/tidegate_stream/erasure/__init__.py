@@ -2,7 +2,7 @@
 
 An erasure stands in the log: in every partition of the clean topics there is a record of it. The person's events before
 that record are read as *stubs*, as if they had never been anybody's; those after it are somebody new's. So state, rows
-and archive are, as ever, a function of the log. `known` reads erasures from Kafka.
+and archive are, as ever, a function of the log. `tidegate_stream.gate.erasures` reads them from Kafka.
 """
 
 from tidegate_stream.erasure.erasure import Erasure, Notice, erasure_of, text_of

@@ -16,10 +16,10 @@ from tidegate_schemas.subjects import clean_schema, consent_schema, dead_letter_
 from tidegate_schemas.topics import Kind, ids_topic, kind_of, raw_topic
 from tidegate_stream.erasure import Erasure, erasure_of, text_of
 from tidegate_stream.erasure.erasure import codec
-from tidegate_stream.erasure.known import KnownErasures
 from tidegate_stream.gate.cookieless import Cookieless, Visits
 from tidegate_stream.gate.decisions import consent_key
 from tidegate_stream.gate.elsewhere import Everywhere
+from tidegate_stream.gate.erasures import KnownErasures
 from tidegate_stream.gate.gate import Gate, GateResult
 from tidegate_stream.gate.keys import Keys
 from tidegate_stream.gate.known_consents import KnownConsents
@@ -77,7 +77,7 @@ class KindGate:
     def _erasure(self, value: bytes | None) -> Erasure | None:
         """The erasure that a raw record is a notice of. The topic of erasures has the last word: any may write here."""
         try:
-            return self.erasures.find(erasure_of(value or b"", self._notice).receipt_id)
+            return self.erasures.confirmed(erasure_of(value or b"", self._notice))
         except (DecodeError, ValueError):
             return None
 

@@ -39,13 +39,16 @@ class KnownErasures:
                     self.refresh()
                     self._epoch = epoch
 
-    def find(self, receipt_id: str) -> Erasure | None:
-        """An erasure by its receipt, read now if it isn't known yet. Blocks. Raises CompactedTableError."""
-        found = self.tombstones.find(receipt_id)
-        if found is None:
+    def confirmed(self, notice: Erasure) -> Erasure | None:
+        """What the topic says of an erasure that a notice tells of; None if it knows nothing of it, or of less.
+
+        Blocks, as it is read now if it isn't known yet. Raises CompactedTableError.
+        """
+        found = self.tombstones.find(notice.receipt_id)
+        if found is None or not found.marks >= notice.marks:
             self.refresh()
-            found = self.tombstones.find(receipt_id)
-        return found
+            found = self.tombstones.find(notice.receipt_id)
+        return found if found is not None and found.marks >= notice.marks else None
 
     def read(self, events: pl.DataFrame, kind: Kind, topic: str, partition: int) -> pl.DataFrame:
         """Events of a clean topic as they are to be read now: those that were erased as stubs."""

@@ -1,0 +1,2 @@
+-- Filled in: table and which.
+ALTER TABLE tidegate.{table} DELETE WHERE {which}

@@ -1,0 +1,83 @@
+"""Receipts: what became of each erasure. They name nobody."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from datetime import UTC, datetime, timedelta
+from importlib.resources import files
+from typing import Any
+
+from clickhouse_connect.driver.client import Client
+
+from tidegate_stream.erasure import Erasure
+
+__all__ = ["LOGICALLY", "PHYSICALLY", "REFUSED", "REQUESTED", "WAITING", "Receipt", "Receipts"]
+
+WAITING, REFUSED, REQUESTED = "waiting", "refused", "requested"
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+LOGICALLY, PHYSICALLY = "logically erased", "physically erased"
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """One erasure. Times are of UTC; the columns' comments in the migration say what each field is."""
+
+    receipt_id: str
+    project: str
+    stage: str
+    requested_at: datetime
+    asked_from: str = "command"
+    requested_by: str = ""
+    confirmed_by: str = ""
+    logically_erased_at: datetime | None = None
+    physically_erased_at: datetime | None = None
+    expected_by: datetime | None = None
+    erased_events: int = 0
+    row_counts: Mapping[str, int] = field(default_factory=dict)
+    bytes_scanned: int = 0
+    positions: Mapping[str, int] = field(default_factory=dict, repr=False)
+    marks: tuple[str, ...] = field(default=(), repr=False)
+
+    def erasure(self) -> Erasure:
+        """What is erased by it, as the log tells it."""
+        positions: dict[tuple[str, int], int] = {}
+        for place, at in self.positions.items():
+            topic, partition = place.rsplit("/", 1)
+            positions[topic, int(partition)] = at
+        return Erasure(
+            self.receipt_id,
+            self.project,
+            frozenset(self.marks),
+            (self.requested_at - _EPOCH) // timedelta(microseconds=1),
+            self.asked_from,
+            positions,
+        )
+
+
+class Receipts:
+    """The table of receipts. Raises ClickHouseError."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+
+    def write(self, receipt: Receipt) -> Receipt:
+        """Put a receipt on record as it is now."""
+        row = {**asdict(receipt), "marks": list(receipt.marks), "version": time.time_ns() // 1000}
+        self._client.insert("tidegate.erasures", [list(row.values())], column_names=list(row))
+        return receipt
+
+    def find(self, receipt_id: str = "", project: str = "", limit: int = 50) -> list[Receipt]:
+        """Receipts, the latest first."""
+        text = files("tidegate_infra.privacy.rights").joinpath("queries", "receipts.sql").read_text(encoding="utf-8")
+        parameters = {"receipt": receipt_id, "project": project, "limit": limit}
+        return [_receipt(row) for row in self._client.query(text, parameters=parameters).named_results()]
+
+
+def _receipt(row: Mapping[str, Any]) -> Receipt:
+    known = {each.name: row[each.name] for each in fields(Receipt)}
+    for name, value in known.items():
+        if isinstance(value, datetime):
+            known[name] = value.replace(tzinfo=value.tzinfo or UTC)
+    return Receipt(**{**known, "marks": tuple(known["marks"])})

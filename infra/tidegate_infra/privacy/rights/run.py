@@ -1,0 +1,196 @@
+"""What the commands about people's rights do."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import typer
+from clickhouse_connect.driver.client import Client
+
+from tidegate_infra.broker.topics import tidegate_topics
+from tidegate_infra.errors import RightsError
+from tidegate_infra.keys import ensure_keys
+from tidegate_infra.privacy.rights.erase import Eraser, new_receipt
+from tidegate_infra.privacy.rights.receipts import LOGICALLY, PHYSICALLY, Receipt, Receipts
+from tidegate_infra.privacy.rights.scan import scan
+from tidegate_infra.privacy.rights.store import Store
+from tidegate_infra.privacy.rights.stream import Stream
+from tidegate_infra.privacy.rights.subject import marks_of_id, with_what_is_linked
+from tidegate_infra.provision import provide_registry
+from tidegate_infra.runtime import addresses
+from tidegate_infra.settings import Settings
+from tidegate_sinks import clickhouse
+from tidegate_stream.changelogs import COMPACTED_WITHIN
+from tidegate_stream.gate.keys import DirectoryKeys
+
+__all__ = ["Whom", "erase", "export", "retained", "status"]
+
+_MARGIN = timedelta(minutes=10)
+"""Kafka looks for what has had its time every few minutes, and ClickHouse removes old parts within eight."""
+
+
+@dataclass(frozen=True)
+class Whom:
+    """A person as somebody named them: by one of the two ids."""
+
+    project: str
+    user_id: str | None
+    anonymous_id: str | None
+
+    @property
+    def value(self) -> str:
+        """The id. Raises RightsError unless there is just one."""
+        given = [each for each in (self.user_id, self.anonymous_id) if each]
+        if len(given) != 1:
+            raise RightsError("name one person, by --user-id or by --anonymous-id")
+        return typer.prompt("id", hide_input=True) if given[0] == "-" else given[0]
+
+
+def retained(settings: Settings) -> timedelta:
+    """How long Kafka's log keeps what was written: the longest of all topics, with the segment that it is in."""
+    topics = tidegate_topics(settings.partitions, settings.raw_retention_hours, settings.clean_retention_days)
+    expiring = [topic.config for topic in topics if int(topic.config.get("retention.ms", -1)) > 0]
+    longest = max(int(config["retention.ms"]) + int(config["segment.ms"]) for config in expiring)
+    return max(timedelta(milliseconds=longest), COMPACTED_WITHIN) + _MARGIN
+
+
+def erase(settings: Settings, whom: Whom, receipt_id: str | None, *, cut: bool) -> None:
+    """Erase a person, or go on with an erasure that was cut short; print the receipt."""
+    client = _client(settings)
+    receipts, store = Receipts(client), Store(client)
+    value = None if receipt_id else whom.value
+    if value is None:
+        receipt = _one(receipts, receipt_id or "")
+    else:
+        receipt = new_receipt(whom.project, marks_of_id(_keys(settings), whom.project, value), _now())
+    stream = Stream(addresses(settings).brokers, settings.generation, provide_registry(settings))
+    eraser = Eraser(store, stream, receipts, retained(settings), typer.echo)
+    receipt = eraser.erase(receipt, _now)
+    if cut:
+        stream.cut(receipt.positions)
+    if value is not None:
+        receipt = _looked_through(settings, receipts, receipt, value)
+    _show(receipt)
+
+
+def export(settings: Settings, whom: Whom, out: Path) -> None:
+    """Write all that is held on a person to a new file, for its owner only."""
+    store = Store(_client(settings))
+    found = with_what_is_linked(store, whom.project, marks_of_id(_keys(settings), whom.project, whom.value))
+    try:
+        handle = os.open(out, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        raise RightsError(f"{out} exists; name a file that doesn't") from None
+    written: dict[str, int] = {}
+    with os.fdopen(handle, "w", encoding="utf-8") as file:
+        for table, row in store.export(whom.project, found.marks):
+            file.write(json.dumps({"table": table, "row": row}, ensure_ascii=False, default=_plain) + "\n")
+            written[table] = written.get(table, 0) + 1
+    for table, rows in written.items():
+        typer.echo(f"{table:<16} {rows:>9}")
+    typer.echo(f"{sum(written.values())} rows written to {out}, readable by you only. This is personal data.")
+    if found.shared:
+        typer.echo(f"{found.shared} of the devices were used by others too: look before you hand the file out.")
+
+
+def status(settings: Settings, receipt_id: str | None) -> None:
+    """Print one receipt, or a line for each; see first whether what waited for its time is gone."""
+    client = _client(settings)
+    receipts = Receipts(client)
+    if receipt_id:
+        _show(_settled(settings, client, _one(receipts, receipt_id)))
+        return
+    found = [_settled(settings, client, each) for each in receipts.find()]
+    for each in found:
+        when = f"{each.requested_at:%Y-%m-%d %H:%M:%S}"
+        typer.echo(f"{each.receipt_id}  {when}  {each.project:<12} {each.stage:<18} {each.erased_events:>9} events")
+    typer.echo(f"{len(found)} receipts" if found else "nobody has asked for anything")
+
+
+def _settled(settings: Settings, client: Client, receipt: Receipt) -> Receipt:
+    """The receipt, physically erased if nothing is left: in tables, on their disk, in the log."""
+    if receipt.stage != LOGICALLY or receipt.expected_by is None or _now() < receipt.expected_by:
+        return receipt
+    store = Store(client)
+    stream = Stream(addresses(settings).brokers, settings.generation, provide_registry(settings))
+    if stream.still_holds(receipt.positions) or store.left(receipt.erasure()) or store.old_parts():
+        return receipt
+    scanned = receipt.bytes_scanned + store.bytes_scanned
+    gone = replace(receipt, stage=PHYSICALLY, physically_erased_at=_now(), bytes_scanned=scanned)
+    return Receipts(client).write(gone)
+
+
+def _looked_through(settings: Settings, receipts: Receipts, receipt: Receipt, value: str) -> Receipt:
+    """Look through the files of this machine for the id and its pseudonyms, if they are here."""
+    if not settings.data_dir.is_dir():
+        return receipt
+    named = [value, *_keys(settings).every_pseudonym(receipt.project, value)]
+    scanned = scan(settings.data_dir, [word.encode() for word in named])
+    typer.echo(f"{scanned.bytes} bytes of {settings.data_dir} looked through for the id and its pseudonyms:")
+    for name, files in scanned.stores().items():
+        typer.echo(f"  {name}: in {files} files, until their time is over")
+    if not scanned.files:
+        typer.echo("  nothing")
+    return receipts.write(replace(receipt, bytes_scanned=receipt.bytes_scanned + scanned.bytes))
+
+
+def _show(receipt: Receipt) -> None:
+    expected = f" (expected by {receipt.expected_by:%F %T} UTC)" if receipt.expected_by else ""
+    lines = {
+        "receipt": receipt.receipt_id,
+        "project": receipt.project,
+        "stage": receipt.stage,
+        "requested at": _time(receipt.requested_at),
+        "logically erased at": _time(receipt.logically_erased_at),
+        "physically erased at": _time(receipt.physically_erased_at)
+        + ("" if receipt.physically_erased_at else expected),
+        "pseudonyms": str(len(receipt.marks)),
+        "events": str(receipt.erased_events),
+        "rows": ", ".join(f"{table} {rows}" for table, rows in sorted(receipt.row_counts.items())) or "none",
+        "bytes scanned": str(receipt.bytes_scanned),
+    }
+    for name, value in lines.items():
+        typer.echo(f"{name:<21} {value}")
+
+
+def _time(at: datetime | None) -> str:
+    return f"{at:%F %T} UTC" if at else "not yet"
+
+
+def _one(receipts: Receipts, receipt_id: str) -> Receipt:
+    found = receipts.find(receipt_id)
+    if not found:
+        raise RightsError(f"there is no receipt {receipt_id}; see `tidegate privacy status`")
+    return found[0]
+
+
+def _client(settings: Settings) -> Client:
+    password = ensure_keys(settings).clickhouse_password
+    return clickhouse.connect(clickhouse.Address(addresses(settings).clickhouse_url, "writer", password))
+
+
+def _keys(settings: Settings) -> DirectoryKeys:
+    ensure_keys(settings)
+    return DirectoryKeys(settings.keys_dir)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def _plain(value: Any) -> Any:
+    match value:
+        case datetime() | date():
+            return value.isoformat()
+        case UUID():
+            return str(value)
+        case Mapping():
+            return dict(value)
+    return list(value)
