@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import uuid4
 
 import httpx
 import pytest
@@ -120,6 +121,8 @@ async def test_every_grafana_panel_has_rows(
     reader: Reader, writer: httpx.Client, project: str, panel: grafana.Panel
 ) -> None:
     plant(writer, project)
+    decided = {"decision_id": str(uuid4()), "decision": "granted", "decided_at": now().timestamp(), "version": 1}
+    insert(writer, "consents", [{"project": project, **decided}])
     source = load("tidegate_dashboards.grafana.queries")[panel.query]
     sql = grafana.expand(source.sql, now() - timedelta(minutes=15), now(), 60, {"project": project})
 
