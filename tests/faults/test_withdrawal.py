@@ -69,5 +69,7 @@ def test_a_withdrawal_stops_what_comes_late_and_erases_what_is_stored(stack: Sta
     dropped = stack.client.query(
         "SELECT reason, sum(quantity) FROM analytics.outcomes WHERE reporter = 'gate' GROUP BY 1"
     )
-    assert {"consent_denied": 1, "consent_withdrawn": 2}.items() <= dict(dropped.result_rows).items()
+    assert {"consent_denied": 1, "consent_withdrawn": 2}.items() <= {
+        str(row[0]): int(row[1]) for row in dropped.result_rows
+    }.items()
     assert stack.ask("SELECT sum(withdrawn) FROM analytics.consents") == 1

@@ -30,4 +30,6 @@ def rotate() -> None:
         typer.echo(
             f"{project}: the next key holds from {moment} on; `tidegate privacy keys` tells when the old one goes"
         )
+
+
 add_to(app)
