@@ -1,4 +1,4 @@
-"""What a request may be held to: its sender's word, and the signals of the visitor's browser, which outrank it. Pure."""
+"""What a request is held to: its sender's word, and the signals of a visitor's browser, which outrank it. Pure."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 
 from tidegate_gateway.errors import RefusedError
 from tidegate_schemas.consent import DECISION
+from tidegate_schemas.networks import truncated_ip
 from tidegate_schemas.reasons import Reason
 
 STATES = frozenset({"granted", "anonymous", "denied", "unknown"})
@@ -35,5 +36,6 @@ def is_decision(event: Mapping[str, Any]) -> bool:
 
 
 def nameless(event: Mapping[str, Any]) -> dict[str, Any]:
-    """A product event without what tells a person or a device."""
-    return {**event, **dict.fromkeys(("user_id", "anonymous_id", "session_id", "previous_id")), "traits": "{}"}
+    """A product event without what tells a person or a device; of the address its network is left."""
+    ids = dict.fromkeys(("user_id", "anonymous_id", "session_id", "previous_id"))
+    return {**event, **ids, "traits": "{}", "ip": truncated_ip(event.get("ip") or "")}

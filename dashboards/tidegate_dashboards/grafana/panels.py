@@ -61,6 +61,7 @@ PANELS: tuple[Panel, ...] = (
     Panel("CPU by service", "cpu", unit="percentunit"),
     Panel("Memory by service", "memory", unit="decbytes"),
     Panel("Agents", "agents", "table", width=24),
+    Panel("Consent", "consents", "table", width=24),
     Panel("Ledger", "ledger", "table", width=24),
 )
 

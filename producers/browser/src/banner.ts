@@ -70,7 +70,7 @@ export function showBanner(client: Client, called: boolean): void {
   const text = add(box, "p", `${texts.text} `, { id: "d" });
   if (texts.link) add(text, "a", texts.linkText, { href: texts.link });
   add(box, "button", texts.accept, { type: "button" }).onclick = client.grant;
-  add(box, "button", texts.decline, { type: "button" }).onclick = client.decline;
+  add(box, "button", texts.decline, { type: "button" }).onclick = () => client.decline();
   box.onkeydown = (event) => {
     if (event.key === "Escape") hideBanner();
   };

@@ -92,7 +92,7 @@ export class Client implements Tidegate {
     const { own } = this;
     const sequence = ++own.last;
     const decides = "consent" in event;
-    const consent = decides ? event.consent : this.consent();
+    const consent = decides ? event["consent"] : this.consent();
     const sampleRate = decides ? 1 : (this.options.sampleRates?.[kind] ?? 1);
     let reason: Reason | undefined;
     if (consent === "denied" && !decides) reason = "consent_denied";

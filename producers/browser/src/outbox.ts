@@ -6,7 +6,7 @@ import type { Kind } from "./types";
 export type Reason = "consent_denied" | "sampled" | "queue_full" | "oversize" | "undeliverable" | "invalid_field";
 
 /** Kind, number and JSON of an event; whether it goes out even when the others are given up, as a decision has to. */
-export type Item = [Kind, number, string, boolean?];
+export type Item = [Kind, number, string, boolean];
 
 /** A body and what of the outbox it holds. */
 export interface Batch {
@@ -54,7 +54,7 @@ export class Outbox {
     return Object.assign(new Outbox(producerId, head), { last, items, reports, reported, drops });
   }
 
-  add(kind: Kind, sequence: number, text: string, stays?: boolean): void {
+  add(kind: Kind, sequence: number, text: string, stays = false): void {
     const size = bytes(text);
     const held = this.items.reduce((sum, [, , item]) => sum + item.length, 0);
     if (size > MAX_ITEM_BYTES) this.drop(kind, sequence, "oversize");

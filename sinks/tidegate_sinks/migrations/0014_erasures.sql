@@ -37,16 +37,20 @@ ALTER TABLE analytics.erasures {on_cluster} MODIFY COMMENT 'One row an erasure: 
 CREATE OR REPLACE VIEW analytics.events {on_cluster} AS
 SELECT
     e.*,
-    multiIf(e.user != '', e.user, v.first_user != '', v.first_user, e.visitor) AS person
+    if(p.person != '', p.person, if(e.user != '', e.user, e.visitor)) AS person,
+    startsWith(e.visitor, 'day-') AS cookieless
 FROM (SELECT * EXCEPT (version) FROM tidegate.events_track FINAL WHERE consent != 'erased') AS e
-LEFT JOIN analytics.visitors AS v ON e.project = v.project AND e.visitor = v.visitor;
+LEFT JOIN analytics.persons AS p
+    ON e.project = p.project AND (e.user != '') = p.is_user AND if(e.user != '', e.user, e.visitor) = p.pseudonym;
 
 CREATE OR REPLACE VIEW analytics.errors {on_cluster} AS
 SELECT
     e.*,
-    multiIf(e.user != '', e.user, v.first_user != '', v.first_user, e.visitor) AS person
+    if(p.person != '', p.person, if(e.user != '', e.user, e.visitor)) AS person,
+    startsWith(e.visitor, 'day-') AS cookieless
 FROM (SELECT * EXCEPT (version) FROM tidegate.events_error FINAL WHERE consent != 'erased') AS e
-LEFT JOIN analytics.visitors AS v ON e.project = v.project AND e.visitor = v.visitor;
+LEFT JOIN analytics.persons AS p
+    ON e.project = p.project AND (e.user != '') = p.is_user AND if(e.user != '', e.user, e.visitor) = p.pseudonym;
 
 CREATE OR REPLACE VIEW analytics.spans {on_cluster} AS
 SELECT * EXCEPT (version)

@@ -128,6 +128,8 @@ async def test_every_grafana_panel_has_rows(
 ) -> None:
     plant(writer, project)
     insert(writer, "events_span", [span(project, trace := "7" * 32)])
+    decided = {"decision_id": str(uuid4()), "decision": "granted", "decided_at": now().timestamp(), "version": 1}
+    insert(writer, "consents", [{"project": project, **decided}])
     source = load("tidegate_dashboards.grafana.queries")[panel.query]
     variables = {"project": project, "trace": trace}
     sql = grafana.expand(source.sql, now() - timedelta(minutes=15), now(), 60, variables)

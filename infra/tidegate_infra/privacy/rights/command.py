@@ -19,6 +19,7 @@ AnonymousId = Annotated[str | None, typer.Option(help="Id of a device; - asks fo
 def add_to(app: typer.Typer) -> None:
     """Give these commands to `tidegate privacy`."""
     app.command()(erase)
+    app.command()(erase_withdrawn)
     app.command()(export)
     app.command()(status)
 
@@ -36,6 +37,13 @@ def erase(
     from tidegate_infra.privacy.rights import run  # noqa: PLC0415 - loads the clients and polars
 
     run.erase(load(), run.Whom(project, user_id, anonymous_id), receipt, cut=cut_topics)
+
+
+def erase_withdrawn() -> None:
+    """Erase those who asked for it as they withdrew their consent; prints their receipts. The worker must run."""
+    from tidegate_infra.privacy.rights import run  # noqa: PLC0415 - loads the clients and polars
+
+    run.erase_withdrawn(load())
 
 
 def export(

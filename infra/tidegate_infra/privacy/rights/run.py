@@ -23,14 +23,16 @@ from tidegate_infra.privacy.rights.scan import scan
 from tidegate_infra.privacy.rights.store import Store
 from tidegate_infra.privacy.rights.stream import Stream
 from tidegate_infra.privacy.rights.subject import marks_of_id, with_what_is_linked
+from tidegate_infra.privacy.withdrawals import carry_out
 from tidegate_infra.provision import provide_registry
 from tidegate_infra.runtime import addresses
 from tidegate_infra.settings import Settings
 from tidegate_sinks import clickhouse
 from tidegate_stream.changelogs import COMPACTED_WITHIN
+from tidegate_stream.gate.erasures import KnownErasures
 from tidegate_stream.gate.keys import DirectoryKeys
 
-__all__ = ["Whom", "erase", "export", "retained", "status"]
+__all__ = ["Whom", "erase", "erase_withdrawn", "export", "retained", "status"]
 
 _MARGIN = timedelta(minutes=10)
 """Kafka looks for what has had its time every few minutes, and ClickHouse removes old parts within eight."""
@@ -78,6 +80,21 @@ def erase(settings: Settings, whom: Whom, receipt_id: str | None, *, cut: bool) 
     if value is not None:
         receipt = _looked_through(settings, receipts, receipt, value)
     _show(receipt)
+
+
+def erase_withdrawn(settings: Settings) -> None:
+    """Carry out the erasures that withdrawals of consent asked for; print their receipts."""
+    client, brokers, registry = _client(settings), addresses(settings).brokers, provide_registry(settings)
+    receipts = Receipts(client)
+    stream = Stream(brokers, settings.generation, registry)
+    eraser = Eraser(Store(client), stream, receipts, retained(settings), typer.echo)
+    known = KnownErasures(brokers, registry)
+    done = carry_out(known, receipts, eraser, _now)
+    known.close()
+    for receipt in done:
+        _show(receipt)
+    if not done:
+        typer.echo("no withdrawal asked for an erasure that is not done")
 
 
 def export(settings: Settings, whom: Whom, out: Path) -> None:
