@@ -10,7 +10,7 @@ import polars as pl
 from tidegate_schemas.canonical import MAX_DEPTH, canonical_json
 from tidegate_stream.gate.patterns import SUSPECT_JSON
 from tidegate_stream.gate.scrub import SECRET, MalformedJsonError, parse_json, sensitive_key, tells_nothing
-from tidegate_stream.gate.triggers import changed_texts
+from tidegate_stream.gate.triggers import changed_texts, suspects
 
 UNLIKE = r"[\[:,]-?[0-9]+(?:\.[0-9]+)?e|0\.0000|[0-9]{19}"
 """Finds what has numbers that orjson and the canonical form may write in different ways."""
@@ -50,7 +50,7 @@ def scrubbed(texts: pl.Series, container: type, parsed: ParsedTexts) -> pl.Serie
     distinct = texts.unique()
     marks = distinct.to_frame("text").select(
         "text",
-        pl.col("text").str.contains(SUSPECT_JSON).alias("suspect"),
+        suspects(distinct, SUSPECT_JSON).alias("suspect"),
         _unlike(pl.col("text")).alias("unlike"),
     )
     harmless = marks.filter(~pl.col("suspect"))

@@ -12,6 +12,10 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import Final
 
+from tidegate_stream.gate.disguise import SUSPECT_ESCAPES
+from tidegate_stream.gate.national_ids import FIND as NATIONAL_ID
+from tidegate_stream.gate.national_ids import SUSPECT_NUMBERS, luhn, national_id
+
 AT = r"(?:@|%40|&#0*64;|\\u0040|[＠﹫])"
 OCTET = r"(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)"
 
@@ -45,15 +49,6 @@ def _fixed(template: str) -> Callable[[re.Match[str]], str]:
     if not groups:
         return lambda _: text
     return lambda match: "".join(match.group(number) for number in groups) + text
-
-
-def luhn(digits: str) -> bool:
-    """Whether a run of digits ends in its Luhn check digit."""
-    total = 0
-    for place, digit in enumerate(reversed(digits)):
-        value = int(digit) * (1 + place % 2)
-        total += value - 9 if value > 9 else value
-    return total % 10 == 0
 
 
 def mod97(iban: str) -> bool:
@@ -135,9 +130,15 @@ PATTERNS: tuple[Pattern, ...] = tuple(
         ),
         # The last label has a letter first: `shop@1.4.0` is a release, not an address.
         ("email", r"[\w.%+'-]{1,64}<AT>[\w-]{1,63}(?:\.[\w-]{1,63})*\.[^\W\d_][\w-]{1,62}", "[email]"),
-        ("mac", r"(?<![\w:-])[0-9A-Fa-f]{2}(?:[:-][0-9A-Fa-f]{2}){5}(?![\w:-])", "[mac]"),
+        (
+            "mac",
+            r"(?<![\w:-])[0-9A-Fa-f]{2}(?:[:-][0-9A-Fa-f]{2}){5}(?![\w:-])"
+            r"|(?<![\w.])[0-9A-Fa-f]{4}\.[0-9A-Fa-f]{4}\.[0-9A-Fa-f]{4}(?!\w|\.\w)",
+            "[mac]",
+        ),
         ("iban", r"(?i)(?<![A-Z0-9])(?:<COUNTRIES>)\d{2}(?:[ -]?[A-Z0-9]){11,32}", _iban),
         ("card", r"(?<![\d.])[2-6]\d{3}(?:[ -]?\d){9,15}(?!\d)", _card),
+        ("national_id", NATIONAL_ID, national_id),
         ("ssn", r"(?<![\w-])(?!000|666|9)\d{3}-(?!00)\d{2}-(?!0000)\d{4}(?![\w-])", "[ssn]"),
         (
             "ipv6",
@@ -149,7 +150,8 @@ PATTERNS: tuple[Pattern, ...] = tuple(
             "phone",
             r"(?:\+|%2B|(?<![\w+.])00)[1-9](?:[ ().\u00a0/-]{0,2}\d){6,14}(?!\w)"
             r"|(?<![\w.+-])(?:\([2-9]\d{2}\) ?|[2-9]\d{2}[-. ])[2-9]\d{2}[-. ]\d{4}(?![\w-])"
-            r"|(?<![\w.+-])\(?0\d{2,4}\)?[ /-]\d{3,4}[ -]?\d{2,5}(?:[ -]?\d{2,4})?(?![\w-])",
+            r"|(?<![\w.+-])\(?0\d{2,4}\)?[ /-]\d{3,4}[ -]?\d{2,5}(?:[ -]?\d{2,4})?(?![\w-])"
+            r"|(?<![\w.+-])0\d(?:[ .-]\d{2}){4}(?![\w-])",
             "[phone]",
         ),
         ("posix_path", r"(?i)(/(?:home|users)/)(?!\[)[^/\s\"'<>:]+", r"\1[user]"),
@@ -170,20 +172,23 @@ SUSPECT: Final = "|".join(
         r"(?i:basic)(?:\s|%20|\+)",
         r"(?:sk|pk|rk)[-_]",
         r"gh[opsur]_|github_pat_|xox[abeoprs]-|AKIA|ASIA|AIza|glpat-|SG\.|npm_|hf_|ya29\.|EAAC",
-        r"@|(?i:%40)|&#0*64;|\\u|＠|﹫|[\x1c-\x1f]",
+        SUSPECT_ESCAPES,
+        r"@|＠|﹫|[\x1c-\x1f]",
         # An i to Python's `re`, which ignores more of case than Rust.
         r"[\u0130\u0131]",
         r"(?i:pass(?:word|wd|phrase)|pwd|secret|api[_-]?key|private[_-]?key|access[_-]?key|token|credential|otp|csrf|xsrf)",
-        r"(?:[0-9A-Fa-f]{2}[:-]){5}",
+        r"(?:[0-9A-Fa-f]{2}[:-]){5}|[0-9A-Fa-f]{4}\.[0-9A-Fa-f]{4}\.[0-9A-Fa-f]{4}",
         rf"(?:^|[^A-Za-z0-9])(?i:{COUNTRIES})\d{{2}}[ -]?(?i:[a-z0-9][ -]?){{11}}",
         r"(?:^|[^\d.])[2-6]\d{3}(?:[ -]?\d){9}",
         r"\d{3}-\d{2}-\d{4}",
+        SUSPECT_NUMBERS,
         r"::|(?:[0-9A-Fa-f]{1,4}:){6}",
         r"\d\.\d{1,3}\.\d{1,3}\.\d",
         # Letters by name: to Rust a combining mark is a part of a word, to Python it isn't.
         r"(?:\+|(?i:%2B)|(?:^|[^0-9A-Za-z_+.])00)[1-9](?:[ ().\u00a0/-]{0,2}\d){6}",
         r"\(?[2-9]\d{2}\)?[-. ]?[2-9]\d{2}[-. ]\d{4}",
         r"(?:^|[^0-9A-Za-z_.+-])\(?0\d{2,4}\)?[ /-]\d{3}",
+        r"0\d(?:[ .-]\d{2}){4}",
         r"(?i:/(?:home|users)/)",
         r"(?i:[a-z]:[\\/]+(?:users|documents and settings)[\\/])",
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
 from itertools import pairwise
 from urllib.parse import quote
@@ -12,11 +12,14 @@ import orjson
 from pydantic_core import from_json
 
 from tidegate_schemas.canonical import canonical_json
-from tidegate_stream.gate.patterns import PATTERNS
+from tidegate_stream.gate.disguise import BASE64, LAYERS, folded, from_base64, unescaped
+from tidegate_stream.gate.patterns import PATTERNS, Pattern
 
 KNOWN_MIN_LENGTH = 4
 """A shorter id would take harmless words and numbers with it."""
 KNOWN = "[id]"
+ENCODED = "[base64]"
+SHORTEST_BASE64 = 12
 SECRET = "[secret]"  # noqa: S105 - what stands for a secret
 
 SENSITIVE_WORDS = frozenset(
@@ -90,12 +93,70 @@ def known_pattern(known: Iterable[str | None]) -> re.Pattern[str] | None:
 
 
 def scrub_text(text: str, known: re.Pattern[str] | None = None) -> str:
-    """A text without the event's own ids and without what any of `PATTERNS` finds."""
-    if known is not None:
-        text = known.sub(KNOWN, text)
-    for pattern in PATTERNS:
-        text = pattern.find.sub(pattern.replace, text)
+    """A text without the event's own ids and without what any of `PATTERNS` finds, however it is written there.
+
+    Escapes are undone only where something was behind them, and a letter stays the one that it is.
+    """
+    return scrub_by(text, known, lambda _: PATTERNS)
+
+
+PatternsOf = Callable[[str], Sequence[Pattern]]
+Replacement = tuple[re.Pattern[str], Callable[[re.Match[str]], str]]
+
+
+def scrub_by(text: str, known: re.Pattern[str] | None, patterns_of: PatternsOf) -> str:
+    """`scrub_text` by those patterns of which `patterns_of` says that they may match a text."""
+    clean = layer = _seen_through(text, known, patterns_of)
+    for _ in range(LAYERS):
+        plain = unescaped(layer)
+        if plain == layer:
+            break
+        layer = _seen_through(plain, known, patterns_of)
+        if layer != plain:
+            clean = layer
+    return clean
+
+
+def _seen_through(text: str, known: re.Pattern[str] | None, patterns_of: PatternsOf) -> str:
+    """One layer: as it stands there, and, beyond ASCII, as a reader takes it."""
+    for find, replace in _replacements(text, known, patterns_of):
+        text = find.sub(replace, text)
+    if text.isascii() or (seen := folded(text)) == text:
+        return text
+    for find, replace in _replacements(seen, known, patterns_of):
+        text, seen = _both(find, replace, text, seen)
     return text
+
+
+def _replacements(text: str, known: re.Pattern[str] | None, patterns_of: PatternsOf) -> Iterator[Replacement]:
+    """What to look for, in this order, and what stands instead. Base64 is last: a token's parts are some, too."""
+    if known is not None:
+        yield known, lambda _: KNOWN
+    for pattern in patterns_of(text):
+        yield pattern.find, pattern.replace
+    if len(text) >= SHORTEST_BASE64:
+        yield BASE64, lambda match: _hidden(match, known, patterns_of)
+
+
+def _hidden(match: re.Match[str], known: re.Pattern[str] | None, patterns_of: PatternsOf) -> str:
+    plain = from_base64(match[0])
+    return match[0] if _seen_through(plain, known, patterns_of) == plain else ENCODED
+
+
+def _both(
+    find: re.Pattern[str], replace: Callable[[re.Match[str]], str], text: str, seen: str
+) -> tuple[str, str]:
+    """Replace in a text what is found in its double, and in the double, so that both stay of one length."""
+    parts: list[str] = []
+    doubles: list[str] = []
+    end = 0
+    for match in find.finditer(seen):
+        instead = replace(match)
+        if instead != match[0]:
+            parts += text[end : match.start()], instead
+            doubles += seen[end : match.start()], instead
+            end = match.end()
+    return "".join((*parts, text[end:])), "".join((*doubles, seen[end:]))
 
 
 def scrub_url(text: str, known: re.Pattern[str] | None = None) -> str:
