@@ -32,10 +32,9 @@ class Canary:
     @property
     def claimed(self) -> bool:
         """Whether finding it again breaks the promise."""
-        if self.carrier in ECHOES:
+        if self.carrier in ECHOES or self.encoding in UNCLAIMED_ENCODINGS:
             return False
-        open_to = self.kind in UNCLAIMED_KINDS or self.encoding in UNCLAIMED_ENCODINGS
-        return self.carrier in CLOSED or not open_to
+        return self.carrier in CLOSED or self.kind not in UNCLAIMED_KINDS
 
 
 class Planter:
@@ -44,6 +43,7 @@ class Planter:
     def __init__(self, seed: int, limit: int) -> None:
         self.rng, self.limit = Random(seed), limit
         self.canaries: list[Canary] = []
+        self._cores: set[str] = set()
         self._known: str | None = None
         self._half: str | None = None
         kinds, encodings = [*KINDS, "known"], [*ENCODINGS, SPLIT]
@@ -102,9 +102,13 @@ class Planter:
         }
 
     def _value(self, kind: str) -> Value | None:
+        """A value that no other canary has."""
         if kind == "known":
             return None if self._known is None else Value(self._known, self._known)
-        return KINDS[kind](self.rng)
+        while (value := KINDS[kind](self.rng)).core in self._cores:
+            pass
+        self._cores.add(value.core)
+        return value
 
 
 def written(value: Value, encoding: str) -> str:

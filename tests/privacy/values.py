@@ -102,7 +102,7 @@ _ID_SHAPES = {
     "br": "###.###.###-##",
     "cn": "110105194912######",
     "fi": "1310##-###?",
-    "kr": "9003##-1######",
+    "kr": "900#1#-1######",
     "in": "2### #### ####",
     "ca": "1##-###-###",
     "be": "85.07.##-###.##",
@@ -121,7 +121,7 @@ def national_id(rng: Random) -> Value:
     while True:
         text = shaped(rng, _ID_SHAPES[country]).replace("?", rng.choice("TRWAGMYFPDXBNJZSQVHLCKE"))
         if country == "kr":
-            text = text.replace(text[4:6], f"{rng.randrange(10, 29)}", 1)
+            text = f"90{rng.randrange(1, 13):02d}{rng.randrange(10, 29)}{text[6:]}"
         if country == "cn":
             text = f"1101051949{rng.randrange(1, 13):02d}{rng.randrange(10, 29)}{shaped(rng, '####')}"
         bare = text.replace(" ", "").replace(".", "")

@@ -9,7 +9,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from tidegate_gateway.intake import Event
 from tidegate_gateway.statements import summarise
-from tidegate_gateway.values import optional, text
+from tidegate_gateway.values import http_method, optional, text
 
 MAX_WORDS_OF_A_NAME = 4
 
@@ -65,7 +65,7 @@ def http(named: Mapping[str, Any], operation: str) -> Event:
     route = text(named, "http.route") if operation == "request" else ""
     return {
         "route": route,
-        "method": text(named, "http.request.method", "http.method").upper()[:16],
+        "method": http_method(named, "http.request.method", "http.method"),
         "status_code": status,
     }
 

@@ -10,7 +10,7 @@ from tidegate_gateway.errors import RefusedError
 from tidegate_gateway.intake import Event
 from tidegate_gateway.sentry.arrival import Arrival
 from tidegate_gateway.sentry.contexts import debug_images, kept_contexts, members_of, sdk_of, threads
-from tidegate_gateway.values import mapping, optional, text
+from tidegate_gateway.values import http_method, mapping, optional, text
 from tidegate_schemas.canonical import canonical_json, canonical_object
 from tidegate_schemas.identity import derived_event_id
 from tidegate_schemas.reasons import Reason
@@ -91,7 +91,7 @@ def common(event: Mapping[str, Any], arrival: Arrival) -> Event:
         "trace_id": optional(trace, "trace_id"),
         "span_id": optional(trace, "span_id"),
         "route": transaction if transaction.startswith("/") else "",
-        "method": text(request, "method").upper()[:16],
+        "method": http_method(request, "method"),
     }
 
 

@@ -18,11 +18,13 @@ QUARTET: Final = (
 """Four characters of base64 that stand for three printable ones of ASCII, as far as a class can tell."""
 BASE64: Final = re.compile(rf"(?<![A-Za-z0-9+])(?:{QUARTET}){{3}}[A-Za-z0-9+/_-]*={{0,2}}")
 ESCAPES: Final = re.compile(
-    r"(?:%[0-9A-Fa-f]{2})+|\\u(?!0000|[dD][89A-Fa-f])[0-9A-Fa-f]{4}|&#(?:[0-9]{2,6}|[xX][0-9A-Fa-f]{2,5});"
+    r"(?:%[0-9A-Fa-f]{2})+|\\(?:u(?!0000|[dD][89A-Fa-f])[0-9A-Fa-f]{4}|[\"\\/bfnrt])"
+    r"|&#(?:[0-9]{2,6}|[xX][0-9A-Fa-f]{2,5});"
 )
-SUSPECT_ESCAPES: Final = rf"%[0-9A-Fa-f]{{2}}|\\u|&#|(?:{QUARTET}){{3}}"
+SUSPECT_ESCAPES: Final = rf"%[0-9A-Fa-f]{{2}}|\\|&#|(?:{QUARTET}){{3}}"
 """Finds every text in which an escape or base64 may hide something (Rust syntax)."""
 
+_SHORT_ESCAPES: Final = {"b": " ", "f": " ", "n": "\n", "r": "\r", "t": "\t"}
 #: Letters of Cyrillic and Greek that a reader takes for Latin ones.
 _LOOK_ALIKE = dict(
     zip(
@@ -57,7 +59,7 @@ def folded(text: str) -> str:
 
 def unescaped(text: str) -> str:
     """The text with one layer of percent-encoding, JSON escapes and numeric entities undone."""
-    return ESCAPES.sub(_character, text) if "%" in text or "\\u" in text or "&#" in text else text
+    return ESCAPES.sub(_character, text) if "%" in text or "\\" in text or "&#" in text else text
 
 
 def _character(match: re.Match[str]) -> str:
@@ -66,13 +68,13 @@ def _character(match: re.Match[str]) -> str:
         data = bytes.fromhex(found.replace("%", ""))
         return found if 0 in data else data.decode("utf-8", "replace")
     if found[0] == "\\":
-        return chr(int(found[2:], 16))
+        return chr(int(found[2:], 16)) if found[1] == "u" else _SHORT_ESCAPES.get(found[1], found[1])
     code = int(found[3:-1], 16) if found[2] in "xX" else int(found[2:-1])
     return found if 0xD800 <= code <= 0xDFFF or code > 0x10FFFF else chr(code)
 
 
 def from_base64(found: str) -> str:
-    """What a match of `BASE64` stands for; bytes that are no text become U+FFFD."""
-    body = found.rstrip("=").replace("-", "+").replace("_", "/")
+    """What a text in base64 stands for; bytes that are no text become U+FFFD, and what is no base64 is left out."""
+    body = found.encode("ascii", "ignore").decode().rstrip("=").replace("-", "+").replace("_", "/")
     body = body[: len(body) - (len(body) % 4 == 1)]
     return base64.b64decode(body + "=" * (-len(body) % 4)).decode("utf-8", "replace")

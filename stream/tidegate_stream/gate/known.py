@@ -22,7 +22,7 @@ from tidegate_stream.gate.triggers import changed_texts
 ROW, WHOLE, ANY = "_row", "_whole", "_any"
 #: No text that comes past the codec's bounds is told apart by it, so it may stand between two.
 BETWEEN = "\x00"
-DISGUISE = rf"[\\\u0080-\U0010ffff]|{SUSPECT_ESCAPES}"
+DISGUISE = rf"[\u0080-\U0010ffff]|{SUSPECT_ESCAPES}"
 """Finds a text that may hold an id otherwise than as it is."""
 
 

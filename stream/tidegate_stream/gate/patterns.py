@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import Final
 
-from tidegate_stream.gate.disguise import SUSPECT_ESCAPES
+from tidegate_stream.gate.disguise import SUSPECT_ESCAPES, from_base64
 from tidegate_stream.gate.national_ids import FIND as NATIONAL_ID
 from tidegate_stream.gate.national_ids import SUSPECT_NUMBERS, luhn, national_id
 
@@ -80,6 +80,13 @@ def _iban(match: re.Match[str]) -> str:
     return "[iban]" + text[end:]
 
 
+def _basic(match: re.Match[str]) -> str:
+    """What is padded is a credential, and what stands for a name and a password."""
+    if not match[4] and ":" not in from_base64(match[3]):
+        return match[0]
+    return f"{match[1]}{match[2]}[token]"
+
+
 def _ipv6(match: re.Match[str]) -> str:
     try:
         ip_address(match[0])
@@ -90,7 +97,8 @@ def _ipv6(match: re.Match[str]) -> str:
 
 TELLING_WORDS = (
     r"(?:pass(?:word|wd|phrase)|pwd|secret|api[_-]?key|private[_-]?key|access[_-]?key|client[_-]?secret"
-    r"|(?:access|refresh|auth|id|session|csrf|xsrf)[_-]?token|token|credentials?|otp|csrf|xsrf)"
+    r"|(?:access|refresh|auth|id|session|csrf|xsrf)[_-]?token|token|credentials?|otp|csrf|xsrf"
+    r"|(?:php|j)?sess(?:ion)?[_-]?id|connect\.sid)"
 )
 
 _PARTS = {"<AT>": AT, "<OCTET>": OCTET, "<COUNTRIES>": COUNTRIES, "<TELLING_WORDS>": TELLING_WORDS}
@@ -113,13 +121,16 @@ PATTERNS: tuple[Pattern, ...] = tuple(
             r"(?i)\b(authorization)(\\?[\"']?\s*[:=]\s*\\?[\"']?)[^\s\[,;\"'\\][^\r\n,;\"'\\]*",
             r"\1\2[secret]",
         ),
+        ("cookie", r"(?i)\b(cookie2?)(\\?[\"']?\s*:\s*\\?[\"']?)(?!\[)[^\r\n\"'\\]+", r"\1\2[secret]"),
         ("bearer", r"(?i)\b(bearer)(\s+|%20|\+)[\w.~+/=-]{8,}", r"\1\2[token]"),
-        ("basic", r"(?i)\b(basic)(\s+|%20|\+)[\w+/-]{4,}={1,2}", r"\1\2[token]"),
+        ("basic", r"(?i)\b(basic)(\s+|%20|\+)([\w+/-]{4,})((?:=|%3D|\\u003D){0,2})", _basic),
         (
             "api_key",
             r"\b(?:sk|pk|rk)[-_](?:live|test|proj|ant)?[-_]?[\w-]{16,}|\bgh[opsur]_\w{20,}|\bgithub_pat_\w{20,}"
             r"|\bxox[abeoprs]-[\w-]{10,}|\b(?:AKIA|ASIA)[0-9A-Z]{16}\b|\bAIza[\w-]{35}|\bglpat-[\w-]{20,}"
-            r"|\bSG\.[\w-]{16,}\.[\w-]{16,}|\bnpm_\w{30,}|\bhf_\w{30,}|\bya29\.[\w-]{20,}|\bEAAC\w{20,}",
+            r"|\bSG\.[\w-]{16,}\.[\w-]{16,}|\bnpm_\w{30,}|\bhf_\w{30,}|\bya29\.[\w-]{20,}|\bEAAC\w{20,}"
+            r"|\bshp(?:at|ca|pa|ss)_\w{20,}|\bdop_v1_\w{20,}|\bdckr_pat_[\w-]{20,}|\bpypi-Ag[\w-]{20,}"
+            r"|\bxapp-[\w-]{10,}|\bsq0[a-z]{3}-[\w-]{20,}|\bwhsec_\w{20,}|\bkey-[0-9a-f]{32}\b",
             "[key]",
         ),
         ("userinfo", r"(?i)\b([a-z][a-z0-9+.-]{1,20}(?:://|%3A%2F%2F))[^\s/?#@\"'<>]{1,256}@", r"\1[userinfo]@"),
@@ -129,11 +140,11 @@ PATTERNS: tuple[Pattern, ...] = tuple(
             r"\1\2[secret]",
         ),
         # The last label has a letter first: `shop@1.4.0` is a release, not an address.
-        ("email", r"[\w.%+'-]{1,64}<AT>[\w-]{1,63}(?:\.[\w-]{1,63})*\.[^\W\d_][\w-]{1,62}", "[email]"),
+        ("email", r"[\w.%+'-]{1,64}<AT>(?:[\w-]{1,63}(?:\.[\w-]{1,63})*\.[^\W\d_][\w-]{1,62}|\[id\])", "[email]"),
         (
             "mac",
             r"(?<![\w:-])[0-9A-Fa-f]{2}(?:[:-][0-9A-Fa-f]{2}){5}(?![\w:-])"
-            r"|(?<![\w.])[0-9A-Fa-f]{4}\.[0-9A-Fa-f]{4}\.[0-9A-Fa-f]{4}(?!\w|\.\w)",
+            r"|(?<![\w.])[0-9A-Fa-f]{4}\.[0-9A-Fa-f]{4}\.[0-9A-Fa-f]{4}(?!\w|\.[0-9A-Fa-f]{4})",
             "[mac]",
         ),
         ("iban", r"(?i)(?<![A-Z0-9])(?:<COUNTRIES>)\d{2}(?:[ -]?[A-Z0-9]){11,32}", _iban),
@@ -171,12 +182,14 @@ SUSPECT: Final = "|".join(
         r"(?i:authorization|bearer)",
         r"(?i:basic)(?:\s|%20|\+)",
         r"(?:sk|pk|rk)[-_]",
-        r"gh[opsur]_|github_pat_|xox[abeoprs]-|AKIA|ASIA|AIza|glpat-|SG\.|npm_|hf_|ya29\.|EAAC",
+        r"gh[opsur]_|github_pat_|xox[abeoprs]-|AKIA|ASIA|AIza|glpat-|SG\.|npm_|hf_|ya29\.|EAAC|shp(?:at|ca|pa|ss)_",
+        r"dop_v1_|dckr_pat_|pypi-|xapp-|sq0[a-z]{3}-|whsec_|key-",
         SUSPECT_ESCAPES,
         r"@|＠|﹫|[\x1c-\x1f]",
         # An i to Python's `re`, which ignores more of case than Rust.
         r"[\u0130\u0131]",
         r"(?i:pass(?:word|wd|phrase)|pwd|secret|api[_-]?key|private[_-]?key|access[_-]?key|token|credential|otp|csrf|xsrf)",
+        r"(?i:sess(?:ion)?[_-]?id|connect\.sid|cookie2?\\?[\"']?\s*:)",
         r"(?:[0-9A-Fa-f]{2}[:-]){5}|[0-9A-Fa-f]{4}\.[0-9A-Fa-f]{4}\.[0-9A-Fa-f]{4}",
         rf"(?:^|[^A-Za-z0-9])(?i:{COUNTRIES})\d{{2}}[ -]?(?i:[a-z0-9][ -]?){{11}}",
         r"(?:^|[^\d.])[2-6]\d{3}(?:[ -]?\d){9}",

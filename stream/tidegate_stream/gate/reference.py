@@ -17,11 +17,13 @@ from tidegate_stream.gate.scrub import (
     scrub_json_text,
     scrub_text,
     scrub_url,
+    telling_producer,
 )
 from tidegate_stream.gate.validity import HEX_IDS, hex_id, rules
 from tidegate_stream.gate.values import coarse_user_agent, truncated_ip
 
 NO_KEY = "project: has a pseudonym key"
+TELLING_PRODUCER = "producer_id: a random name, or one that tells of no person and no secret"
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,8 @@ def refusal_of(plan: Plan, keys: Keys, record: Mapping[str, Any]) -> Refusal | N
             return Refusal(Reason.INVALID_FIELD, f"{rule.field}: {rule.constraint}")
     if keys.pseudonym_key(record["project"]) is None:
         return Refusal(Reason.INVALID_FIELD, NO_KEY)
+    if telling_producer(record["producer_id"]):
+        return Refusal(Reason.INVALID_FIELD, TELLING_PRODUCER)
     for name in plan.json:
         try:
             scrub_json_text(record[name], JSON[name])

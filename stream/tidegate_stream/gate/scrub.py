@@ -67,6 +67,7 @@ SENSITIVE_PAIRS = frozenset(
     (("api", "key"), ("private", "key"), ("access", "key"), ("session", "key"), ("session", "id"), ("two", "factor"))
 )
 WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+[a-z]*|[^\W\d_a-zA-Z]+")
+_RANDOM_PRODUCER = re.compile(r"(?:[a-z]{1,16}:)?[0-9a-f]{32}\Z")
 _TRAITS_OF_PERSON = re.compile(r"(?i)name|mail|phone|tel|address|street|birth|user|login")
 
 
@@ -157,6 +158,12 @@ def _both(
             doubles += seen[end : match.start()], instead
             end = match.end()
     return "".join((*parts, text[end:])), "".join((*doubles, seen[end:]))
+
+
+@lru_cache(maxsize=10_000)
+def telling_producer(producer_id: str) -> bool:
+    """Whether a producer's name holds what a text may not. Random ones, as our own producers have, hold nothing."""
+    return not _RANDOM_PRODUCER.match(producer_id) and scrub_text(producer_id) != producer_id
 
 
 def scrub_url(text: str, known: re.Pattern[str] | None = None) -> str:

@@ -18,8 +18,8 @@ from tidegate_stream.gate.patterns import PATTERNS, SUSPECT, Pattern
 from tidegate_stream.gate.scrub import scrub_by
 
 _NO_DIGITS = {code: None for code in range(128) if not chr(code).isdigit()}
-_TELLING = re.compile(r"pass|pwd|secret|key|token|credential|otp|csrf|xsrf")
-_KEYS = re.compile(r"[spr]k[-_]|gh|github_pat_|xox|akia|asia|aiza|glpat-|sg\.|npm_|hf_|ya29\.|eaac")
+_TELLING = re.compile(r"pass|pwd|secret|key|token|credential|otp|csrf|xsrf|sess|sid")
+_KEYS = re.compile(r"[spr]k[-_]|gh|github_pat_|xox|akia|asia|aiza|glpat-|sg\.|npm_|hf_|ya29\.|eaac|shp|dop_|dckr|pypi-|xapp|sq0|whsec|key-")
 
 
 def triggered(text: str) -> tuple[Pattern, ...]:
@@ -32,6 +32,7 @@ def triggered(text: str) -> tuple[Pattern, ...]:
         pem="-----BEGIN" in text,
         jwt="eyJ" in text,
         authorization="authorization" in lower,
+        cookie=colons > 0 and "cookie" in lower,
         bearer="bearer" in lower,
         basic="basic" in lower,
         api_key=len(text) >= 15 and _KEYS.search(lower) is not None,

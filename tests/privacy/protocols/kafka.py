@@ -54,7 +54,8 @@ def messages(planter: Planter) -> Iterator[Message]:
         codec = RowCodec(raw_schema(kind))
         yield Record(kind, key(planter), codec.encode(event(planter, kind)))
         yield Record(kind, key(planter), codec.encode(event(planter, kind) | planter.rng.choice(BROKEN)))
-        shaped = planter.rng.choice(({"producer_id": planter.text("refused")}, {"project": planter.text("refused")}))
+        planter.anyone()
+        shaped = planter.rng.choice(({"producer_id": planter.bare("refused")}, {"project": planter.bare("refused")}))
         yield Record(kind, key(planter), codec.encode(event(planter, kind) | shaped))
         yield Record(kind, key(planter), planter.text("refused").encode())
 

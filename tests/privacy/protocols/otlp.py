@@ -59,6 +59,7 @@ def traces(planter: Planter) -> dict[str, Any]:
     planter.anyone()
     text, place = planter.text, resource(planter)
     spans = [span(planter, 2, request(planter))]
+    planter.anyone()
     for statement in statements(planter):
         query = {"db.system.name": "postgresql", "db.query.text": statement, "db.query.parameter.0": text("dropped")}
         spans.append(span(planter, 3, query | {"db.query.summary": text("SQL statement")} if planter.rng.random() < 0.3 else query))

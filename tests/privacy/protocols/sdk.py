@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 
 from tests.privacy.planting import Planter
 from tests.privacy.protocols.message import Call, Message
@@ -16,17 +17,17 @@ def messages(planter: Planter) -> Iterator[Message]:
     planter.protocol = "sdk"
     user = planter.person()
     name, properties, traits = planter.text("event name"), planter.object("JSON value"), {"name": planter.bare("id", ["name"])}
-    yield Call(lambda client: client.track(name, properties, user_id=user, url=url))
     url = f"https://example.org/{planter.bare('URL path')}?q={planter.bare('URL query')}"
+    previous = planter.bare("id")
+    yield Call(lambda client: client.track(name, properties, user_id=user, url=url))
     yield Call(lambda client: client.identify(user, traits))
     yield Call(lambda client: client.alias(previous, user))
-    previous = planter.bare("id")
     planter.anyone()
     words, secret, page = planter.text("message"), planter.text("local variable"), planter.text("event name")
     yield Call(lambda client: fail(client, words, secret))
     yield Call(lambda client: client.page(page))
     for statement in statements(planter):
-        yield Call(lambda client, said=statement: query(client, said))  # type: ignore[misc]
+        yield Call(partial(query, statement=statement))
     metric, labels = planter.text("event name"), {"a": planter.text("metric label"), "b": planter.text("metric label")}
     yield Call(lambda client: client.counter(metric).add(1, labels))
 
@@ -41,5 +42,5 @@ def fail(client: Client, message: str, secret: str) -> None:
 
 def query(client: Client, statement: str) -> None:
     """A span of a query."""
-    with client.span(statement, "query"):
-        pass
+    with client.span("query", "query") as span:
+        span.say(statement=statement)

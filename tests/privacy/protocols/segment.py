@@ -17,6 +17,7 @@ def messages(planter: Planter) -> Iterator[Message]:
     """A batch, then one of each call by itself, then refused ones."""
     planter.protocol = "segment"
     batch = [call(planter, TYPES[number % len(TYPES)]) for number in range(BATCH)]
+    planter.anyone()
     context = {"app": {"build": planter.text("context")}, "campaign": {"name": planter.text("JSON value")}}
     body = {"batch": [*batch, *refused(planter)], "context": context, "writeKey": KEY}
     yield Post("/v1/batch", json.dumps(body).encode(), headers(planter))
@@ -42,7 +43,11 @@ def call(planter: Planter, kind: str) -> dict[str, Any]:
     person = planter.person()
     properties = planter.object("JSON value") | {"feature": planter.text("label"), "agent": planter.text("label")}
     properties["url"] = f"https://example.org/{planter.bare('URL path')}/x?q={planter.bare('URL query')}#{planter.bare('URL query')}"
-    known_name = planter.bare("id", ["name"])
+    traits = {"note": planter.text("JSON value")}
+    if kind != "group":  # whose traits are no person's
+        known_name = planter.bare("id", ["name"])
+        properties["greeting"] = f"Dear {known_name}, welcome"
+        traits |= {"name": known_name, "email": planter.bare("id", ["email"])}
     return {
         "type": kind,
         "userId": person,
@@ -54,7 +59,7 @@ def call(planter: Planter, kind: str) -> dict[str, Any]:
         "previousId": planter.bare("id"),
         "category": planter.text("JSON value"),
         "properties": properties,
-        "traits": {"name": known_name, "email": planter.bare("id", ["email"]), "note": planter.text("JSON value")},
+        "traits": traits,
         "context": context(planter),
         "password": planter.text("dropped"),
     }
@@ -79,6 +84,7 @@ def refused(planter: Planter) -> Iterator[dict[str, Any]]:
     planter.anyone()
     own = {"messageId": planter.bare("own id of a refused call", fits=lambda text: len(text) <= 200)}
     yield call(planter, "track") | {"type": planter.text("refused")} | own
+    planter.anyone()
     yield {"type": "track", "event": planter.text("refused"), "properties": planter.object("refused")}
     yield call(planter, "track") | {"timestamp": planter.text("refused")} | own
     yield call(planter, "track") | {"properties": planter.text("refused")} | own
