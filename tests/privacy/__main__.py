@@ -26,7 +26,7 @@ def main() -> int:
     if path := os.environ.get("PRIVACY_JSON"):
         report.write(Path(path), {})
     print(f"{time.monotonic() - began:.0f} s")  # noqa: T201 - same
-    return 1 if report.broken else 0
+    return report.exit_code
 
 
 if __name__ == "__main__":

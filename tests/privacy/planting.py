@@ -90,7 +90,7 @@ class Planter:
 
     def header(self, carrier: str) -> str:
         """A canary that a header can carry: ASCII, in one line."""
-        return self.bare(carrier, fits=lambda text: text.isascii() and text.isprintable())
+        return self.bare(carrier, fits=lambda text: text.isascii() and text.isprintable() and text == text.strip())
 
     def object(self, carrier: str) -> dict[str, object]:
         """A JSON object with canaries in values, nested ones, in keys, and in JSON inside of a text."""

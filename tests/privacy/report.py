@@ -35,6 +35,13 @@ class Leak:
     canary: Canary
     stores: tuple[str, ...]
 
+    @property
+    def told(self) -> str:
+        """In a line."""
+        canary = self.canary
+        where = f"{canary.kind} as {canary.encoding} in {canary.carrier} ({canary.protocol}): {canary.planted[:80]!r}"
+        return f"{where} found in {', '.join(self.stores)}"
+
 
 class Report:
     """All tries of a run, and where each was found."""
@@ -50,6 +57,11 @@ class Report:
     def broken(self) -> list[Leak]:
         """Leaks that break the promise."""
         return [leak for leak in self.leaks if leak.canary.claimed]
+
+    @property
+    def exit_code(self) -> int:
+        """1 if the promise is broken."""
+        return 1 if self.broken else 0
 
     @property
     def claimed_tries(self) -> int:
@@ -78,7 +90,7 @@ class Report:
         for name in ("kind", "encoding"):
             yield from (f"  {key:28} {tries:>8,} tries, recall {1 - lost / tries:.3f}" for key, tries, lost in self.by(name, claimed=False))
         yield f"claimed: {total:,} tries, {leaks} leaks, {bound(total, leaks)}"
-        yield from (f"  LEAK {told(leak)}" for leak in self.broken[:60])
+        yield from (f"  LEAK {leak.told}" for leak in self.broken[:60])
 
     def write(self, path: Path, over_redaction: Mapping[str, float]) -> None:
         """The same for programs."""
@@ -91,13 +103,6 @@ class Report:
 def bound(tries: int, leaks: int) -> str:
     """What so many tries prove."""
     return f"leak rate below {3 / tries:.5f} (95 %)" if tries and not leaks else f"LEAKS {leaks}"
-
-
-def told(leak: Leak) -> str:
-    """One leak in a line."""
-    canary = leak.canary
-    where = f"{canary.kind} as {canary.encoding} in {canary.carrier} ({canary.protocol}): {canary.planted[:80]!r}"
-    return f"{where} found in {', '.join(leak.stores)}"
 
 
 def _place(canary: Canary) -> tuple[str, str, str, bool]:

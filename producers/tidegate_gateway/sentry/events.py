@@ -9,6 +9,7 @@ from typing import Any
 from tidegate_gateway.errors import RefusedError
 from tidegate_gateway.intake import Event
 from tidegate_gateway.sentry.arrival import Arrival
+from tidegate_gateway.sentry.attributes import service_of
 from tidegate_gateway.sentry.contexts import debug_images, kept_contexts, members_of, sdk_of, threads
 from tidegate_gateway.values import http_method, mapping, optional, text
 from tidegate_schemas.canonical import canonical_json, canonical_object
@@ -98,11 +99,10 @@ def common(event: Mapping[str, Any], arrival: Arrival) -> Event:
 def release_of(event: Mapping[str, Any]) -> Event:
     """Environment, release, and the service: the tag of that name, else what stands before the release's @."""
     release = text(event, "release")
-    service = release.partition("@")[0] if "@" in release else ""
     return {
         "environment": text(event, "environment"),
         "release": release,
-        "service": text(tags_of(event.get("tags")), "service") or service,
+        "service": text(tags_of(event.get("tags")), "service") or service_of(release),
     }
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from tidegate_gateway.errors import RefusedError
 from tidegate_gateway.intake import Event
 from tidegate_gateway.sentry.arrival import Arrival
-from tidegate_gateway.sentry.attributes import kept_attributes, plain_attributes
+from tidegate_gateway.sentry.attributes import kept_attributes, plain_attributes, service_of
 from tidegate_gateway.statements import summarise
 from tidegate_gateway.values import http_method, mapping, optional, text
 from tidegate_schemas.canonical import canonical_json, canonical_object
@@ -123,7 +123,7 @@ def sample_rate(header: Mapping[str, Any]) -> float:
 
 def _shared(data: Mapping[str, Any]) -> Event:
     release = text(data, "sentry.release")
-    service = text(data, "service.name") or (release.partition("@")[0] if "@" in release else "")
+    service = text(data, "service.name") or service_of(release)
     return {name: text(data, key) for name, key in _SHARED.items()} | {
         "service": service,
         "user_id": optional(data, "user.id"),
