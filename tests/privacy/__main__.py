@@ -9,7 +9,8 @@ import time
 from pathlib import Path
 
 from tests.privacy import stack
-from tests.privacy.run import run
+from tests.privacy.harmless import over_redaction
+from tests.privacy.run import reach, run
 
 CANARIES = 100_000
 
@@ -21,10 +22,12 @@ def main() -> int:
     worker = stack.LEAKY if os.environ.get("PRIVACY_CONTROL") else stack.WORKER
     with tempfile.TemporaryDirectory(prefix="tidegate-privacy-") as home, stack.running(Path(home), worker) as running:
         report = run(running, number, seed)
-    for line in report.lines():
+    report.reach(reach(number, seed))
+    harmless = over_redaction()
+    for line in (*report.lines(), *harmless.lines()):
         print(line)  # noqa: T201 - what the command is for
     if path := os.environ.get("PRIVACY_JSON"):
-        report.write(Path(path), {})
+        report.write(Path(path), harmless.as_json())
     print(f"{time.monotonic() - began:.0f} s")  # noqa: T201 - same
     return report.exit_code
 

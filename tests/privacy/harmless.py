@@ -130,6 +130,10 @@ class OverRedaction:
         """Changed ones of all."""
         return self.changed / self.texts
 
+    def as_json(self) -> dict[str, object]:
+        """For programs."""
+        return {"texts": self.texts, "changed": self.changed, "share": self.share, "by_pattern": dict(self.by_pattern)}
+
     def lines(self) -> Iterator[str]:
         """As people read it."""
         yield f"over-redaction: {self.changed} of {self.texts:,} harmless texts lose something, {self.share:.2%}"

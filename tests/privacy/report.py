@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -20,6 +20,8 @@ class Row:
     encoding: str
     claimed: bool
     tries: int
+    #: of these, how many would be found if the gate kept every text: the others are left out before it, or by it whole
+    reached: int
     leaks: int
 
     @property
@@ -46,12 +48,23 @@ class Leak:
 class Report:
     """All tries of a run, and where each was found."""
 
-    def __init__(self, canaries: Sequence[Canary], found: Mapping[int, set[str]], bytes_scanned: Mapping[str, int]) -> None:
+    def __init__(
+        self, canaries: Sequence[Canary], found: Mapping[int, set[str]], bytes_scanned: Mapping[str, int]
+    ) -> None:
         self.canaries, self.bytes_scanned = canaries, dict(bytes_scanned)
         self.leaks = [Leak(canaries[number], tuple(sorted(stores))) for number, stores in sorted(found.items())]
+        self._reached: Counter[tuple[str, str, str, bool]] = Counter()
+
+    def reach(self, numbers: Iterable[int]) -> None:
+        """Say which canaries a gate without rules lets through."""
+        self._reached = Counter(_place(self.canaries[number]) for number in numbers)
+
+    @property
+    def rows(self) -> list[Row]:
+        """Everything, in order."""
         leaked = Counter(_place(leak.canary) for leak in self.leaks)
-        tries = Counter(map(_place, canaries))
-        self.rows = [Row(*place, tries[place], leaked[place]) for place in sorted(tries)]
+        tries = Counter(map(_place, self.canaries))
+        return [Row(*place, tries[place], self._reached[place], leaked[place]) for place in sorted(tries)]
 
     @property
     def broken(self) -> list[Leak]:
@@ -89,10 +102,13 @@ class Report:
         yield "not claimed, by kind and encoding:"
         for name in ("kind", "encoding"):
             yield from (f"  {key:28} {tries:>8,} tries, recall {1 - lost / tries:.3f}" for key, tries, lost in self.by(name, claimed=False))
+        reached = sum(row.reached for row in self.rows if row.claimed)
+        if reached:
+            yield f"a gate that keeps every text lets {reached:,} of the claimed ones through"
         yield f"claimed: {total:,} tries, {leaks} leaks, {bound(total, leaks)}"
         yield from (f"  LEAK {leak.told}" for leak in self.broken[:60])
 
-    def write(self, path: Path, over_redaction: Mapping[str, float]) -> None:
+    def write(self, path: Path, over_redaction: Mapping[str, object]) -> None:
         """The same for programs."""
         rows = [asdict(row) | {"bound": row.bound} for row in self.rows]
         content = {"canaries": len(self.canaries), "claimed": self.claimed_tries, "leaks": len(self.broken)}

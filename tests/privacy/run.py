@@ -10,7 +10,8 @@ import httpx
 from confluent_kafka import Producer
 
 from tests.privacy import protocols
-from tests.privacy.in_memory import addressed
+from tests.privacy.in_memory import addressed, passed
+from tests.privacy.leaky_worker import keep_everything
 from tests.privacy.planting import Canary, Planter
 from tests.privacy.protocols.message import Call, Message, Post, Record
 from tests.privacy.report import Report
@@ -19,7 +20,7 @@ from tests.privacy.stack import Watched
 from tests.privacy.stores import Part, slices
 
 from tidegate import Client
-from tidegate_schemas.topics import raw_topic
+from tidegate_schemas.topics import KINDS, raw_topic
 
 SENDERS = 8
 #: Engine files are read as they are: their text has come by in the tables, where it is looked at more closely.
@@ -71,3 +72,11 @@ def searched(canaries: Sequence[Canary], parts: Iterable[Part]) -> Report:
             found[number].add(store)
     return Report(canaries, found, size)
 
+
+
+def reach(number: int, seed: int) -> set[int]:
+    """Which of a run's canaries get through gates that keep every text, in this process."""
+    planter = Planter(seed, number)
+    messages = list(protocols.planted(planter))
+    needles, plans = Needles(planter.canaries), {kind: keep_everything(kind) for kind in KINDS}
+    return {found for _, content in passed(messages, plans) for found in needles.found_in(content)}
