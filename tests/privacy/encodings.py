@@ -15,7 +15,9 @@ _CYRILLIC = str.maketrans("aeopcyxAEOPCTX", "аеорсухАЕОРСТХ")
 
 def _escaped(text: str) -> str:
     """As JSON in a text has it, all but letters, digits and spaces by their number."""
-    return "".join(char if char.isalnum() and char.isascii() or char == " " else f"\\u{ord(char):04x}" for char in text)
+    return "".join(
+        char if (char.isalnum() and char.isascii()) or char == " " else f"\\u{ord(char):04x}" for char in text
+    )
 
 
 ENCODINGS: Mapping[str, Callable[[str], str]] = {

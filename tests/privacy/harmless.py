@@ -17,23 +17,63 @@ from tidegate_stream.gate.patterns import PATTERNS
 from tidegate_stream.gate.scrub import scrub_text
 
 PROSE = (
-    *("The boats leave at half past nine, and the tide turns at noon.", "Your basket holds three items; shipping is free."),
-    *("Please try again later, or write to the support team.", "The author of this token economy forgot the password rules."),
+    *(
+        "The boats leave at half past nine, and the tide turns at noon.",
+        "Your basket holds three items; shipping is free.",
+    ),
+    *(
+        "Please try again later, or write to the support team.",
+        "The author of this token economy forgot the password rules.",
+    ),
     *("Die Flut kommt gegen Mittag, die Fähre fährt um 14:30 Uhr ab.", "Ihr Warenkorb enthält 3 Artikel für 49,90 €."),
     *("Le bateau part à neuf heures et demie du quai n° 12.", "Votre panier contient 3 articles pour 49,90 €."),
     *("El barco sale a las 9:30 del muelle 12.", "Su cesta tiene tres artículos por 1.249,90 €."),
     *("La barca parte alle nove e mezza dal molo 12.", "Il carrello contiene 3 articoli."),
-    *("O barco sai às nove e meia do cais 12.", "Båten avgår klockan halv tio från kaj 12.", "Båden sejler klokken 9.30 fra kaj 12."),
+    *(
+        "O barco sai às nove e meia do cais 12.",
+        "Båten avgår klockan halv tio från kaj 12.",
+        "Båden sejler klokken 9.30 fra kaj 12.",
+    ),
     *("Laiva lähtee puoli kymmeneltä laiturista 12.", "De boot vertrekt om half tien van steiger 12."),
-    *("Łódź odpływa o wpół do dziesiątej z nabrzeża 12.", "Loď odplouvá v půl desáté z mola 12.", "A hajó fél tízkor indul."),
+    *(
+        "Łódź odpływa o wpół do dziesiątej z nabrzeża 12.",
+        "Loď odplouvá v půl desáté z mola 12.",
+        "A hajó fél tízkor indul.",
+    ),
     *("Лодка отходит в половине десятого от причала 12.", "Човен відходить о пів на десяту від причалу 12."),
     *("Το πλοίο φεύγει στις εννιάμισι από την αποβάθρα 12.", "Tekne dokuz buçukta 12 numaralı iskeleden kalkıyor."),
-    *("船は九時半に十二番埠頭を出ます。", "船九点半从十二号码头出发，共有３件商品。", "배는 아홉 시 반에 12번 부두에서 출발합니다."),
-    *("يغادر القارب في التاسعة والنصف من الرصيف ١٢.", "הסירה יוצאת בתשע וחצי מרציף 12.", "नाव साढ़े नौ बजे घाट 12 से निकलती है।"),
-    *("เรือออกเวลาเก้าโมงครึ่งจากท่า 12", "Thuyền rời bến số 12 lúc chín giờ rưỡi.", "Perahu berangkat pukul setengah sepuluh."),
+    *(
+        "船は九時半に十二番埠頭を出ます。",
+        "船九点半从十二号码头出发，共有３件商品。",
+        "배는 아홉 시 반에 12번 부두에서 출발합니다.",
+    ),
+    *(
+        "يغادر القارب في التاسعة والنصف من الرصيف ١٢.",
+        "הסירה יוצאת בתשע וחצי מרציף 12.",
+        "नाव साढ़े नौ बजे घाट 12 से निकलती है।",
+    ),
+    *(
+        "เรือออกเวลาเก้าโมงครึ่งจากท่า 12",
+        "Thuyền rời bến số 12 lúc chín giờ rưỡi.",
+        "Perahu berangkat pukul setengah sepuluh.",
+    ),
 )
-PRODUCTS = ("Galaxy S24 Ultra 256 GB", "Ø 35 mm drill bit, 10-pack", "iPhone 15 Pro", "M8x40 screw DIN 912", "USB-C 3.2 hub", "LEGO 10307")
-NAMES = ("OrderService", "checkout_completed", "UnicodeDecodeErrorHandler", "getUserById", "tidegate_stream.gate.columns", "api-key-rotation")
+PRODUCTS = (
+    "Galaxy S24 Ultra 256 GB",
+    "Ø 35 mm drill bit, 10-pack",
+    "iPhone 15 Pro",
+    "M8x40 screw DIN 912",
+    "USB-C 3.2 hub",
+    "LEGO 10307",
+)
+NAMES = (
+    "OrderService",
+    "checkout_completed",
+    "UnicodeDecodeErrorHandler",
+    "getUserById",
+    "tidegate_stream.gate.columns",
+    "api-key-rotation",
+)
 CODE = (
     "TypeError: Cannot read properties of undefined (reading 'map')",
     "KeyError: 'session'",
@@ -55,23 +95,65 @@ CODE = (
 
 
 def _at(rng: Random) -> datetime:
-    return datetime(2020, 1, 1, tzinfo=UTC) + timedelta(seconds=rng.randrange(200_000_000), microseconds=rng.randrange(10**6))
+    return datetime(2020, 1, 1, tzinfo=UTC) + timedelta(
+        seconds=rng.randrange(200_000_000), microseconds=rng.randrange(10**6)
+    )
 
 
 def _timestamp(rng: Random) -> str:
     at = _at(rng)
-    forms = ("%Y-%m-%dT%H:%M:%SZ", "%Y-%m-%d %H:%M:%S.%f", "%a, %d %b %Y %H:%M:%S GMT", "%d.%m.%Y %H:%M", "%Y%m%d-%H%M", "%Y%m%d%H%M%S")
-    return rng.choice((at.strftime(rng.choice(forms)), str(int(at.timestamp())), str(int(at.timestamp() * 1e3)), str(int(at.timestamp() * 1e6))))
+    forms = (
+        "%Y-%m-%dT%H:%M:%SZ",
+        "%Y-%m-%d %H:%M:%S.%f",
+        "%a, %d %b %Y %H:%M:%S GMT",
+        "%d.%m.%Y %H:%M",
+        "%Y%m%d-%H%M",
+        "%Y%m%d%H%M%S",
+    )
+    return rng.choice(
+        (
+            at.strftime(rng.choice(forms)),
+            str(int(at.timestamp())),
+            str(int(at.timestamp() * 1e3)),
+            str(int(at.timestamp() * 1e6)),
+        )
+    )
 
 
 def _order(rng: Random) -> str:
-    shape = rng.choice(("ORD-{y}-{a}", "#{b}", "INV/{y}/11/{a}", "order {b}", "A{a}-{c}", "SKU {c}-{a}", "{c}{b}", "PO {y}{a}", "ticket #{a}"))
-    return shape.format(y=rng.randrange(2020, 2027), a=digits(rng, 4), b=digits(rng, rng.choice((6, 8, 10))), c=token(rng, 2, string.ascii_uppercase))
+    shape = rng.choice(
+        (
+            "ORD-{y}-{a}",
+            "#{b}",
+            "INV/{y}/11/{a}",
+            "order {b}",
+            "A{a}-{c}",
+            "SKU {c}-{a}",
+            "{c}{b}",
+            "PO {y}{a}",
+            "ticket #{a}",
+        )
+    )
+    return shape.format(
+        y=rng.randrange(2020, 2027),
+        a=digits(rng, 4),
+        b=digits(rng, rng.choice((6, 8, 10))),
+        c=token(rng, 2, string.ascii_uppercase),
+    )
 
 
 def _version(rng: Random) -> str:
     major, minor, patch = rng.randrange(30), rng.randrange(99), rng.randrange(999)
-    shape = rng.choice(("v{}.{}.{}", "shop@{}.{}.{}", "{}.{}.{}-rc.1", "Chrome/{}.0.{}.{}", "release {}.{}.{}+build.7", "{}.{}.{}.dev0"))
+    shape = rng.choice(
+        (
+            "v{}.{}.{}",
+            "shop@{}.{}.{}",
+            "{}.{}.{}-rc.1",
+            "Chrome/{}.0.{}.{}",
+            "release {}.{}.{}+build.7",
+            "{}.{}.{}.dev0",
+        )
+    )
     return shape.format(major, minor, patch)
 
 
@@ -81,7 +163,9 @@ def _hash(rng: Random) -> str:
 
 def _number(rng: Random) -> str:
     value = rng.random() * 10 ** rng.randrange(0, 9)
-    shape = rng.choice(("{:.2f}", "{:,.2f} €", "${:,.2f}", "{:.1f} %", "{:.3f} ms", "{:e}", "{:.0f} bytes", "x={:.4f}, y=-12.4"))
+    shape = rng.choice(
+        ("{:.2f}", "{:,.2f} €", "${:,.2f}", "{:.1f} %", "{:.3f} ms", "{:e}", "{:.0f} bytes", "x={:.4f}, y=-12.4")
+    )
     return shape.format(value)
 
 
@@ -90,7 +174,14 @@ def _blob(rng: Random) -> str:
 
 
 def _url(rng: Random) -> str:
-    shape = rng.choice(("https://example.org/things/{}?page={}", "/api/v{1}/orders/{0}", "http://localhost:8300/v1/{}", "/static/main.{}.{}.js"))
+    shape = rng.choice(
+        (
+            "https://example.org/things/{}?page={}",
+            "/api/v{1}/orders/{0}",
+            "http://localhost:8300/v1/{}",
+            "/static/main.{}.{}.js",
+        )
+    )
     return shape.format(token(rng, 8, string.ascii_lowercase + string.digits), rng.randrange(1, 9))
 
 
@@ -154,7 +245,10 @@ def over_redaction(seed: int = 1, number: int = TEXTS) -> OverRedaction:
             text = rng.choice(("{}", "see {} there", "({})", "id={};")).format(make(rng))
             if (clean := scrub_text(text)) != text:
                 changed[sort] += 1
-                name = next((pattern.name for pattern in PATTERNS if pattern.find.sub(pattern.replace, text) != text), "in disguise")
+                name = next(
+                    (pattern.name for pattern in PATTERNS if pattern.find.sub(pattern.replace, text) != text),
+                    "in disguise",
+                )
                 by_pattern[name] += 1
                 examples.setdefault(name, f"{text} -> {clean}")
     shares = {sort: changed[sort] / each for sort in HARMLESS}

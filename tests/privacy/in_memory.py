@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator
 
 from nacl.public import PrivateKey
 from starlette.testclient import TestClient
-
 from tests.privacy.protocols.message import KEY, Call, Message, Post, Record
+
 from tidegate import Client
 from tidegate.publish import MemoryPublisher
 from tidegate_gateway.app import create_app

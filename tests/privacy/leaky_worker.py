@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import tidegate_stream.gate.gate as gate
 from tidegate_infra.cli import main
 from tidegate_schemas.subjects import Privacy, raw_schema
 from tidegate_schemas.topics import Kind
+from tidegate_stream.gate import gate
 from tidegate_stream.gate.plan import Plan, plan_of
 
 

@@ -1,4 +1,4 @@
-"""Which canary stands where. A planter hands out texts in turn over kinds and encodings, and keeps what it handed out."""
+"""Which canary stands where. A planter hands out texts of all kinds and encodings in turn, and keeps them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,19 @@ CLOSED = frozenset({"user agent", "id", "ip", "dropped"})
 """Carriers whose text never leaves the gate, whatever it holds: it is hashed, cut, coarsened or left out."""
 ECHOES = frozenset({"own id of a refused call"})
 """Carriers that are answered to their sender, and go nowhere else."""
-AROUND = ("{}", "{}", "see {} there", "({})", "<{}>", "tell {}.", "a,{},b", "of\n{}\nthen", "'{}'", "→ {} ←", "id {}; next")
+AROUND = (
+    "{}",
+    "{}",
+    "see {} there",
+    "({})",
+    "<{}>",
+    "tell {}.",
+    "a,{},b",
+    "of\n{}\nthen",
+    "'{}'",
+    "→ {} ←",
+    "id {}; next",
+)
 
 
 @dataclass(frozen=True)
@@ -70,9 +82,7 @@ class Planter:
         """A canary with some words around it, in any kind and encoding."""
         return self.rng.choice(AROUND).format(self.bare(carrier))
 
-    def bare(
-        self, carrier: str, kinds: Collection[str] = (), fits: Callable[[str], bool] = lambda _: True
-    ) -> str:
+    def bare(self, carrier: str, kinds: Collection[str] = (), fits: Callable[[str], bool] = lambda _: True) -> str:
         """A canary by itself, of one of these kinds, or of any if none are given, which fits where it is to stand."""
         if self._half is not None and fits(self._half):
             half, self._half = self._half, None

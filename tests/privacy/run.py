@@ -8,7 +8,6 @@ from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 from confluent_kafka import Producer
-
 from tests.privacy import protocols
 from tests.privacy.in_memory import addressed, passed
 from tests.privacy.leaky_worker import keep_everything
@@ -71,7 +70,6 @@ def searched(canaries: Sequence[Canary], parts: Iterable[Part]) -> Report:
         for number in needles.found_in(content, deep=store not in AS_THEY_ARE):
             found[number].add(store)
     return Report(canaries, found, size)
-
 
 
 def reach(number: int, seed: int) -> set[int]:

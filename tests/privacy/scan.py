@@ -1,4 +1,4 @@
-"""Looks for all canaries at once in bytes: as they were planted, as they are, and as whoever undoes an encoding reads them."""
+"""Looks for all canaries at once in bytes: as they were planted, and as whoever undoes an encoding reads them."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from urllib.parse import unquote_to_bytes
 
 from ahocorasick_rs import BytesAhoCorasick
-
 from tests.privacy.encodings import SPLIT
 from tests.privacy.planting import Canary
+
 from tidegate_stream.gate.disguise import folds
 
 SHORTEST = 7

@@ -1,4 +1,4 @@
-"""Everything that a running stack holds of what passed the gate, as bytes: files, compressed blocks opened, and answers."""
+"""All that a running stack holds of what passed the gate, as bytes: files, compressed blocks opened, answers."""
 
 from __future__ import annotations
 
@@ -27,7 +27,9 @@ _BATCH_HEADER = struct.Struct(">qiiBIH")
 _OPEN = {0: bytes, 1: gzip.decompress, 3: lz4.frame.decompress, 4: zstd.decompress}
 _LZ4, _ZSTD = 0x82, 0x90
 #: One record of a table as JSON: every value as text, however its column is compressed.
-EVERYTHING = "SELECT database, name FROM system.tables WHERE engine LIKE '%MergeTree%' ORDER BY ALL FORMAT JSONCompactEachRow"
+EVERYTHING = (
+    "SELECT database, name FROM system.tables WHERE engine LIKE '%MergeTree%' ORDER BY ALL FORMAT JSONCompactEachRow"
+)
 
 
 def kafka_files(folder: Path) -> Iterator[Part]:
@@ -46,7 +48,7 @@ def store_of(topic: str) -> str:
 
 
 def batches(segment: bytes) -> Iterator[bytes]:
-    """The records of each batch (format 2: 61 bytes of header, of which the last bits of two say how it is compressed)."""
+    """The records of each batch (format 2: 61 bytes of header; three bits of it say how it is compressed)."""
     place = 0
     while place + 61 <= len(segment):
         _, length, _, _, _, attributes = _BATCH_HEADER.unpack_from(segment, place)
@@ -71,7 +73,7 @@ def changelogs(brokers: str) -> Iterator[Part]:
 
 
 def clickhouse_files(folder: Path) -> Iterator[Part]:
-    """All files of the engine, deleted parts that are still there included, as they are and with their blocks opened."""
+    """All files of the engine, deleted parts that are still there too, as they are and with their blocks opened."""
     for path in sorted(folder.rglob("*")):
         if path.is_file():
             try:

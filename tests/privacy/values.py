@@ -1,4 +1,4 @@
-"""Personal data that nobody has: unique, from a seed, with check digits that hold. Each has a core that is never elsewhere."""
+"""Personal data that nobody has: unique, from a seed, with check digits that hold, and with a core of its own."""
 
 from __future__ import annotations
 
@@ -14,7 +14,24 @@ from tidegate_stream.gate.national_ids import CHECKS
 from tidegate_stream.gate.patterns import IBAN_LENGTHS, luhn, mod97
 
 TOKEN = string.ascii_letters + string.digits
-SYLLABLES = ("ba", "dor", "fel", "gri", "hun", "jas", "kel", "lom", "mir", "nov", "pel", "ros", "sut", "tar", "vik", "zen")
+SYLLABLES = (
+    "ba",
+    "dor",
+    "fel",
+    "gri",
+    "hun",
+    "jas",
+    "kel",
+    "lom",
+    "mir",
+    "nov",
+    "pel",
+    "ros",
+    "sut",
+    "tar",
+    "vik",
+    "zen",
+)
 
 
 @dataclass(frozen=True)
@@ -42,20 +59,31 @@ def word(rng: Random) -> str:
 
 def shaped(rng: Random, shape: str) -> str:
     """A text with a digit for each # and a hexadecimal one for each x."""
-    return "".join(rng.choice(string.digits) if c == "#" else rng.choice("0123456789abcdef") if c == "x" else c for c in shape)
+    return "".join(
+        rng.choice(string.digits) if c == "#" else rng.choice("0123456789abcdef") if c == "x" else c for c in shape
+    )
 
 
 def email(rng: Random) -> Value:
     """Plain ones, with tags, quotes and dots, and domains of several kinds."""
     own = word(rng)
     local = rng.choice(("{}", "jane.{}", "{}+news", "o'{}", "x_{}", "{}-x")).format(own)
-    return Value(f"{local}@{rng.choice(('example.org', 'mail.example.co.uk', 'bücher.example', 'a-b.example.shop'))}", own)
+    return Value(
+        f"{local}@{rng.choice(('example.org', 'mail.example.co.uk', 'bücher.example', 'a-b.example.shop'))}", own
+    )
 
 
 PHONES = (
     *("+49 170 #######", "+49 (30) 9#######", "+1 212-5##-####", "+1 (415) 5##-####", "(212) 5##-####", "212-5##-####"),
     *("212.5##.####", "0170 #######", "0049 170 #######", "+33 6 ## ## ## ##", "06 ## ## ## ##", "+44 20 7### ####"),
-    *("020 7### ####", "+91 98### #####", "+81 90-####-####", "090-####-####", "+86 138 #### ####", "+55 (11) 9####-####"),
+    *(
+        "020 7### ####",
+        "+91 98### #####",
+        "+81 90-####-####",
+        "090-####-####",
+        "+86 138 #### ####",
+        "+55 (11) 9####-####",
+    ),
     *("+7 (912) ###-##-##", "+4917########", "+1415#######", "+39 06 #### ####", "+353 1 ### ####"),
     *("0481 ## ## ##", "06-########", "(11) 4###-####", "(08) 9### ####"),
 )
@@ -115,7 +143,9 @@ def national_id(rng: Random) -> Value:
     """Of twelve countries, drawn until its check holds."""
     country = rng.choice(sorted(CHECKS))
     if country == "it":
-        body = f"{token(rng, 6, string.ascii_uppercase)}{shaped(rng, '##')}A{rng.randrange(10, 29)}H{shaped(rng, '###')}"
+        body = (
+            f"{token(rng, 6, string.ascii_uppercase)}{shaped(rng, '##')}A{rng.randrange(10, 29)}H{shaped(rng, '###')}"
+        )
         text = body + codicefiscale.calc_check_digit(body)
         return Value(text, text)
     check = CHECKS[country][1]
@@ -139,7 +169,9 @@ def ipv4(rng: Random) -> Value:
 def ipv6(rng: Random) -> Value:
     """Whole, or shortened."""
     parts = [f"{rng.randrange(0x1000, 0x10000):x}" for _ in range(6)]
-    text = rng.choice((":".join(("2001", "db8", *parts)), f"2001:db8::{':'.join(parts[:4])}", f"fe80::{':'.join(parts[:4])}"))
+    text = rng.choice(
+        (":".join(("2001", "db8", *parts)), f"2001:db8::{':'.join(parts[:4])}", f"fe80::{':'.join(parts[:4])}")
+    )
     return Value(text, text)
 
 
@@ -208,14 +240,30 @@ def userinfo(rng: Random) -> Value:
 def user_path(rng: Random) -> Value:
     """A home folder."""
     own = word(rng)
-    shape = rng.choice(("/home/{}/app.py", "/Users/{}/src/a.ts", "C:\\Users\\{}\\app.py", "file:///home/{}/x", "C:/Users/{}/x"))
+    shape = rng.choice(
+        ("/home/{}/app.py", "/Users/{}/src/a.ts", "C:\\Users\\{}\\app.py", "file:///home/{}/x", "C:/Users/{}/x")
+    )
     return Value(shape.format(own), own)
 
 
 ASSIGNED = (
     *("password={}", "passwd: {}", '"api_key": "{}"', "token={}", "client_secret={}", "pwd={};", "access_token={}&x=1"),
-    *("Cookie: sid={}", "Set-Cookie: sessionid={}; Path=/", "csrftoken={}", "sessionid={}", "PHPSESSID={}", "x-api-key: {}"),
-    *("authorization={}", "otp={}", "private_key='{}'", "AWS_SECRET_ACCESS_KEY={}", "DB_PASSWORD={}", "refresh_token={}"),
+    *(
+        "Cookie: sid={}",
+        "Set-Cookie: sessionid={}; Path=/",
+        "csrftoken={}",
+        "sessionid={}",
+        "PHPSESSID={}",
+        "x-api-key: {}",
+    ),
+    *(
+        "authorization={}",
+        "otp={}",
+        "private_key='{}'",
+        "AWS_SECRET_ACCESS_KEY={}",
+        "DB_PASSWORD={}",
+        "refresh_token={}",
+    ),
 )
 
 
@@ -227,7 +275,9 @@ def assigned(rng: Random) -> Value:
 
 def name(rng: Random) -> Value:
     """First and last name, such as no rule can tell from other words."""
-    first, last = (("".join(rng.choices(SYLLABLES, k=3)) + token(rng, 4, string.ascii_lowercase)).title() for _ in range(2))
+    first, last = (
+        ("".join(rng.choices(SYLLABLES, k=3)) + token(rng, 4, string.ascii_lowercase)).title() for _ in range(2)
+    )
     return Value(f"{first} {last}", last)
 
 

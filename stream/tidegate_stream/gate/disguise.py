@@ -12,9 +12,7 @@ from typing import Final
 LAYERS: Final = 3
 """Escapes within escapes that are undone."""
 
-QUARTET: Final = (
-    r"[I-Za-f][C-HS-Xi-ny-z0-3][ABEFIJMNQRUVYZcdghklopstwx014589][A-Za-z0-9+/_-]"
-)
+QUARTET: Final = r"[I-Za-f][C-HS-Xi-ny-z0-3][ABEFIJMNQRUVYZcdghklopstwx014589][A-Za-z0-9+/_-]"
 """Four characters of base64 that stand for three printable ones of ASCII, as far as a class can tell."""
 BASE64: Final = re.compile(rf"(?<![A-Za-z0-9+])(?:{QUARTET}){{3}}[A-Za-z0-9+/_-]*={{0,2}}")
 ESCAPES: Final = re.compile(

@@ -65,9 +65,7 @@ class Records:
 def named_safely(rows: pl.DataFrame) -> list[pl.Expr]:
     """Project and producer where they have the shape of one and tell nothing, else empty: what broke may be in them."""
     shapes = {"project": PROJECT, "producer_id": PRODUCER_ID}
-    telling = {
-        name: [each for each in rows[name].unique().drop_nulls() if telling_producer(each)] for name in shapes
-    }
+    telling = {name: [each for each in rows[name].unique().drop_nulls() if telling_producer(each)] for name in shapes}
     return [
         pl.when(pl.col(name).str.contains(pattern) & ~pl.col(name).is_in(telling[name]))
         .then(pl.col(name))

@@ -50,7 +50,9 @@ def _brazil(number: str) -> bool:
 
 
 def _china(number: str) -> bool:
-    return "10X98765432"[_weighted(number[:17], tuple(pow(2, 17 - place, 11) for place in range(17))) % 11] == number[-1]
+    return (
+        "10X98765432"[_weighted(number[:17], tuple(pow(2, 17 - place, 11) for place in range(17))) % 11] == number[-1]
+    )
 
 
 def _finland(number: str) -> bool:

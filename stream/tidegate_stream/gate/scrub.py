@@ -144,9 +144,7 @@ def _hidden(match: re.Match[str], known: re.Pattern[str] | None, patterns_of: Pa
     return match[0] if _seen_through(plain, known, patterns_of) == plain else ENCODED
 
 
-def _both(
-    find: re.Pattern[str], replace: Callable[[re.Match[str]], str], text: str, seen: str
-) -> tuple[str, str]:
+def _both(find: re.Pattern[str], replace: Callable[[re.Match[str]], str], text: str, seen: str) -> tuple[str, str]:
     """Replace in a text what is found in its double, and in the double, so that both stay of one length."""
     parts: list[str] = []
     doubles: list[str] = []

@@ -19,7 +19,9 @@ from tidegate_stream.gate.scrub import scrub_by
 
 _NO_DIGITS = {code: None for code in range(128) if not chr(code).isdigit()}
 _TELLING = re.compile(r"pass|pwd|secret|key|token|credential|otp|csrf|xsrf|sess|sid")
-_KEYS = re.compile(r"[spr]k[-_]|gh|github_pat_|xox|akia|asia|aiza|glpat-|sg\.|npm_|hf_|ya29\.|eaac|shp|dop_|dckr|pypi-|xapp|sq0|whsec|key-")
+_KEYS = re.compile(
+    r"[spr]k[-_]|gh|github_pat_|xox|akia|asia|aiza|glpat-|sg\.|npm_|hf_|ya29\.|eaac|shp|dop_|dckr|pypi-|xapp|sq0|whsec|key-"
+)
 
 
 def triggered(text: str) -> tuple[Pattern, ...]:

@@ -1,4 +1,4 @@
-"""Records written to raw topics by whoever may, with a canary in every text of the schema; and records that are none."""
+"""Records written to raw topics by whoever may, a canary in every text of the schema; and records that are none."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ CARRIERS = {
 
 
 def messages(planter: Planter) -> Iterator[Message]:
-    """A good record of each kind, one that is refused, one that holds a canary where an id belongs, and one that is none."""
+    """Of each kind a good record, one that is refused, one with a canary as its producer or project, and one that is none."""
     planter.protocol = "kafka"
     for kind in KINDS:
         codec = RowCodec(raw_schema(kind))
@@ -70,7 +70,12 @@ def event(planter: Planter, kind: Kind) -> dict[str, Any]:
     at = datetime.now(UTC)
     planter.anyone()
     closed = {rule.field for rule in rules(kind)}
-    event: dict[str, Any] = {"event_id": new_event_id(), "producer_id": "canary", "project": "default", "occurred_at": at}
+    event: dict[str, Any] = {
+        "event_id": new_event_id(),
+        "producer_id": "canary",
+        "project": "default",
+        "occurred_at": at,
+    }
     event |= {"received_at": at, "consent": "granted", "user_id": planter.person(), **OWN[kind]}
     if kind == "metric":
         event["started_at"] = at

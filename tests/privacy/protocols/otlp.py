@@ -12,7 +12,6 @@ from google.protobuf.message import Message as Protobuf
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
-
 from tests.privacy.planting import Planter
 from tests.privacy.protocols.message import KEY, Message, Post
 from tests.privacy.protocols.sentry import hex_id, statements
@@ -24,7 +23,11 @@ def messages(planter: Planter) -> Iterator[Message]:
     """Each signal in both encodings."""
     planter.protocol = "otlp"
     for signal, (build, request) in SIGNALS.items():
-        headers = {"x-tidegate-key": KEY, "User-Agent": planter.header("user agent"), "X-Request-Id": planter.header("header")}
+        headers = {
+            "x-tidegate-key": KEY,
+            "User-Agent": planter.header("user agent"),
+            "X-Request-Id": planter.header("header"),
+        }
         yield Post(f"/v1/{signal}", json.dumps(build(planter)).encode(), headers | {"Content-Type": "application/json"})
         content = ParseDict(binary_ids(build(planter)), request())
         yield Post(f"/v1/{signal}", content.SerializeToString(), headers | {"Content-Type": "application/x-protobuf"})
@@ -38,7 +41,9 @@ def binary_ids(value: Any) -> Any:
         return value
     ids = {"traceId", "spanId", "parentSpanId"}
     return {
-        key: base64.b64encode(bytes.fromhex(item)).decode() if key in ids and isinstance(item, str) else binary_ids(item)
+        key: base64.b64encode(bytes.fromhex(item)).decode()
+        if key in ids and isinstance(item, str)
+        else binary_ids(item)
         for key, item in value.items()
     }
 
@@ -50,8 +55,19 @@ def attributes(pairs: Mapping[str, str]) -> list[dict[str, Any]]:
 
 def resource(planter: Planter) -> dict[str, Any]:
     """Who emits."""
-    names = ("service.name", "service.version", "deployment.environment.name", "host.name", "service.instance.id", "process.owner")
-    return {"attributes": attributes({name: planter.text("resource attribute") for name in names} | {planter.text("JSON key"): "x"})}
+    names = (
+        "service.name",
+        "service.version",
+        "deployment.environment.name",
+        "host.name",
+        "service.instance.id",
+        "process.owner",
+    )
+    return {
+        "attributes": attributes(
+            {name: planter.text("resource attribute") for name in names} | {planter.text("JSON key"): "x"}
+        )
+    }
 
 
 def traces(planter: Planter) -> dict[str, Any]:
@@ -62,20 +78,35 @@ def traces(planter: Planter) -> dict[str, Any]:
     planter.anyone()
     for statement in statements(planter):
         query = {"db.system.name": "postgresql", "db.query.text": statement, "db.query.parameter.0": text("dropped")}
-        spans.append(span(planter, 3, query | {"db.query.summary": text("SQL statement")} if planter.rng.random() < 0.3 else query))
-    raised = {"exception.type": text("event name"), "exception.message": text("message"), "exception.stacktrace": stack(planter)}
+        spans.append(
+            span(
+                planter, 3, query | {"db.query.summary": text("SQL statement")} if planter.rng.random() < 0.3 else query
+            )
+        )
+    raised = {
+        "exception.type": text("event name"),
+        "exception.message": text("message"),
+        "exception.stacktrace": stack(planter),
+    }
     spans[0]["events"] = [
         {"name": "exception", "timeUnixNano": str(AT), "attributes": attributes(raised)},
         {"name": text("dropped"), "timeUnixNano": str(AT), "attributes": attributes({"x": text("dropped")})},
     ]
-    spans[0]["links"] = [{"traceId": hex_id(planter), "spanId": hex_id(planter, 16), "attributes": attributes({"x": text("dropped")})}]
+    spans[0]["links"] = [
+        {"traceId": hex_id(planter), "spanId": hex_id(planter, 16), "attributes": attributes({"x": text("dropped")})}
+    ]
     spans[0]["status"] = {"code": 2, "message": text("dropped")}
-    return {"resourceSpans": [{"resource": place, "scopeSpans": [{"scope": {"name": text("dropped")}, "spans": spans}]}]}
+    return {
+        "resourceSpans": [{"resource": place, "scopeSpans": [{"scope": {"name": text("dropped")}, "spans": spans}]}]
+    }
 
 
 def stack(planter: Planter) -> str:
     """A stack as Python prints it."""
-    frames = [f'  File "{planter.bare("stack frame")}", line 3, in run\n    mail = {planter.bare("stack frame")}' for _ in range(2)]
+    frames = [
+        f'  File "{planter.bare("stack frame")}", line 3, in run\n    mail = {planter.bare("stack frame")}'
+        for _ in range(2)
+    ]
     return "\n".join(["Traceback (most recent call last):", *frames, f"ValueError: {planter.bare('message')}"])
 
 
@@ -118,9 +149,17 @@ def metrics(planter: Planter) -> dict[str, Any]:
     shapes: list[dict[str, Any]] = [
         {"gauge": {"dataPoints": [point(asDouble=1.5)]}},
         {"sum": {"dataPoints": [point(asInt="3")], "aggregationTemporality": 2, "isMonotonic": True}},
-        {"histogram": {"dataPoints": [point(count="1", sum=1, bucketCounts=["1", "0"], explicitBounds=[2])], "aggregationTemporality": 1}},
+        {
+            "histogram": {
+                "dataPoints": [point(count="1", sum=1, bucketCounts=["1", "0"], explicitBounds=[2])],
+                "aggregationTemporality": 1,
+            }
+        },
     ]
-    listed = [{"name": text("event name"), "unit": text("metric label"), "description": text("dropped")} | shape for shape in shapes]
+    listed = [
+        {"name": text("event name"), "unit": text("metric label"), "description": text("dropped")} | shape
+        for shape in shapes
+    ]
     return {"resourceMetrics": [{"resource": resource(planter), "scopeMetrics": [{"metrics": listed}]}]}
 
 
@@ -135,8 +174,14 @@ def logs(planter: Planter) -> dict[str, Any]:
     records = []
     for body in bodies:
         named = {"user.id": planter.person(), "client.address": planter.bare("ip", ["ipv4"]), "x": text("JSON value")}
-        named |= {text("JSON key"): text("JSON value"), "event.name": text("event name"), "exception.stacktrace": stack(planter)}
-        records.append({"timeUnixNano": str(AT), "body": body, "severityText": text("dropped"), "attributes": attributes(named)})
+        named |= {
+            text("JSON key"): text("JSON value"),
+            "event.name": text("event name"),
+            "exception.stacktrace": stack(planter),
+        }
+        records.append(
+            {"timeUnixNano": str(AT), "body": body, "severityText": text("dropped"), "attributes": attributes(named)}
+        )
     planter.anyone()
     place, scope = resource(planter), {"name": text("label")}
     return {"resourceLogs": [{"resource": place, "scopeLogs": [{"scope": scope, "logRecords": records}]}]}

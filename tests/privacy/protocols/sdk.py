@@ -16,7 +16,11 @@ def messages(planter: Planter) -> Iterator[Message]:
     """Events, an exception with telling variables, spans and metrics."""
     planter.protocol = "sdk"
     user = planter.person()
-    name, properties, traits = planter.text("event name"), planter.object("JSON value"), {"name": planter.bare("id", ["name"])}
+    name, properties, traits = (
+        planter.text("event name"),
+        planter.object("JSON value"),
+        {"name": planter.bare("id", ["name"])},
+    )
     url = f"https://example.org/{planter.bare('URL path')}?q={planter.bare('URL query')}"
     previous = planter.bare("id")
     yield Call(lambda client: client.track(name, properties, user_id=user, url=url))

@@ -42,7 +42,9 @@ def call(planter: Planter, kind: str) -> dict[str, Any]:
     """A call that is taken."""
     person = planter.person()
     properties = planter.object("JSON value") | {"feature": planter.text("label"), "agent": planter.text("label")}
-    properties["url"] = f"https://example.org/{planter.bare('URL path')}/x?q={planter.bare('URL query')}#{planter.bare('URL query')}"
+    properties["url"] = (
+        f"https://example.org/{planter.bare('URL path')}/x?q={planter.bare('URL query')}#{planter.bare('URL query')}"
+    )
     traits = {"note": planter.text("JSON value")}
     if kind != "group":  # whose traits are no person's
         known_name = planter.bare("id", ["name"])

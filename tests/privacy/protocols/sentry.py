@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import uuid
 from collections.abc import Iterator
 from typing import Any
 
@@ -18,7 +17,11 @@ UNKEPT = ("statsd", "profile", "replay_event", "trace_metric", "raw_security", "
 def messages(planter: Planter) -> Iterator[Message]:
     """An envelope of each sort: an error with attachments, a transaction, and one with all the rest."""
     planter.protocol = "sentry"
-    attachment = {"type": "attachment", "filename": planter.text("attachment name"), "content_type": planter.text("attachment name")}
+    attachment = {
+        "type": "attachment",
+        "filename": planter.text("attachment name"),
+        "content_type": planter.text("attachment name"),
+    }
     yield post(planter, [({"type": "event"}, event(planter)), (attachment, planter.text("dropped").encode())])
     yield post(planter, [({"type": "transaction"}, transaction(planter))])
     yield post(planter, list(others(planter)))
@@ -28,7 +31,11 @@ def messages(planter: Planter) -> Iterator[Message]:
 def post(planter: Planter, items: list[Item]) -> Post:
     """A request with an envelope of these items."""
     planter.anyone()
-    head = {"event_id": hex_id(planter), "sdk": {"name": planter.text("dropped")}, "trace": {"user_segment": planter.text("dropped")}}
+    head = {
+        "event_id": hex_id(planter),
+        "sdk": {"name": planter.text("dropped")},
+        "trace": {"user_segment": planter.text("dropped")},
+    }
     lines = [json.dumps(head).encode()]
     for header, payload in items:
         content = payload if isinstance(payload, bytes) else json.dumps(payload).encode()
@@ -59,7 +66,13 @@ def shared(planter: Planter) -> dict[str, Any]:
         "data": planter.object("dropped"),
         "env": {"REMOTE_ADDR": text("dropped")},
     }
-    user = {"id": person, "username": text("id"), "email": text("id"), "ip_address": planter.bare("ip", ["ipv4"]), "data": text("dropped")}
+    user = {
+        "id": person,
+        "username": text("id"),
+        "email": text("id"),
+        "ip_address": planter.bare("ip", ["ipv4"]),
+        "data": text("dropped"),
+    }
     return {
         "timestamp": AT,
         "platform": text("label"),
@@ -104,7 +117,12 @@ def event(planter: Planter) -> dict[str, Any]:
     text = planter.text
     both = shared(planter)
     exceptions = [
-        {"type": text("event name"), "value": text("message"), "module": text("label"), "stacktrace": {"frames": [frame(planter)]}}
+        {
+            "type": text("event name"),
+            "value": text("message"),
+            "module": text("label"),
+            "stacktrace": {"frames": [frame(planter)]},
+        }
         for _ in range(2)
     ]
     return both | {
@@ -119,7 +137,9 @@ def event(planter: Planter) -> dict[str, Any]:
         "extra": planter.object("JSON value"),
         "fingerprint": [text("label")],
         "modules": {text("dropped"): text("dropped")},
-        "debug_meta": {"images": [{"type": "sourcemap", "code_file": text("stack frame"), "debug_id": text("stack frame")}]},
+        "debug_meta": {
+            "images": [{"type": "sourcemap", "code_file": text("stack frame"), "debug_id": text("stack frame")}]
+        },
     }
 
 
@@ -127,7 +147,9 @@ def transaction(planter: Planter) -> dict[str, Any]:
     """A request with two queries inside, which hold literals."""
     text, both = planter.text, shared(planter)
     both["contexts"]["trace"]["op"] = "http.server"
-    spans = [child(planter, "db", statement) for statement in statements(planter)] + [child(planter, "http.client", text("event name"))]
+    spans = [child(planter, "db", statement) for statement in statements(planter)] + [
+        child(planter, "http.client", text("event name"))
+    ]
     return both | {"type": "transaction", "event_id": hex_id(planter), "start_timestamp": AT - 1, "spans": spans}
 
 
@@ -164,21 +186,60 @@ def others(planter: Planter) -> Iterator[Item]:
     text = planter.text
     planter.anyone()
     yield {"type": "span"}, child(planter, "http.server", text("event name"))
-    attributes = {text("JSON key"): {"value": text("JSON value"), "type": "string"}, "user.email": {"value": text("dropped")}}
-    log = {"timestamp": AT, "level": "info", "body": text("message"), "trace_id": hex_id(planter), "attributes": attributes}
+    attributes = {
+        text("JSON key"): {"value": text("JSON value"), "type": "string"},
+        "user.email": {"value": text("dropped")},
+    }
+    log = {
+        "timestamp": AT,
+        "level": "info",
+        "body": text("message"),
+        "trace_id": hex_id(planter),
+        "attributes": attributes,
+    }
     yield {"type": "log", "item_count": 1, "content_type": "application/vnd.sentry.items.log+json"}, {"items": [log]}
-    attrs = {"release": text("label"), "environment": text("label"), "ip_address": planter.bare("ip", ["ipv4"]), "user_agent": text("user agent")}
-    yield {"type": "session"}, {"sid": hex_id(planter), "did": text("id"), "init": True, "started": AT, "status": "exited", "attrs": attrs}
+    attrs = {
+        "release": text("label"),
+        "environment": text("label"),
+        "ip_address": planter.bare("ip", ["ipv4"]),
+        "user_agent": text("user agent"),
+    }
+    yield (
+        {"type": "session"},
+        {"sid": hex_id(planter), "did": text("id"), "init": True, "started": AT, "status": "exited", "attrs": attrs},
+    )
     yield {"type": "sessions"}, {"aggregates": [{"started": AT, "did": text("id"), "exited": 2}], "attrs": attrs}
-    said = {"message": text("message"), "contact_email": text("id"), "name": text("dropped"), "url": f"https://example.org/{planter.bare('URL path')}"}
+    said = {
+        "message": text("message"),
+        "contact_email": text("id"),
+        "name": text("dropped"),
+        "url": f"https://example.org/{planter.bare('URL path')}",
+    }
     feedback = shared(planter)
-    yield {"type": "feedback"}, feedback | {"event_id": hex_id(planter), "contexts": {"feedback": said | {"source": text("label")}}}
+    yield (
+        {"type": "feedback"},
+        feedback | {"event_id": hex_id(planter), "contexts": {"feedback": said | {"source": text("label")}}},
+    )
     planter.anyone()
-    yield {"type": "user_report"}, {"event_id": hex_id(planter), "email": text("id"), "name": text("dropped"), "comments": text("message")}
+    yield (
+        {"type": "user_report"},
+        {"event_id": hex_id(planter), "email": text("id"), "name": text("dropped"), "comments": text("message")},
+    )
     config = {"schedule": {"type": "crontab", "value": text("JSON value")}, "timezone": text("JSON value")}
-    check_in = {"check_in_id": hex_id(planter), "monitor_slug": text("event name"), "status": "ok", "monitor_config": config}
+    check_in = {
+        "check_in_id": hex_id(planter),
+        "monitor_slug": text("event name"),
+        "status": "ok",
+        "monitor_config": config,
+    }
     yield {"type": "check_in"}, check_in | {"environment": text("label"), "release": text("label")}
-    yield {"type": "client_report"}, {"timestamp": AT, "discarded_events": [{"reason": text("dropped"), "category": text("dropped"), "quantity": 1}]}
+    yield (
+        {"type": "client_report"},
+        {
+            "timestamp": AT,
+            "discarded_events": [{"reason": text("dropped"), "category": text("dropped"), "quantity": 1}],
+        },
+    )
     for kind in UNKEPT:
         yield {"type": kind}, {"anything": text("dropped")}
 
