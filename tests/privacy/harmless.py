@@ -223,7 +223,8 @@ class OverRedaction:
 
     def as_json(self) -> dict[str, object]:
         """For programs."""
-        return {"texts": self.texts, "changed": self.changed, "share": self.share, "by_pattern": dict(self.by_pattern)}
+        told = {"over_redaction": self.share, "harmless_texts": self.texts, "harmless_texts_changed": self.changed}
+        return told | {"over_redaction_by_pattern": dict(self.by_pattern)}
 
     def lines(self) -> Iterator[str]:
         """As people read it."""

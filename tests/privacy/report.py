@@ -118,8 +118,12 @@ class Report:
     def write(self, path: Path, over_redaction: Mapping[str, object]) -> None:
         """The same for programs."""
         rows = [asdict(row) | {"bound": row.bound} for row in self.rows]
-        content = {"canaries": len(self.canaries), "claimed": self.claimed_tries, "leaks": len(self.broken)}
-        content |= {"over_redaction": dict(over_redaction), "bytes_scanned": self.bytes_scanned}
+        content: dict[str, object] = {
+            "canaries": len(self.canaries),
+            "claimed": self.claimed_tries,
+            "leaks": len(self.broken),
+        }
+        content |= {**over_redaction, "bytes_scanned": self.bytes_scanned}
         path.write_text(json.dumps(content | {"rows": rows}, indent=1) + "\n", encoding="utf-8")
 
 

@@ -26,12 +26,12 @@ def document(report: Mapping[str, Any]) -> Iterator[str]:
     claimed, others = [row for row in rows if row["claimed"]], [row for row in rows if not row["claimed"]]
     tries, leaks, reached = (sum(row[name] for row in claimed) for name in ("tries", "leaks", "reached"))
     yield HEAD
-    yield f"Of {report['canaries']:,} canaries {tries:,} are claimed, and {leaks} of these leaked: with 95 % confidence,"
-    yield f"fewer than {bound(tries, leaks)} of such texts leak. {reached:,} of them would be found behind a gate that keeps"
-    yield f"every text; counted by these alone the bound is {bound(reached, leaks)}."
+    yield f"Of {report['canaries']:,} canaries {tries:,} are claimed, and {leaks} of these leaked: with 95 %"
+    yield f"confidence, fewer than {bound(tries, leaks)} of such texts leak. {reached:,} of them would be found behind"
+    yield f"a gate that keeps every text; counted by these alone the bound is {bound(reached, leaks)}."
     yield f"{sum(report['bytes_scanned'].values()) / 1e6:,.0f} MB were looked through."
-    harmless = report["over_redaction"]
-    yield f"Of {harmless['texts']:,} harmless texts {harmless['changed']} lost something ({harmless['share']:.2%}).\n"
+    texts, changed = report["harmless_texts"], report["harmless_texts_changed"]
+    yield f"Of {texts:,} harmless texts {changed} lost something ({report['over_redaction']:.2%}).\n"
     for name in ("kind", "encoding", "carrier"):
         yield f"## Claimed, by {name}\n"
         yield from table(name, claimed, ("tries", "reached", "leaks", "bound"))

@@ -10,8 +10,8 @@ from random import Random
 
 from stdnum.it import codicefiscale
 
-from tidegate_stream.gate.national_ids import CHECKS
-from tidegate_stream.gate.patterns import IBAN_LENGTHS, luhn, mod97
+from tidegate_stream.gate.national_ids import CHECKS, luhn
+from tidegate_stream.gate.patterns import IBAN_LENGTHS, mod97
 
 TOKEN = string.ascii_letters + string.digits
 SYLLABLES = (

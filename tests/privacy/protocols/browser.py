@@ -69,7 +69,7 @@ def metric(planter: Planter) -> dict[str, Any]:
 
 
 ITEMS: Sequence[Callable[[Planter], dict[str, Any]]] = (
-    *(lambda planter, kind=kind: track(planter, kind) for kind in ("track", "page", "identify")),  # type: ignore[misc]
+    *(lambda planter, kind=kind: track(planter, kind) for kind in ("track", "page", "identify")),
     error,
     span,
     metric,

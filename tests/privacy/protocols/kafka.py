@@ -48,7 +48,7 @@ CARRIERS = {
 
 
 def messages(planter: Planter) -> Iterator[Message]:
-    """Of each kind a good record, one that is refused, one with a canary as its producer or project, and one that is none."""
+    """Of each kind a good record, a refused one, one whose producer or project is a canary, and one that is none."""
     planter.protocol = "kafka"
     for kind in KINDS:
         codec = RowCodec(raw_schema(kind))
