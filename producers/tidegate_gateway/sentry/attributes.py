@@ -38,11 +38,11 @@ LEFT_OUT_BEGINS = (
 )
 
 
-_RELEASE = re.compile(r"([^@]+)@(?![\w-]+(?:\.[\w-]+)*\.[^\W\d_][\w-])")
+_RELEASE = re.compile(r"([\w. +/-]+)@(?![\w-]+(?:\.[\w-]+)*\.[^\W\d_][\w-])")
 
 
 def service_of(release: str) -> str:
-    """What stands before the @ of `shop@1.4.0`; empty for an e-mail address, of which a part would be kept."""
+    """What stands before the @ of `shop@1.4.0`; empty for e-mail and other addresses, of which a part would be kept."""
     found = _RELEASE.match(release)
     return found[1] if found else ""
 

@@ -89,8 +89,13 @@ def known_pattern(known: Iterable[str | None]) -> re.Pattern[str] | None:
     }
     if not texts:
         return None
-    choices = "|".join(re.escape(text) for text in sorted(texts, key=lambda text: (-len(text), text)))
+    choices = "|".join(_whole(text) for text in sorted(texts, key=lambda text: (-len(text), text)))
     return re.compile(rf"(?<!\w)(?:{choices})(?!\w)", re.IGNORECASE)
+
+
+def _whole(text: str) -> str:
+    """What finds an id; one with an @ only where it isn't the end of a longer address, which goes whole."""
+    return (r"(?<![.%+'-])" if "@" in text or "%40" in text else "") + re.escape(text)
 
 
 def scrub_text(text: str, known: re.Pattern[str] | None = None) -> str:

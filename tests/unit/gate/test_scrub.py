@@ -156,3 +156,8 @@ def test_random_and_plain_names_of_producers_tell_nothing(name: str) -> None:
 )
 def test_what_a_text_may_not_hold_a_producers_name_may_not_either(name: str) -> None:
     assert telling_producer(name)
+
+
+def test_an_id_that_is_the_end_of_a_longer_address_leaves_nothing_of_it() -> None:
+    known = known_pattern(["x@example.org"])
+    assert scrub_text("from jane-x@example.org to x@example.org", known) == "from [email] to [id]"
