@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from random import Random
 
@@ -58,9 +58,14 @@ class Planter:
         self._cores: set[str] = set()
         self._known: str | None = None
         self._half: str | None = None
-        kinds, encodings = [*KINDS, "known"], [*ENCODINGS, SPLIT]
-        self._turn = itertools.cycle(self.rng.sample(pairs := list(itertools.product(kinds, encodings)), len(pairs)))
+        self._turn = self._turns()
         self.protocol = ""
+
+    def _turns(self) -> Iterator[tuple[str, str]]:
+        """Every kind in every encoding, again and again, each time in another order: neighbours differ."""
+        pairs = list(itertools.product([*KINDS, "known"], [*ENCODINGS, SPLIT]))
+        while True:
+            yield from self.rng.sample(pairs, len(pairs))
 
     @property
     def full(self) -> bool:

@@ -100,7 +100,7 @@ CHECKS: Final[Mapping[str, tuple[str, Callable[[str], bool]]]] = {
     "es": (r"(?<![\w.-])(?:\d{8}|[XYZ]\d{7})-?[A-HJ-NP-TV-Z](?![\w-])", _spain),
     "it": (r"(?<!\w)[A-Z]{6}\d{2}[A-EHLMPRST]\d{2}[A-Z]\d{3}[A-Z](?!\w)", _italy),
     "fr": (
-        r"(?<![\w.])[12] ?\d{2} ?(?:0[1-9]|1[0-2]|[2-9]\d) ?(?:\d{2}|2[AB]) ?\d{3} ?\d{3} ?\d{2}(?!\w|\.\w)",
+        r"(?<![\w.])[12] ?\d{2} ?(?:0[1-9]|1[0-2]|[2-9]\d) ?(?:\d{2}|2[AB]) ?\d{3} ?\d{3} ?\d{2}(?!\w|\.\d)",
         _france,
     ),
     "br": (r"(?<![\w.])\d{3}\.\d{3}\.\d{3}-\d{2}(?![\w-])", _brazil),
@@ -109,7 +109,7 @@ CHECKS: Final[Mapping[str, tuple[str, Callable[[str], bool]]]] = {
     "kr": (r"(?<![\w.-])\d{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])-[1-4]\d{6}(?![\w-])", _korea),
     "in": (r"(?<![\w.-])[2-9]\d{3} \d{4} \d{4}(?![\w-]| \d)", _india),
     "ca": (r"(?<![\w.-])[1-79]\d{2}-\d{3}-\d{3}(?![\w-])", luhn),
-    "be": (r"(?<![\w.])\d{2}\.\d{2}\.\d{2}-\d{3}\.\d{2}(?!\w|\.\w)", _belgium),
+    "be": (r"(?<![\w.])\d{2}\.\d{2}\.\d{2}-\d{3}\.\d{2}(?!\w|\.\d)", _belgium),
     "ch": (r"(?<![\w.])756\.\d{4}\.\d{4}\.\d{2}(?!\w)", _switzerland),
 }
 """Shape and check of each country's number; the check has it in upper case, without spaces and points."""

@@ -123,10 +123,14 @@ PATTERNS: tuple[Pattern, ...] = tuple(
         ("jwt", r"\beyJ[\w-]{6,}\.[\w-]{6,}(?:\.[\w-]*)?", "[token]"),
         (
             "authorization",
-            r"(?i)\b(authorization)(\\?[\"']?\s*[:=]\s*\\?[\"']?)[^\s\[,;\"'\\][^\r\n,;\"'\\]*",
+            r"(?i)\b(authorization)(\\?[\"']?\s*[:=]\s*\\?[\"']?)[^\s\[,;\"'\\](?:[^\r\n,;\"'\\]|\\(?![\"'nrt]))*",
             r"\1\2[secret]",
         ),
-        ("cookie", r"(?i)\b(cookie2?)(\\?[\"']?\s*:\s*\\?[\"']?)(?!\[)[^\r\n\"'\\]+", r"\1\2[secret]"),
+        (
+            "cookie",
+            r"(?i)\b(cookie2?)(\\?[\"']?\s*:\s*\\?[\"']?)(?!\[)(?:[^\r\n\"'\\]|\\(?![\"'nrt]))+",
+            r"\1\2[secret]",
+        ),
         ("bearer", r"(?i)\b(bearer)(\s+|%20|\+)[\w.~+/=-]{8,}", r"\1\2[token]"),
         ("basic", r"(?i)\b(basic)(\s+|%20|\+)([\w+/-]{4,})((?:=|%3D|\\u003D){0,2})", _basic),
         (
@@ -141,7 +145,7 @@ PATTERNS: tuple[Pattern, ...] = tuple(
         ("userinfo", r"(?i)\b([a-z][a-z0-9+.-]{1,20}(?:://|%3A%2F%2F))[^\s/?#@\"'<>]{1,256}@", r"\1[userinfo]@"),
         (
             "assigned",
-            r"(?i)(?<![a-z])(<TELLING_WORDS>)(\\?[\"']?\s*(?:=|:|%3D)\s*\\?[\"']?)(?![\[{])[^\s&;,\"'<>\\]+",
+            r"(?i)(?<![a-z])(<TELLING_WORDS>)(\\?[\"']?\s*(?:=|:|%3D)\s*\\?[\"']?)(?![\[{])(?:[^\s&;,\"'<>\\]|\\(?![\"'nrt]))+",
             r"\1\2[secret]",
         ),
         # The last label has a letter first: `shop@1.4.0` is a release, not an address.

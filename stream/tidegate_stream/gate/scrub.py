@@ -124,13 +124,12 @@ def scrub_by(text: str, known: re.Pattern[str] | None, patterns_of: PatternsOf) 
 
 
 def _seen_through(text: str, known: re.Pattern[str] | None, patterns_of: PatternsOf) -> str:
-    """One layer: as it stands there, and, beyond ASCII, as a reader takes it."""
+    """One layer: beyond ASCII first as a reader takes it, who sees most, then as it stands there."""
+    if not text.isascii() and (seen := folded(text)) != text:
+        for find, replace in _replacements(seen, known, patterns_of):
+            text, seen = _both(find, replace, text, seen)
     for find, replace in _replacements(text, known, patterns_of):
         text = find.sub(replace, text)
-    if text.isascii() or (seen := folded(text)) == text:
-        return text
-    for find, replace in _replacements(seen, known, patterns_of):
-        text, seen = _both(find, replace, text, seen)
     return text
 
 

@@ -33,8 +33,8 @@ def envelope(planter: Planter, number: int, *, own: bool) -> dict[str, Any]:
         "userId": person,
         "anonymousId": planter.bare("id"),
         "sessionId": planter.bare("id"),
-        "url": f"https://example.org/{planter.bare('URL path')}?q={planter.bare('URL query')}",
-        "referrer": f"https://example.org/{planter.bare('URL path')}#{planter.bare('URL query')}",
+        "url": f"https://example.org/{planter.bare('URL path')}?a=1&q={planter.bare('URL query')}",
+        "referrer": f"https://example.org/{planter.bare('URL path')}&x=1#{planter.bare('URL query')}",
         "consent": "granted",
     }
 

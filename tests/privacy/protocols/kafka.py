@@ -92,7 +92,7 @@ def content(planter: Planter, item: Field) -> str:
     if item.name in IDS:
         return planter.bare("id")
     if item.name in URLS:
-        return f"https://example.org/{planter.bare('URL path')}?q={planter.bare('URL query')}"
+        return f"https://example.org/{planter.bare('URL path')}?a=1&q={planter.bare('URL query')}"
     if item.name == "stack":
         return json.dumps([{"filename": planter.text("stack frame"), "vars": {"x": planter.text("local variable")}}])
     if item.name == "traits":

@@ -118,7 +118,7 @@ def request(planter: Planter) -> dict[str, str]:
         "session.id": text("id"),
         "client.address": planter.bare("ip", ["ipv4"]),
         "user_agent.original": text("user agent"),
-        "url.full": f"https://example.org/{planter.bare('URL path')}?q={planter.bare('URL query')}",
+        "url.full": f"https://example.org/{planter.bare('URL path')}?a=1&q={planter.bare('URL query')}",
         "url.query": text("URL query"),
         "http.route": text("route"),
         "http.request.method": text("label"),

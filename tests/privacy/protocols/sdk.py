@@ -21,7 +21,7 @@ def messages(planter: Planter) -> Iterator[Message]:
         planter.object("JSON value"),
         {"name": planter.bare("id", ["name"])},
     )
-    url = f"https://example.org/{planter.bare('URL path')}?q={planter.bare('URL query')}"
+    url = f"https://example.org/{planter.bare('URL path')}?a=1&q={planter.bare('URL query')}"
     previous = planter.bare("id")
     yield Call(lambda client: client.track(name, properties, user_id=user, url=url))
     yield Call(lambda client: client.identify(user, traits))

@@ -42,9 +42,8 @@ def call(planter: Planter, kind: str) -> dict[str, Any]:
     """A call that is taken."""
     person = planter.person()
     properties = planter.object("JSON value") | {"feature": planter.text("label"), "agent": planter.text("label")}
-    properties["url"] = (
-        f"https://example.org/{planter.bare('URL path')}/x?q={planter.bare('URL query')}#{planter.bare('URL query')}"
-    )
+    path, query, fragment = planter.bare("URL path"), planter.bare("URL query"), planter.bare("URL query")
+    properties["url"] = f"https://example.org/{path}/x?a=1&q={query}&x=1#{fragment}"
     traits = {"note": planter.text("JSON value")}
     if kind != "group":  # whose traits are no person's
         known_name = planter.bare("id", ["name"])
@@ -75,7 +74,7 @@ def context(planter: Planter) -> dict[str, Any]:
         "sessionId": planter.bare("id"),
         "environment": planter.text("label"),
         "app": {"name": planter.text("label"), "version": planter.text("label")},
-        "page": {"referrer": f"https://example.org/{planter.bare('URL path')}?a={planter.bare('URL query')}"},
+        "page": {"referrer": f"https://example.org/{planter.bare('URL path')}?b=1&a={planter.bare('URL query')}"},
         "device": {"id": planter.text("dropped")},
         "library": {"name": planter.text("dropped")},
     }

@@ -58,7 +58,7 @@ def shared(planter: Planter) -> dict[str, Any]:
     text = planter.text
     person = planter.person()
     request = {
-        "url": f"https://example.org/{planter.bare('URL path')}?q={planter.bare('URL query')}",
+        "url": f"https://example.org/{planter.bare('URL path')}?a=1&q={planter.bare('URL query')}",
         "method": text("label"),
         "query_string": text("URL query"),
         "cookies": text("header"),
