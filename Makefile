@@ -13,7 +13,7 @@ BUNDLE_SOURCES := $(wildcard producers/browser/src/*.ts producers/browser/build.
 # By files, in the order in which tests are collected (tests/conftest.py), not by how many a file holds.
 PARALLEL := -n 2 --dist loadfile --no-loadscope-reorder
 
-.PHONY: help setup demo test clients faults check bench format clean
+.PHONY: help setup demo test clients faults privacy check bench format clean
 
 help: ## What there is
 	@grep -hE '^[a-z]+:.*##' $(firstword $(MAKEFILE_LIST)) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -34,6 +34,9 @@ clients: setup ## Official clients of other projects against a gateway: Python, 
 faults: setup ## Kills at every failpoint and at random, and the fault matrix; FAULTS_JSON=path, SOAK_SEED, SOAK_SECONDS
 	@scripts/install-chromium.sh
 	$(RUN) pytest $(PARALLEL) -m faults tests/faults tests/e2e $(ARGS)
+
+privacy: setup ## The leak test at length; PRIVACY_CANARIES, PRIVACY_SEED, PRIVACY_JSON=path, PRIVACY_CONTROL=1 must fail
+	@$(RUN) python -m tests.privacy
 
 check: setup ## Lint, format, types, import rules, schema evolution, generated tables
 	$(RUN) ruff check

@@ -12,6 +12,7 @@ import orjson
 from tidegate_gateway.errors import RefusedError
 from tidegate_schemas.reasons import Reason
 
+MAX_METHOD = 16
 MAX_TEXT = 8_192
 _EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 _LATEST = datetime(2200, 1, 1, tzinfo=UTC)
@@ -98,3 +99,9 @@ def finite(value: float, field: str) -> float:
     if not math.isfinite(value):
         raise RefusedError(Reason.INVALID_FIELD, field, "must be a finite number")
     return value
+
+
+def http_method(source: Mapping[str, Any], *names: str) -> str:
+    """A request's method in capitals; empty for what is none: of any other text a part would be kept, cut anywhere."""
+    method = text(source, *names).upper()
+    return method if len(method) <= MAX_METHOD and method.isascii() and method.isalpha() else ""

@@ -10,7 +10,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -57,6 +57,8 @@ class Stack:
         self.settings.logs_dir.mkdir(parents=True, exist_ok=True)
         self._engine = engine
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
+        #: What is run instead of the service's own command.
+        self.commands: dict[str, Sequence[str]] = {}
 
     def start(self, name: str) -> None:
         """Start the gateway or the worker, at the address it had before, and come back when it does its work.
@@ -66,7 +68,8 @@ class Stack:
         ours = {name: value for name, value in os.environ.items() if not name.startswith(ENV_PREFIX)}
         environment = ours | child_environment(self.settings, self._chosen)
         with self._log(name).open("ab") as log:
-            self._processes[name] = spawn([sys.executable, "-m", "tidegate_infra", name], log, environment)
+            command = self.commands.get(name, (sys.executable, "-m", "tidegate_infra", name))
+            self._processes[name] = spawn(list(command), log, environment)
         wait_until(lambda: self._answers(name), READY_SECONDS, f"no answer from the {name}: {self.log(name)}")
 
     def kill(self, name: str) -> None:
@@ -84,6 +87,10 @@ class Stack:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
+
+    def metrics(self, name: str) -> bytes:
+        """What the gateway or the worker tells Prometheus."""
+        return httpx.get(f"http://127.0.0.1:{self._chosen[name]}/metrics", timeout=10).raise_for_status().content
 
     def log(self, name: str) -> str:
         """The end of a service's log."""

@@ -14,7 +14,7 @@ from typing import Any
 from tidegate_gateway.browser.stack import frames
 from tidegate_gateway.errors import RefusedError
 from tidegate_gateway.intake import Event
-from tidegate_gateway.values import mapping, text
+from tidegate_gateway.values import http_method, mapping, text
 from tidegate_schemas.canonical import canonical_json, canonical_object
 from tidegate_schemas.reasons import Reason
 from tidegate_schemas.topics import Kind
@@ -64,7 +64,7 @@ def span(item: Mapping[str, Any]) -> Event:
         "status": "error" if status_code >= 400 or item.get("failed") is True else "ok",
         "status_code": status_code,
         "route": text(item, "route"),
-        "method": text(item, "method").upper()[:16],
+        "method": http_method(item, "method"),
         "properties": canonical_object(mapping(item.get("properties"))),
     }
 

@@ -10,6 +10,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span
 from tidegate_gateway.intake import Event
 from tidegate_gateway.otlp.shape import Shape, told
 from tidegate_gateway.statements import summarise
+from tidegate_gateway.values import http_method
 
 MAX_WORDS_OF_A_NAME = 4
 
@@ -30,7 +31,7 @@ def http(named: Mapping[str, Any], operation: str, shape: Shape) -> Event:
     code = told(named, shape.status)
     status = int(code) if len(code) == 3 and code.isdecimal() and 100 <= int(code) <= 599 else 0
     route = told(named, shape.route) if operation == "request" else ""
-    return {"route": route, "method": told(named, shape.method).upper()[:16], "status_code": status}
+    return {"route": route, "method": http_method(named, *shape.method) if shape.method else "", "status_code": status}
 
 
 def query(name: str, named: Mapping[str, Any], operation: str, shape: Shape) -> Event:

@@ -10,8 +10,9 @@ from tidegate_gateway.errors import RefusedError
 from tidegate_gateway.intake import Event
 from tidegate_gateway.object_text import array_text, object_text
 from tidegate_gateway.sentry.arrival import Arrival
+from tidegate_gateway.sentry.attributes import service_of
 from tidegate_gateway.sentry.contexts import debug_images, kept_contexts, members_of, sdk_of, threads
-from tidegate_gateway.values import mapping, optional, text
+from tidegate_gateway.values import http_method, mapping, optional, text
 from tidegate_schemas.canonical import canonical_json
 from tidegate_schemas.identity import derived_event_id
 from tidegate_schemas.reasons import Reason
@@ -92,18 +93,17 @@ def common(event: Mapping[str, Any], arrival: Arrival) -> Event:
         "trace_id": optional(trace, "trace_id"),
         "span_id": optional(trace, "span_id"),
         "route": transaction if transaction.startswith("/") else "",
-        "method": text(request, "method").upper()[:16],
+        "method": http_method(request, "method"),
     }
 
 
 def release_of(event: Mapping[str, Any]) -> Event:
     """Environment, release, and the service: the tag of that name, else what stands before the release's @."""
     release = text(event, "release")
-    service = release.partition("@")[0] if "@" in release else ""
     return {
         "environment": text(event, "environment"),
         "release": release,
-        "service": text(tags_of(event.get("tags")), "service") or service,
+        "service": text(tags_of(event.get("tags")), "service") or service_of(release),
     }
 
 

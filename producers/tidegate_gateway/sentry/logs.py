@@ -9,7 +9,7 @@ from typing import Any
 from tidegate_gateway.errors import RefusedError
 from tidegate_gateway.intake import Event
 from tidegate_gateway.sentry.arrival import Arrival
-from tidegate_gateway.sentry.attributes import kept_attributes, plain_attributes
+from tidegate_gateway.sentry.attributes import kept_attributes, plain_attributes, service_of
 from tidegate_gateway.values import mapping, optional, text
 from tidegate_schemas.canonical import canonical_json, canonical_object
 from tidegate_schemas.identity import derived_event_id
@@ -51,7 +51,7 @@ def log_event(record: Mapping[str, Any], copy: int, arrival: Arrival) -> Event:
         "occurred_at": arrival.corrected(record.get("timestamp"), "timestamp"),
         "environment": text(attributes, "sentry.environment"),
         "release": release,
-        "service": text(attributes, "service.name") or (release.partition("@")[0] if "@" in release else ""),
+        "service": text(attributes, "service.name") or service_of(release),
         "user_id": optional(attributes, "user.id"),
         "trace_id": optional(record, "trace_id"),
         "span_id": text(record, "span_id") or optional(attributes, "sentry.trace.parent_span_id"),

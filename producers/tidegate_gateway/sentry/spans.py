@@ -8,9 +8,9 @@ from typing import Any
 from tidegate_gateway.errors import RefusedError
 from tidegate_gateway.intake import Event
 from tidegate_gateway.sentry.arrival import Arrival
-from tidegate_gateway.sentry.attributes import kept_attributes, plain_attributes
+from tidegate_gateway.sentry.attributes import kept_attributes, plain_attributes, service_of
 from tidegate_gateway.statements import summarise
-from tidegate_gateway.values import mapping, optional, text
+from tidegate_gateway.values import http_method, mapping, optional, text
 from tidegate_schemas.canonical import canonical_json, canonical_object
 from tidegate_schemas.identity import derived_event_id
 from tidegate_schemas.reasons import Reason
@@ -123,7 +123,7 @@ def sample_rate(header: Mapping[str, Any]) -> float:
 
 def _shared(data: Mapping[str, Any]) -> Event:
     release = text(data, "sentry.release")
-    service = text(data, "service.name") or (release.partition("@")[0] if "@" in release else "")
+    service = text(data, "service.name") or service_of(release)
     return {name: text(data, key) for name, key in _SHARED.items()} | {
         "service": service,
         "user_id": optional(data, "user.id"),
@@ -137,6 +137,6 @@ def _request_of(event: Event, span: Mapping[str, Any], data: Mapping[str, Any]) 
     named = text(data, "http.route", "sentry.transaction") or text(span, "description")
     return {
         "route": named if named.startswith("/") else "",
-        "method": text(data, "http.request.method", "http.method").upper()[:16],
+        "method": http_method(data, "http.request.method", "http.method"),
         "status_code": http_status(span, {}),
     }

@@ -10,7 +10,7 @@ from tidegate_gateway.sentry.arrival import Arrival
 from tidegate_gateway.sentry.contexts import kept_contexts, members_of, sdk_of
 from tidegate_gateway.sentry.events import common, tags_of
 from tidegate_gateway.sentry.spans import http_status, span_event, status_code
-from tidegate_gateway.values import mapping, text
+from tidegate_gateway.values import http_method, mapping, text
 from tidegate_schemas.canonical import canonical_object
 
 
@@ -25,7 +25,7 @@ def root_span(transaction: Mapping[str, Any], arrival: Arrival) -> Event:
     said = mapping(contexts.get("response")).get("status_code")
     root["status_code"] = status_code(said) or http_status(trace, tags) if root["operation"] == "request" else 0
     data = mapping(trace.get("data"))
-    root["method"] = root["method"] or text(data, "http.request.method", "http.method").upper()[:16]
+    root["method"] = root["method"] or http_method(data, "http.request.method", "http.method")
     measured = mapping(transaction.get("measurements"))
     numbers = {name: mapping(value).get("value") for name, value in measured.items()}
     kept = {

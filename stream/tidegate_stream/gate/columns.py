@@ -15,9 +15,10 @@ from tidegate_stream.gate.keys import Keys
 from tidegate_stream.gate.known import Known
 from tidegate_stream.gate.plan import JSON, Plan
 from tidegate_stream.gate.pseudonyms import Namer, Pseudonymiser
-from tidegate_stream.gate.reference import NO_KEY
+from tidegate_stream.gate.reference import NO_KEY, TELLING_PRODUCER
 from tidegate_stream.gate.rules.columns import Removed, by_rules
 from tidegate_stream.gate.rules.compiled import NO_RULES, Rules
+from tidegate_stream.gate.texts import telling_producer
 from tidegate_stream.gate.validity import HEX_IDS, hex_id
 from tidegate_stream.gate.validity import rules as bounds_of
 from tidegate_stream.gate.values import coarse_user_agent
@@ -32,7 +33,10 @@ QUERY = r"(?s)(?:[?#]|%3[Ff]|%23).*$"
 def refusals(plan: Plan, keys: Keys, frame: pl.DataFrame, parsed: ParsedTexts) -> tuple[pl.Series, pl.DataFrame]:
     """Which rows may not pass, and `reason` and `detail` of those: the first broken rule. Fills `parsed`."""
     keyed = [name for name in frame["project"].unique().drop_nulls() if keys.epochs(name)]
+    telling = [name for name in frame["producer_id"].unique().drop_nulls() if telling_producer(name)]
     checks = [*_checks(plan.kind), (~pl.col("project").is_in(keyed), Reason.INVALID_FIELD, NO_KEY)]
+    if telling:
+        checks.append((pl.col("producer_id").is_in(telling), Reason.INVALID_FIELD, TELLING_PRODUCER))
     for name in plan.json:
         malformed = pl.col(name).is_null() | pl.col(name).is_in(parsed.malformed(frame[name], JSON[name]))
         checks.append((malformed, Reason.MALFORMED_JSON, f"{name}: a JSON {JSON[name].__name__}"))

@@ -13,7 +13,8 @@ from tidegate_schemas.identity import derived_event_id
 from tidegate_stream.erasure import Erasure, mark
 from tidegate_stream.gate.plan import Plan
 from tidegate_stream.gate.reference import known_of
-from tidegate_stream.gate.scrub import MalformedJsonError, parse_json, scrub_text
+from tidegate_stream.gate.scrub import MalformedJsonError, parse_json
+from tidegate_stream.gate.texts import scrub_text
 from tidegate_stream.gate.validity import EPOCH
 
 Names = Callable[[str, str], Sequence[str]]

@@ -13,7 +13,7 @@ from tidegate_stream.gate.plan import JSON, Plan
 from tidegate_stream.gate.pseudonyms import Pseudonymiser
 from tidegate_stream.gate.reference import Refusal, clean_record, refusal_of
 from tidegate_stream.gate.rules import NO_RULES, Rules
-from tidegate_stream.gate.scrub import Step
+from tidegate_stream.gate.texts import Step
 
 EMPTY = (None, "", "{}", "[]")
 ANONYMOUS = "consent anonymous"

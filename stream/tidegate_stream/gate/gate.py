@@ -180,7 +180,9 @@ class Gate:
         near = (received - stamps).abs() <= 86_400_000_000
         number = pl.col("sequence").clip(0).fill_null(0)
         timed = rows.with_columns(pl.when(near).then(received).otherwise(stamps).alias("received_at"), number)
-        return timed.with_columns(named_safely()).select(pl.col(name).cast(dtype) for name, dtype in REFUSED.items())
+        return timed.with_columns(named_safely(timed)).select(
+            pl.col(name).cast(dtype) for name, dtype in REFUSED.items()
+        )
 
     def _undecoded(self, bad: Sequence[Bad], read: Mapping[int, Mapping[str, Any]], chunk: RawChunk) -> pl.DataFrame:
         if not bad:

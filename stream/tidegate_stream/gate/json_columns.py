@@ -19,7 +19,7 @@ from tidegate_stream.gate.scrub import (
     sensitive_key,
     tells_nothing,
 )
-from tidegate_stream.gate.triggers import changed_texts
+from tidegate_stream.gate.triggers import changed_texts, suspects
 
 UNLIKE = r"[\[:,]-?[0-9]+(?:\.[0-9]+)?e|0\.0000|[0-9]{19}"
 """Finds what has numbers that orjson and the canonical form may write in different ways."""
@@ -59,7 +59,7 @@ def scrubbed(texts: pl.Series, container: type, parsed: ParsedTexts) -> pl.Serie
     distinct = texts.unique()
     marks = distinct.to_frame("text").select(
         "text",
-        pl.col("text").str.contains(SUSPECT_JSON).alias("suspect"),
+        suspects(distinct, SUSPECT_JSON).alias("suspect"),
         _unlike(pl.col("text")).alias("unlike"),
     )
     harmless = marks.filter(~pl.col("suspect"))

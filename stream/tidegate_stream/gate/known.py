@@ -7,20 +7,18 @@ from collections.abc import Sequence
 
 import polars as pl
 
+from tidegate_stream.gate.disguise import SUSPECT_ESCAPES
 from tidegate_stream.gate.json_columns import RETOLD, ParsedTexts, scrubbed, written
 from tidegate_stream.gate.plan import JSON, Plan
-from tidegate_stream.gate.scrub import (
-    KNOWN_MIN_LENGTH,
-    known_pattern,
-    personal_traits,
-    scrub_json_text,
-    scrub_text,
-)
+from tidegate_stream.gate.scrub import personal_traits, scrub_json_text
+from tidegate_stream.gate.texts import KNOWN_MIN_LENGTH, known_pattern, scrub_text
 from tidegate_stream.gate.triggers import changed_texts
 
 ROW, WHOLE, ANY = "_row", "_whole", "_any"
 #: No text that comes past the codec's bounds is told apart by it, so it may stand between two.
 BETWEEN = "\x00"
+DISGUISE = rf"[\u0080-\U0010ffff]|{SUSPECT_ESCAPES}"
+"""Finds a text that may hold an id otherwise than as it is."""
 
 
 class Known:
@@ -66,7 +64,7 @@ class Known:
         own = [lower.str.contains(pl.col(name), literal=True).fill_null(value=False) for name in self._names]
         # An id may be written in percent-encoding or escapes, and lower case isn't the whole of case beyond ASCII, on
         # neither side: `ſ` is an s to whoever ignores case.
-        folded = pl.col(ANY) & text.str.contains(r"[%\\\u0080-\U0010ffff]").fill_null(value=False)
+        folded = pl.col(ANY) & text.str.contains(DISGUISE).fill_null(value=False)
         return frame.filter(text.is_not_null() & pl.any_horizontal(*own, folded, WHOLE))[ROW]
 
     def scrub_texts(self, texts: pl.DataFrame) -> list[pl.Series]:

@@ -15,6 +15,7 @@ from tidegate_schemas.reasons import Reason
 from tidegate_schemas.subjects import MAX_RAW_BYTES, dead_letter_schema, outcome_schema
 from tidegate_schemas.topics import Kind
 from tidegate_stream.gate.keys import Sealer
+from tidegate_stream.gate.texts import telling_producer
 from tidegate_stream.gate.validity import PRODUCER_ID, PROJECT
 
 MINUTE_MICROS = 60_000_000
@@ -63,11 +64,15 @@ class Records:
     timestamps: Sequence[int]
 
 
-def named_safely() -> list[pl.Expr]:
-    """Project and producer where they have the shape of one, else empty: what broke may be in them."""
+def named_safely(rows: pl.DataFrame) -> list[pl.Expr]:
+    """Project and producer where they have the shape of one and tell nothing, else empty: what broke may be in them."""
     shapes = {"project": PROJECT, "producer_id": PRODUCER_ID}
+    telling = {name: [each for each in rows[name].unique().drop_nulls() if telling_producer(each)] for name in shapes}
     return [
-        pl.when(pl.col(name).str.contains(pattern)).then(pl.col(name)).otherwise(pl.lit("")).alias(name)
+        pl.when(pl.col(name).str.contains(pattern) & ~pl.col(name).is_in(telling[name]))
+        .then(pl.col(name))
+        .otherwise(pl.lit(""))
+        .alias(name)
         for name, pattern in shapes.items()
     ]
 

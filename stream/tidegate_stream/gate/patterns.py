@@ -12,6 +12,10 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import Final
 
+from tidegate_stream.gate.disguise import SUSPECT_ESCAPES, from_base64
+from tidegate_stream.gate.national_ids import FIND as NATIONAL_ID
+from tidegate_stream.gate.national_ids import SUSPECT_NUMBERS, luhn, national_id
+
 AT = r"(?:@|%40|&#0*64;|\\u0040|[＠﹫])"
 OCTET = r"(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)"
 
@@ -47,23 +51,19 @@ def _fixed(template: str) -> Callable[[re.Match[str]], str]:
     return lambda match: "".join(match.group(number) for number in groups) + text
 
 
-def luhn(digits: str) -> bool:
-    """Whether a run of digits ends in its Luhn check digit."""
-    total = 0
-    for place, digit in enumerate(reversed(digits)):
-        value = int(digit) * (1 + place % 2)
-        total += value - 9 if value > 9 else value
-    return total % 10 == 0
-
-
 def mod97(iban: str) -> bool:
     """Whether an IBAN (upper case, no spaces) has the right check digits."""
     return int("".join(str(int(char, 36)) for char in iban[4:] + iban[:4])) % 97 == 1
 
 
+_FIRST_DIGITS: Final = {13: "4", 14: "3", 15: "3"}
+"""Of shorter cards: else every tenth time written as 14 digits would be one."""
+
+
 def _card(match: re.Match[str]) -> str:
     digits = re.sub(r"\D", "", match[0])
-    return "[card]" if digits.isascii() and luhn(digits) else match[0]
+    issued = digits[0] in _FIRST_DIGITS.get(len(digits), "23456")
+    return "[card]" if issued and digits.isascii() and luhn(digits) else match[0]
 
 
 _LOOKALIKES = str.maketrans("\u017f\u212a\u0130\u0131", "SKII")
@@ -85,6 +85,13 @@ def _iban(match: re.Match[str]) -> str:
     return "[iban]" + text[end:]
 
 
+def _basic(match: re.Match[str]) -> str:
+    """What is padded is a credential, and what stands for a name and a password."""
+    if not match[4] and ":" not in from_base64(match[3]):
+        return match[0]
+    return f"{match[1]}{match[2]}[token]"
+
+
 def _ipv6(match: re.Match[str]) -> str:
     try:
         ip_address(match[0])
@@ -95,7 +102,8 @@ def _ipv6(match: re.Match[str]) -> str:
 
 TELLING_WORDS = (
     r"(?:pass(?:word|wd|phrase)|pwd|secret|api[_-]?key|private[_-]?key|access[_-]?key|client[_-]?secret"
-    r"|(?:access|refresh|auth|id|session|csrf|xsrf)[_-]?token|token|credentials?|otp|csrf|xsrf)"
+    r"|(?:access|refresh|auth|id|session|csrf|xsrf)[_-]?token|token|credentials?|otp|csrf|xsrf"
+    r"|(?:php|j)?sess(?:ion)?[_-]?id|connect\.sid)"
 )
 
 _PARTS = {"<AT>": AT, "<OCTET>": OCTET, "<COUNTRIES>": COUNTRIES, "<TELLING_WORDS>": TELLING_WORDS}
@@ -115,41 +123,56 @@ PATTERNS: tuple[Pattern, ...] = tuple(
         ("jwt", r"\beyJ[\w-]{6,}\.[\w-]{6,}(?:\.[\w-]*)?", "[token]"),
         (
             "authorization",
-            r"(?i)\b(authorization)(\\?[\"']?\s*[:=]\s*\\?[\"']?)[^\s\[,;\"'\\][^\r\n,;\"'\\]*",
+            r"(?i)\b(authorization)(\\?[\"']?\s*[:=]\s*\\?[\"']?)[^\s\[,;\"'\\](?:[^\r\n,;\"'\\]|\\(?![\"'nrt]))*",
+            r"\1\2[secret]",
+        ),
+        (
+            "cookie",
+            r"(?i)\b(cookie2?)(\\?[\"']?\s*:\s*\\?[\"']?)(?!\[)(?:[^\r\n\"'\\]|\\(?![\"'nrt]))+",
             r"\1\2[secret]",
         ),
         ("bearer", r"(?i)\b(bearer)(\s+|%20|\+)[\w.~+/=-]{8,}", r"\1\2[token]"),
-        ("basic", r"(?i)\b(basic)(\s+|%20|\+)[\w+/-]{4,}={1,2}", r"\1\2[token]"),
+        ("basic", r"(?i)\b(basic)(\s+|%20|\+)([\w+/-]{4,})((?:=|%3D|\\u003D){0,2})", _basic),
         (
             "api_key",
             r"\b(?:sk|pk|rk)[-_](?:live|test|proj|ant)?[-_]?[\w-]{16,}|\bgh[opsur]_\w{20,}|\bgithub_pat_\w{20,}"
             r"|\bxox[abeoprs]-[\w-]{10,}|\b(?:AKIA|ASIA)[0-9A-Z]{16}\b|\bAIza[\w-]{35}|\bglpat-[\w-]{20,}"
-            r"|\bSG\.[\w-]{16,}\.[\w-]{16,}|\bnpm_\w{30,}|\bhf_\w{30,}|\bya29\.[\w-]{20,}|\bEAAC\w{20,}",
+            r"|\bSG\.[\w-]{16,}\.[\w-]{16,}|\bnpm_\w{30,}|\bhf_\w{30,}|\bya29\.[\w-]{20,}|\bEAAC\w{20,}"
+            r"|\bshp(?:at|ca|pa|ss)_\w{20,}|\bdop_v1_\w{20,}|\bdckr_pat_[\w-]{20,}|\bpypi-Ag[\w-]{20,}"
+            r"|\bxapp-[\w-]{10,}|\bsq0[a-z]{3}-[\w-]{20,}|\bwhsec_\w{20,}|\bkey-[0-9a-f]{32}\b",
             "[key]",
         ),
         ("userinfo", r"(?i)\b([a-z][a-z0-9+.-]{1,20}(?:://|%3A%2F%2F))[^\s/?#@\"'<>]{1,256}@", r"\1[userinfo]@"),
         (
             "assigned",
-            r"(?i)(?<![a-z])(<TELLING_WORDS>)(\\?[\"']?\s*(?:=|:|%3D)\s*\\?[\"']?)(?![\[{])[^\s&;,\"'<>\\]+",
+            r"(?i)(?<![a-z])(<TELLING_WORDS>)(\\?[\"']?\s*(?:=|:|%3D)\s*\\?[\"']?)(?![\[{])(?:[^\s&;,\"'<>\\]|\\(?![\"'nrt]))+",
             r"\1\2[secret]",
         ),
         # The last label has a letter first: `shop@1.4.0` is a release, not an address.
-        ("email", r"[\w.%+'-]{1,64}<AT>[\w-]{1,63}(?:\.[\w-]{1,63})*\.[^\W\d_][\w-]{1,62}", "[email]"),
-        ("mac", r"(?<![\w:-])[0-9A-Fa-f]{2}(?:[:-][0-9A-Fa-f]{2}){5}(?![\w:-])", "[mac]"),
+        ("email", r"[\w.%+'-]{1,64}<AT>(?:[\w-]{1,63}(?:\.[\w-]{1,63})*\.[^\W\d_][\w-]{1,62}|\[id\])", "[email]"),
+        (
+            "mac",
+            r"(?<![\w:-])[0-9A-Fa-f]{2}(?:[:-][0-9A-Fa-f]{2}){5}(?![\w:-])"
+            r"|(?<![\w.])[0-9A-Fa-f]{4}\.[0-9A-Fa-f]{4}\.[0-9A-Fa-f]{4}(?!\w|\.[0-9A-Fa-f]{4})",
+            "[mac]",
+        ),
         ("iban", r"(?i)(?<![A-Z0-9])(?:<COUNTRIES>)\d{2}(?:[ -]?[A-Z0-9]){11,32}", _iban),
         ("card", r"(?<![\d.])[2-6]\d{3}(?:[ -]?\d){9,15}(?!\d)", _card),
+        ("national_id", NATIONAL_ID, national_id),
         ("ssn", r"(?<![\w-])(?!000|666|9)\d{3}-(?!00)\d{2}-(?!0000)\d{4}(?![\w-])", "[ssn]"),
         (
             "ipv6",
             r"(?<![\w:.])(?:[0-9A-Fa-f]{0,4}:){2,7}(?:[0-9A-Fa-f]{1,4}|<OCTET>(?:\.<OCTET>){3})?(?![\w:])",
             _ipv6,
         ),
-        ("ipv4", r"(?<![\w.])<OCTET>(?:\.<OCTET>){3}(?!\w|\.\d)", "[ip]"),
+        ("ipv4", r"(?<![\w.])(?<!Chrome/)(?<!CriOS/)(?<!Edg/)(?<!OPR/)<OCTET>(?:\.<OCTET>){3}(?!\w|\.\d)", "[ip]"),
         (
             "phone",
-            r"(?:\+|%2B|(?<![\w+.])00)[1-9](?:[ ().\u00a0/-]{0,2}\d){6,14}(?!\w)"
+            r"(?:\+|%2B|(?<![\w+.])00)[1-9](?:[ ().\u00a0/-]{0,2}\d){6,14}(?!\w|-[0-9a-f]{4}-[0-9a-f]{4}-)"
             r"|(?<![\w.+-])(?:\([2-9]\d{2}\) ?|[2-9]\d{2}[-. ])[2-9]\d{2}[-. ]\d{4}(?![\w-])"
-            r"|(?<![\w.+-])\(?0\d{2,4}\)?[ /-]\d{3,4}[ -]?\d{2,5}(?:[ -]?\d{2,4})?(?![\w-])",
+            r"|(?<![\w.+-])\(?0\d{2,4}\)?[ /-]\d{3,4}[ -]?\d{2,5}(?:[ -]?\d{2,4})?(?![\w-])"
+            r"|(?<![\w.+-])0(?:\d(?:[ .-]\d{2}){4}|\d{2,4}(?: \d{2}){3,4}|\d-\d{7,8})(?![\w-])"
+            r"|(?<![\w.+-])\(\d{1,3}\) ?\d{3,4}[ -]\d{3,4}(?![\w-])",
             "[phone]",
         ),
         ("posix_path", r"(?i)(/(?:home|users)/)(?!\[)[^/\s\"'<>:]+", r"\1[user]"),
@@ -169,21 +192,26 @@ SUSPECT: Final = "|".join(
         r"(?i:authorization|bearer)",
         r"(?i:basic)(?:\s|%20|\+)",
         r"(?:sk|pk|rk)[-_]",
-        r"gh[opsur]_|github_pat_|xox[abeoprs]-|AKIA|ASIA|AIza|glpat-|SG\.|npm_|hf_|ya29\.|EAAC",
-        r"@|(?i:%40)|&#0*64;|\\u|＠|﹫|[\x1c-\x1f]",
+        r"gh[opsur]_|github_pat_|xox[abeoprs]-|AKIA|ASIA|AIza|glpat-|SG\.|npm_|hf_|ya29\.|EAAC|shp(?:at|ca|pa|ss)_",
+        r"dop_v1_|dckr_pat_|pypi-|xapp-|sq0[a-z]{3}-|whsec_|key-",
+        SUSPECT_ESCAPES,
+        r"@|＠|﹫|[\x1c-\x1f]",
         # An i to Python's `re`, which ignores more of case than Rust.
         r"[\u0130\u0131]",
         r"(?i:pass(?:word|wd|phrase)|pwd|secret|api[_-]?key|private[_-]?key|access[_-]?key|token|credential|otp|csrf|xsrf)",
-        r"(?:[0-9A-Fa-f]{2}[:-]){5}",
+        r"(?i:sess(?:ion)?[_-]?id|connect\.sid|cookie2?\\?[\"']?\s*:)",
+        r"(?:[0-9A-Fa-f]{2}[:-]){5}|[0-9A-Fa-f]{4}\.[0-9A-Fa-f]{4}\.[0-9A-Fa-f]{4}",
         rf"(?:^|[^A-Za-z0-9])(?i:{COUNTRIES})\d{{2}}[ -]?(?i:[a-z0-9][ -]?){{11}}",
         r"(?:^|[^\d.])[2-6]\d{3}(?:[ -]?\d){9}",
         r"\d{3}-\d{2}-\d{4}",
+        SUSPECT_NUMBERS,
         r"::|(?:[0-9A-Fa-f]{1,4}:){6}",
         r"\d\.\d{1,3}\.\d{1,3}\.\d",
         # Letters by name: to Rust a combining mark is a part of a word, to Python it isn't.
         r"(?:\+|(?i:%2B)|(?:^|[^0-9A-Za-z_+.])00)[1-9](?:[ ().\u00a0/-]{0,2}\d){6}",
         r"\(?[2-9]\d{2}\)?[-. ]?[2-9]\d{2}[-. ]\d{4}",
         r"(?:^|[^0-9A-Za-z_.+-])\(?0\d{2,4}\)?[ /-]\d{3}",
+        r"0\d(?:[ .-]\d{2}){4}|0\d{2,4}(?: \d{2}){3}|0\d-\d{7}|\(\d{1,3}\) ?\d{3,4}[ -]\d{3}",
         r"(?i:/(?:home|users)/)",
         r"(?i:[a-z]:[\\/]+(?:users|documents and settings)[\\/])",
     )

@@ -16,12 +16,14 @@ from tidegate_stream.gate.plan import JSON, Plan
 from tidegate_stream.gate.pseudonyms import Pseudonymiser
 from tidegate_stream.gate.rules.compiled import NO_RULES, Rules
 from tidegate_stream.gate.rules.record import scrubbed, tightened
-from tidegate_stream.gate.scrub import MalformedJsonError, Told, known_pattern, parse_json, personal_traits
+from tidegate_stream.gate.scrub import MalformedJsonError, parse_json, personal_traits
+from tidegate_stream.gate.texts import Told, known_pattern, telling_producer
 from tidegate_stream.gate.validity import EPOCH, HEX_IDS, hex_id
 from tidegate_stream.gate.validity import rules as bounds_of
 from tidegate_stream.gate.values import coarse_user_agent
 
 NO_KEY = "project: has a pseudonym key"
+TELLING_PRODUCER = "producer_id: a random name, or one that tells of no person and no secret"
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,8 @@ def refusal_of(plan: Plan, keys: Keys, record: Mapping[str, Any]) -> Refusal | N
             return Refusal(Reason.INVALID_FIELD, f"{rule.field}: {rule.constraint}")
     if not keys.epochs(record["project"]):
         return Refusal(Reason.INVALID_FIELD, NO_KEY)
+    if telling_producer(record["producer_id"]):
+        return Refusal(Reason.INVALID_FIELD, TELLING_PRODUCER)
     for name in plan.json:
         try:
             parse_json(record[name], JSON[name])

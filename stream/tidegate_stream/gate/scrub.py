@@ -1,24 +1,19 @@
-"""Personal data and secrets taken out of one text or JSON value. The reference; `columns.py` decides who needs it."""
+"""Personal data and secrets taken out of one JSON value. The reference; `columns.py` decides who needs it."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence, Set
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import pairwise
-from urllib.parse import quote
 
 import orjson
 from pydantic_core import from_json
 
 from tidegate_schemas.canonical import canonical_json
-from tidegate_stream.gate.patterns import PATTERNS
+from tidegate_stream.gate.texts import Step, Told, scrub_text
 
-KNOWN_MIN_LENGTH = 4
-"""A shorter id would take harmless words and numbers with it."""
-KNOWN = "[id]"
-KNOWN_RULE = "own id"
 SECRET = "[secret]"  # noqa: S105 - what stands for a secret
 KEY_RULE = "key"
 IN_NAME = " (name)"
@@ -78,70 +73,11 @@ class MalformedJsonError(ValueError):
     """A text isn't the JSON that belongs there."""
 
 
-@dataclass(frozen=True)
-class Step:
-    """What one rule did at a path: the clean names of members with dots between them; lists add nothing to it.
-
-    `before` may be personal. `after` is None where something was left out.
-    """
-
-    path: str
-    rule: str
-    before: object = field(repr=False)
-    after: object
-
-
-Told = Callable[[Step], None]
-"""Who wants to know why something changed."""
-
-
 @lru_cache(maxsize=10_000)
 def sensitive_key(key: str) -> bool:
     """Whether a key names a secret: `authToken` and `api-key` do, `author` and `tokens_used` don't."""
     words = [word.lower() for word in WORD.findall(key)]
     return any(word in SENSITIVE_WORDS for word in words) or any(pair in SENSITIVE_PAIRS for pair in pairwise(words))
-
-
-def known_pattern(known: Iterable[str | None]) -> re.Pattern[str] | None:
-    """What finds an event's own ids in its texts, as whole words in any case, percent-encoded too."""
-    texts = {
-        text for value in known if value and len(value) >= KNOWN_MIN_LENGTH for text in (value, quote(value, safe=""))
-    }
-    if not texts:
-        return None
-    choices = "|".join(re.escape(text) for text in sorted(texts, key=lambda text: (-len(text), text)))
-    return re.compile(rf"(?<!\w)(?:{choices})(?!\w)", re.IGNORECASE)
-
-
-def scrub_text(
-    text: str,
-    known: re.Pattern[str] | None = None,
-    allowed: Set[str] = frozenset(),
-    told: Told | None = None,
-    path: str = "",
-) -> str:
-    """A text without the event's own ids and without what any of `PATTERNS` finds.
-
-    Patterns named in `allowed` are left out. `told` hears of each rule that changed something.
-    """
-    if known is not None:
-        text = noted(path, text, known.sub(KNOWN, text), KNOWN_RULE, told)
-    for pattern in PATTERNS:
-        if pattern.name not in allowed:
-            text = noted(path, text, pattern.find.sub(pattern.replace, text), f"pattern {pattern.name}", told)
-    return text
-
-
-def noted(path: str, before: str, after: str, rule: str, told: Told | None) -> str:
-    """What a rule made of a text; told if that is something else."""
-    if told is not None and before != after:
-        told(Step(path, rule, before, after))
-    return after
-
-
-def bare_url(text: str) -> str:
-    """An address up to its query or fragment, encoded ones too."""
-    return re.split(r"[?#]|%3[Ff]|%23", text, maxsplit=1)[0]
 
 
 def scrub_json(value: object, known: re.Pattern[str] | None = None) -> object:

@@ -31,14 +31,8 @@ from tidegate_stream.gate.patterns import SUSPECT, SUSPECT_JSON
 from tidegate_stream.gate.plan import JSON, Plan, compile_plan
 from tidegate_stream.gate.pseudonyms import Pseudonymiser
 from tidegate_stream.gate.reference import clean_record, known_of, micros
-from tidegate_stream.gate.scrub import (
-    KNOWN_MIN_LENGTH,
-    MalformedJsonError,
-    bare_url,
-    parse_json,
-    scrub_json_text,
-    scrub_text,
-)
+from tidegate_stream.gate.scrub import MalformedJsonError, parse_json, scrub_json_text
+from tidegate_stream.gate.texts import KNOWN_MIN_LENGTH, bare_url, scrub_text
 from tidegate_stream.gate.validity import HEX_IDS, hex_id, rules
 from tidegate_stream.gate.values import coarse_user_agent
 

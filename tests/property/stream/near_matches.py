@@ -45,7 +45,25 @@ WHOLES = (
         "::1.2.3.4",
     ),
     *("1.2.3.4", "+1234567", "%2B1 2 3 4 5 6 7", "0049170123456", "(212)555-0123", "212.555.0123", "012-345-67"),
+    *("AB123456C", "ab 12 34 56 c", "12345678Z", "X1234567L", "RSSMRA85T10A562S", "255081416802538", "529.982.247-25"),
+    *("11010519491231002X", "131052-308T", "900307-1234561", "2345 6789 0124", "046-454-286", "85.07.30-033.28"),
+    *(
+        "756.9217.0769.85",
+        "06 12 34 56 78",
+        "0481 65 18 35",
+        "06-6940808",
+        "(1) 501-383",
+        "abcd.ef01.2345",
+        "dXNlci00NzEx",
+        "NDcxMTQ3MTE",
+    ),
     *("(0170) 1234567", "/home/x", "/USERS/x", "C:\\users\\x", "z:/Documents and Settings/x", "user-4711", "47114711"),
+)
+#: Long ones, which hide what they hold.
+DISGUISED = (
+    *("amFuZUBleGFtcGxlLm9yZw==", "%6Aane%40example.org", "\\u006aane\\u0040example.org", "&#106;ane&#x40;example.org"),
+    *("ｊａｎｅ＠ｅｘａｍｐｌｅ．ｏｒｇ", "４１１１１１１１１１１１１１１１", "/hоmе/jane", "раssword=x"),
+    *("ｕｓｅｒ－４７１１", "%252Fhome%252Fjane"),
 )
 PIECES = (
     *(
@@ -94,7 +112,9 @@ def edits(text: str) -> Iterator[str]:
 
 def near_match(rng: Random) -> str:
     """One text: up to three matches and pieces, of which some characters are another's, missing or added."""
-    text = "".join(rng.choice(WHOLES if rng.random() < 0.6 else PIECES) for _ in range(rng.randint(1, 3)))
+    text = "".join(
+        rng.choice((*WHOLES, *DISGUISED) if rng.random() < 0.6 else PIECES) for _ in range(rng.randint(1, 3))
+    )
     for _ in range(rng.choice((0, 0, 1, 1, 2, 4))):
         place = rng.randrange(len(text) + 1)
         before, at, after = text[:place], text[place : place + 1], text[place + 1 :]

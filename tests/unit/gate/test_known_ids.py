@@ -10,7 +10,7 @@ from nacl.public import PrivateKey
 from tidegate_schemas.rows import RowCodec
 from tidegate_schemas.subjects import raw_schema
 from tidegate_stream.gate import KindGate, MemoryKeys, Records, Seen
-from tidegate_stream.gate.scrub import known_pattern, scrub_text
+from tidegate_stream.gate.texts import known_pattern, scrub_text
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 KEYS = MemoryKeys({"default": b"k" * 32}, bytes(PrivateKey(b"p" * 32).public_key))

@@ -6,7 +6,8 @@ import polars as pl
 import pytest
 
 from tidegate_stream.gate.json_columns import ParsedTexts, scrubbed
-from tidegate_stream.gate.scrub import known_pattern, scrub_json_text
+from tidegate_stream.gate.scrub import scrub_json_text
+from tidegate_stream.gate.texts import known_pattern
 
 CASES = {
     "an address": ('{"jane@example.org":1}', '{"[email]":1}'),

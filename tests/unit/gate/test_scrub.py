@@ -4,15 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tidegate_stream.gate.scrub import (
-    MalformedJsonError,
-    bare_url,
-    known_pattern,
-    personal_traits,
-    scrub_json_text,
-    scrub_text,
-    sensitive_key,
-)
+from tidegate_stream.gate.scrub import MalformedJsonError, personal_traits, scrub_json_text, sensitive_key
+from tidegate_stream.gate.texts import bare_url, known_pattern, scrub_text, telling_producer
 
 TAKEN = {
     "mail jane.o'neil+x@mail.example.co.uk now": "mail [email] now",
@@ -40,6 +33,21 @@ TAKEN = {
     "get https://jane:pw@example.org/a": "get https://[userinfo]@example.org/a",
     "password=hunter22&x=1": "password=[secret]&x=1",
     '{"api_key": "abc"}': '{"api_key": "[secret]"}',
+    "id 12345678Z, 900307-1234561, 529.982.247-25": "id [national-id], [national-id], [national-id]",
+    "call 06 12 34 56 78 or (08) 9082 2881": "call [phone] or [phone]",
+    "mac abcd.ef01.2345": "mac [mac]",
+    "Cookie: a=b; c=d": "Cookie: [secret]",
+    "PHPSESSID=abc&x=1": "PHPSESSID=[secret]&x=1",
+    "basic amFuZTphYmNk": "basic [token]",
+    "whsec_abcdefghijklmnopqrstuvwx": "[key]",
+    "q=%6Aane%40example.org": "q=[email]",
+    "q=jane%2540example.org": "q=[email]",
+    "x=%2Fhome%2Fjane%2Fa.py": "x=/home/[user]/a.py",
+    '{\\"mail\\": \\"\\u006aane\\u0040example.org\\"}': '{\\"mail\\": \\"\\[email]\\"}',
+    "see amFuZUBleGFtcGxlLm9yZw== there": "see [base64] there",
+    "ｊａｎｅ＠ｅｘａｍｐｌｅ．ｏｒｇ в порту": "[email] в порту",
+    "４１１１ １１１１ １１１１ １１１１": "[card]",
+    "путь /hоmе/jane/app": "путь /home/[user]/app",
 }
 
 STAYS = (
@@ -57,6 +65,12 @@ STAYS = (
     "SELECT name FROM users WHERE id = ?",
     "DE00370400440532013000",
     "basic understanding of tides",
+    "Chrome/120.0.12.14",
+    "20250322054328",
+    "100%25 of C:\\new\\table",
+    "лодка отходит от причала",
+    "UnicodeDecodeErrorHandler",
+    "00318966-2050-30f3-c3b4-4efb8d8c4d52",
 )
 
 
@@ -122,3 +136,20 @@ def test_what_is_no_json_object_is_malformed(text: str) -> None:
 def test_traits_tell_the_names_of_a_person() -> None:
     told = personal_traits('{"name":"Jane Doe","plan":"free","contact":{"email":"j@x.org"},"address":{"city":"Kiel"}}')
     assert sorted(told) == ["Jane Doe", "Kiel", "j@x.org"]
+
+
+@pytest.mark.parametrize("name", ["sdk:" + "4111111111111111" * 2, "0" * 32, "billing-cron", "browser:" + "ab" * 16])
+def test_random_and_plain_names_of_producers_tell_nothing(name: str) -> None:
+    assert not telling_producer(name)
+
+
+@pytest.mark.parametrize(
+    "name", ["192.168.17.4", "3D:F2:C9:A6:B3:4F", "sk_live_4eC39HqLyjWDarjtT1zdp7dc", "4111111111111111"]
+)
+def test_what_a_text_may_not_hold_a_producers_name_may_not_either(name: str) -> None:
+    assert telling_producer(name)
+
+
+def test_an_id_that_is_the_end_of_a_longer_address_leaves_nothing_of_it() -> None:
+    known = known_pattern(["x@example.org"])
+    assert scrub_text("from jane-x@example.org to x@example.org", known) == "from [email] to [id]"

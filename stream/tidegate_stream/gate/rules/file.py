@@ -19,7 +19,8 @@ from tidegate_stream.gate.plan import JSON, compile_plan
 from tidegate_stream.gate.rules.compiled import NO_RULES, ProjectRules, RemovedKey, Rules, Substitution, words_of
 from tidegate_stream.gate.rules.lines import Path as Place
 from tidegate_stream.gate.rules.lines import line_of, lines_of
-from tidegate_stream.gate.scrub import KEY_RULE, scrub_text
+from tidegate_stream.gate.scrub import KEY_RULE
+from tidegate_stream.gate.texts import scrub_text
 from tidegate_stream.gate.validity import PROJECT
 
 FILE_NAME = "privacy.toml"

@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from tidegate_stream.gate.rules.compiled import REMOVED, ProjectRules
-from tidegate_stream.gate.scrub import IN_NAME, Step, Told, places, tells_nothing
+from tidegate_stream.gate.scrub import IN_NAME, places, tells_nothing
+from tidegate_stream.gate.texts import Step, Told
 
 
 @dataclass

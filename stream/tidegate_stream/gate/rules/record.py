@@ -11,7 +11,8 @@ from tidegate_schemas.canonical import canonical_json
 from tidegate_stream.gate.plan import JSON, URLS
 from tidegate_stream.gate.rules.compiled import ProjectRules
 from tidegate_stream.gate.rules.members import Tightening
-from tidegate_stream.gate.scrub import JsonScrubber, Told, bare_url, noted, parse_json, scrub_text
+from tidegate_stream.gate.scrub import JsonScrubber, parse_json
+from tidegate_stream.gate.texts import Told, bare_url, noted, scrub_text
 from tidegate_stream.gate.variables import STACK, VARIABLES_RULE, without_variables
 
 NONE_ALLOWED: Mapping[str, Set[str]] = {}
