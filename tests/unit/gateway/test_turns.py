@@ -88,24 +88,31 @@ async def turns_of_others(path: str, body: bytes, kind: str) -> int:
 
 
 @pytest.fixture
+def with_short_turns(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """However fast the machine is, every place where work can be left is used."""
+    monkeypatch.setattr(Turns.__init__, "__kwdefaults__", {"slice_seconds": 0.0, "patience_seconds": 1.0})
+    yield
+
+
+@pytest.fixture
 def without_turns(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(Turns.__init__, "__kwdefaults__", {"slice_seconds": 1e9, "patience_seconds": 1.0})
     yield
 
 
 @pytest.mark.parametrize("what", ["OTLP in protobuf", "OTLP in JSON"])
-async def test_others_have_their_turn_during_a_large_request(what: str) -> None:
-    assert await turns_of_others(*LARGE[what]) > 30
+async def test_others_have_their_turn_during_a_large_request(what: str, with_short_turns: None) -> None:
+    assert await turns_of_others(*LARGE[what]) > 1_000
 
 
 @pytest.mark.parametrize("what", ["OTLP in protobuf", "OTLP in JSON"])
 async def test_without_slices_they_wait(what: str, without_turns: None) -> None:
     """The control."""
-    assert await turns_of_others(*LARGE[what]) < 30
+    assert await turns_of_others(*LARGE[what]) < 100
 
 
-async def test_calls_of_a_large_batch_are_taken_in_turns_too() -> None:
-    assert await turns_of_others(*LARGE["Segment"]) > 30
+async def test_calls_of_a_large_batch_are_taken_in_turns_too(with_short_turns: None) -> None:
+    assert await turns_of_others(*LARGE["Segment"]) > 1_000
 
 
 async def test_long_work_of_one_request_waits_for_that_of_another_and_not_for_ever() -> None:
