@@ -6,8 +6,14 @@ from tidegate_demo.marketplace.page import shop_window
 from tidegate_demo.marketplace.settings import MarketplaceSettings
 from tidegate_demo.marketplace.store import Agent
 
-SETTINGS = MarketplaceSettings(
-    database=Path("unused"), gateway_url="http://127.0.0.1:8300", write_key="key", sentry_dsn="", release='1"<2'
+SETTINGS = MarketplaceSettings.model_validate(
+    {
+        "database": Path("unused"),
+        "gateway_url": "http://127.0.0.1:8300",
+        "write_key": "key",
+        "sentry_dsn": "",
+        "release": '1"<2',
+    }
 )
 
 
