@@ -19,42 +19,31 @@ interface State {
 /** In place of a storage that the browser refuses. */
 let memory: State = {};
 
-export function stored(key: string): string | null {
+/** What came of it, or nothing where the browser or a site's leavings wouldn't have it. */
+function tried<Result>(act: () => Result): Result | undefined {
   try {
-    return localStorage.getItem(key);
+    return act();
   } catch {
-    return null;
+    return undefined;
   }
 }
 
+export const stored = (key: string): string | null | undefined => tried(() => localStorage.getItem(key));
+
 /** Keeps a text, or removes it; whether that worked. */
-export function store(key: string, text?: string): boolean {
-  try {
+export const store = (key: string, text?: string): true | undefined =>
+  tried(() => {
     if (text === undefined) localStorage.removeItem(key);
     else localStorage.setItem(key, text);
     return true;
-  } catch {
-    return false;
-  }
-}
+  });
 
 export const queueKey = (producerId: string): string => QUEUE + producerId;
 
-export function queueKeys(): string[] {
-  try {
-    return Object.keys(localStorage).filter((key) => key.startsWith(QUEUE));
-  } catch {
-    return [];
-  }
-}
+export const queueKeys = (): string[] =>
+  tried(() => Object.keys(localStorage).filter((key) => key.startsWith(QUEUE))) ?? [];
 
-function read(): State {
-  try {
-    return (JSON.parse(stored(KEY) ?? "null") as State | null) ?? memory;
-  } catch {
-    return memory;
-  }
-}
+const read = (): State => tried(() => JSON.parse(stored(KEY) ?? "null") as State | null) ?? memory;
 
 function write(state: State): void {
   memory = store(KEY, JSON.stringify(state)) ? {} : state;
