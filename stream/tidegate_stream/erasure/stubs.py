@@ -15,6 +15,8 @@ from tidegate_schemas.topics import Kind
 
 ERASED = "erased"
 """What a stub says for `consent`."""
+NO_ID = "00000000-0000-0000-0000-000000000000"
+"""What a stub says for `event_id`."""
 
 _ENVELOPE = frozenset(
     {
@@ -64,7 +66,8 @@ def kept_columns(kind: Kind) -> frozenset[str]:
 
 def stubbed(events: pl.DataFrame, kind: Kind, which: pl.Series) -> pl.DataFrame:
     """The events with those marked in `which` as stubs."""
-    kept = kept_columns(kind) | {"_offset", "_index", "consent"}
+    kept = kept_columns(kind) | {"_offset", "_index", "consent", "event_id"}
     emptied = [pl.when(~which).then(pl.col(name)).alias(name) for name in events.columns if name not in kept]
     consent = pl.when(which).then(pl.lit(ERASED)).otherwise(pl.col("consent")).alias("consent")
-    return events.with_columns(consent, *emptied)
+    no_id = pl.when(which).then(pl.lit(NO_ID)).otherwise(pl.col("event_id")).alias("event_id")
+    return events.with_columns(consent, no_id, *emptied)

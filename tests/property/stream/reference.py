@@ -157,9 +157,10 @@ def identities(events: Sequence[Event]) -> dict[tuple[Any, ...], Row]:
         row["first_seen"] = min(event["occurred_at"], row.get("first_seen", event["occurred_at"]))
 
     def keys(event: Event) -> list[tuple[Any, ...]]:
-        visitors = [event["visitor"], event["previous"] if event["type"] == "alias" else None]
-        user = event["user"]
-        return [(event["project"], visitor, user) for visitor in visitors if visitor and user and visitor != user]
+        visitor, user, previous, kind = event["visitor"], event["user"], event["previous"], event["type"]
+        today = (user or visitor) if kind != "identify" else visitor
+        pairs = [(visitor, user), (previous, user if kind == "alias" else today)]
+        return [(event["project"], one, other) for one, other in pairs if one and other and one != other]
 
     return tumbling(events, 86_400, keys, add)
 
