@@ -208,8 +208,8 @@ def above(chunk: RawChunk, offset: int) -> RawChunk:
 
 def cut(chunk: RawChunk, begin: int, end: int) -> RawChunk:
     """The records of a chunk from one place to another (excluded)."""
-    offsets, values, timestamps = (each[begin:end] for each in (chunk.offsets, chunk.values, chunk.timestamps))
-    return Records(chunk.topic, chunk.partition, offsets, values, timestamps)
+    part = slice(begin, end)
+    return Records(chunk.topic, chunk.partition, chunk.offsets[part], chunk.values[part], chunk.timestamps[part])
 
 
 def _values(messages: Sequence[Message], key: bytes | None) -> list[bytes]:

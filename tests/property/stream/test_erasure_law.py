@@ -145,7 +145,7 @@ def test_events_are_looked_at_while_erasures_come_in() -> None:
 
 
 def _track(**fields: Any) -> dict[str, Any]:
-    plain = {name: None for name in (*data.ENVELOPE, *data.KINDS["track"])}
+    plain = dict.fromkeys((*data.ENVELOPE, *data.KINDS["track"]))
     times = {"occurred_at": data.BASE, "received_at": data.BASE}
     return {**plain, "project": "p", "type": "track", "name": "open", "sample_rate": 1.0, **times, **fields}
 
