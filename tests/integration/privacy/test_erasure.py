@@ -115,6 +115,7 @@ def test_counts_that_hold_nobody_stay_and_the_ledger_says_what_went(
     assert stack.ask("SELECT sum(erased) FROM analytics.ledger") == len(subject())
     assert stack.ask("SELECT sum(stored) FROM analytics.ledger") == len(others())
     assert stack.ask("SELECT sum(sent) FROM analytics.ledger") == before["sent"]
+    assert stack.ask("SELECT sum(kept) FROM analytics.sampling") == len(others())
     assert stack.ask("SELECT count() FROM analytics.events WHERE user != ''") > 0
 
 
