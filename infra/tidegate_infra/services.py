@@ -90,7 +90,7 @@ def _worker(settings: Settings, where: Addresses, keys: Keys) -> None:
     from tidegate_stream.worker import WorkerSettings, run  # noqa: PLC0415 - same
 
     provide_topics(settings, where)
-    provide_tables(where, keys)
+    provide_tables(where, keys, settings.retention_days)
     run(
         WorkerSettings(
             brokers=where.brokers,
