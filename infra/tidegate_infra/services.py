@@ -128,6 +128,7 @@ def _dashboard(settings: Settings, where: Addresses, keys: Keys) -> None:
             brokers=where.brokers,
             generation=settings.generation,
             write_key=keys.write_key,
+            export_minimum_subjects=settings.export_minimum_subjects,
             chaos_path=fact_path(settings, CHAOS_FACT),
         )
     )

@@ -192,6 +192,12 @@ class Settings(BaseSettings):
         description="File of the projects' own privacy rules (docs/privacy-rules.md), read when a worker starts; "
         "unset: privacy.toml in the home, if there is one.",
     )
+    export_minimum_subjects: int = Field(
+        default=5,
+        ge=0,
+        description="Downloads from the dashboard leave out rows about fewer people than this, and say how many; "
+        "0: no row.",
+    )
     alert_webhook_url: str | None = Field(
         default=None, repr=False, description="Where alerts are posted; unset: they are only logged."
     )

@@ -11,6 +11,7 @@ from tidegate_infra.broker.topics import tidegate_topics
 from tidegate_infra.errors import SettingsError
 from tidegate_infra.keys import ensure_keys
 from tidegate_infra.logs import LOG_DAYS, bound_age
+from tidegate_infra.privacy import inventory
 from tidegate_infra.privacy.retention.files import DEVICE_DAYS, oldest_file
 from tidegate_infra.privacy.retention.kafka import FoundTopic
 from tidegate_infra.privacy.retention.policy import LIMIT_DAYS, TRACKER_LIMIT_DAYS
@@ -23,7 +24,8 @@ from tidegate_sinks.tables import tables
 from tidegate_stream.gate.salts import DAY_SECONDS
 
 NOW = datetime(2026, 11, 27, 12, tzinfo=UTC)
-DEVICE = Path(__file__).parents[3] / "producers/browser/src/device.ts"
+ROOT = Path(__file__).parents[3]
+DEVICE = ROOT / "producers/browser/src/device.ts"
 PROOFS = {"consents", "erasures", "migrations"}
 
 
@@ -133,3 +135,11 @@ def test_no_line_of_a_log_outlives_its_days_while_the_service_writes_on(tmp_path
 def test_a_home_without_files_has_no_oldest(tmp_path: Path) -> None:
     settings = Settings(home=tmp_path, salts_dir=tmp_path / "salts")
     assert [oldest_file(settings, name) for name in ("salts", "spool", "logs")] == [None] * 3
+
+
+def test_the_inventory_in_the_documents_is_that_of_the_schemas_and_policies(tmp_path: Path) -> None:
+    committed = ROOT / "docs/privacy-inventory.md"
+    assert inventory.main(["--check", str(committed)]) == 0
+    stale = tmp_path / "inventory.md"
+    stale.write_text(committed.read_text().replace("cut to its network", "kept"))
+    assert inventory.main(["--check", str(stale)]) == 1

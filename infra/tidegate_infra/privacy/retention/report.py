@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from tidegate_infra.privacy.retention.policy import Policy
 from tidegate_infra.privacy.retention.record import Entry, Record
 
-__all__ = ["as_json", "as_markdown"]
+__all__ = ["as_json", "as_markdown", "kept"]
 
 _TITLES = {
     "table": "ClickHouse",
@@ -84,11 +84,12 @@ def _row(each: Entry) -> str:
     holds = str(each.quantity) if policy.store in ("table", "topic") else ""
     named = f"`{each.place}`" if policy.store in ("table", "topic") else f"{policy.name}: {each.place}"
     about = (policy.what, policy.purpose, policy.basis, policy.subjects, policy.readers)
-    cells = (named, *about, _kept(policy), each.configured, holds, oldest)
+    cells = (named, *about, kept(policy), each.configured, holds, oldest)
     return "| " + " | ".join(cells) + " |"
 
 
-def _kept(policy: Policy) -> str:
+def kept(policy: Policy) -> str:
+    """For how long, in words."""
     if policy.days is None:
         return policy.bound
     return f"{_time(policy.days)} + {_time(policy.grace_days)}" if policy.grace_days else _time(policy.days)
