@@ -19,16 +19,16 @@ _HEAD = """\
 
 <!-- Written by `python -m tidegate_infra.privacy.inventory docs/privacy-inventory.md` from schemas and policies. -->
 
-The fields that an event can have, as the schemas in `schemas/tidegate_schemas/avro/` define them, and what the gate does
-with each. What the words mean stands in [privacy.md](privacy.md#what-the-gate-does).
+The fields that an event can have, as the schemas in `schemas/tidegate_schemas/avro/` define them, and what the gate
+does with each. What the words mean stands in [privacy.md](privacy.md#what-the-gate-does).
 
 """
 _RETENTION = """\
 ## How long
 
 With the defaults. `tidegate privacy report` shows the same for a running installation, with the oldest of everything.
-After + stands how much later data may go, as merges and segments are coarse. *Identified*: people by the ids that they were
-sent with.
+After + stands how much later data may go, as merges and segments are coarse. *Identified*: people by the ids that they
+were sent with.
 
 | Where | What | Why | About | Kept |
 |---|---|---|---|---|
