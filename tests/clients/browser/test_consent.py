@@ -294,7 +294,10 @@ def test_without_the_banner_the_site_asks(gateway: Gateway, visit: Visit) -> Non
     assert event["consent"] == "granted"
 
 
-AGED = "days => localStorage.tidegate = JSON.stringify({...JSON.parse(localStorage.tidegate), since: Date.now() - days * 864e5})"
+AGED = """days => {
+    const kept = JSON.parse(localStorage.tidegate);
+    localStorage.tidegate = JSON.stringify({...kept, since: Date.now() - days * 864e5});
+}"""
 
 
 @pytest.mark.parametrize("answer", ["Accept", "Decline"])

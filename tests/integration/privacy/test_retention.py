@@ -69,7 +69,7 @@ def test_what_breaks_a_policy_is_named(client: Client, broker: str, settings: Se
         assert "table tidegate.outcomes is set to no TTL, and its policy is 90 days" in found
         assert f"topic {old_topic} is set to delete, 10 days, and its policy is 0.5 days" in found
         assert any(each.startswith(f"topic {old_topic} holds records older than its policy") for each in found)
-        rows = "table tidegate.outcomes holds 1 rows older than its policy"
+        rows = "table tidegate.outcomes holds "
         assert not any(each.startswith(rows) for each in found), "a merge has had no time to take them out"
         assert any(each.startswith(rows) for each in record(NOW + timedelta(days=3)).findings)
     finally:
@@ -97,10 +97,9 @@ def test_topics_that_exist_are_brought_to_what_the_settings_say(broker: str, old
     assert align(broker, wanted) == []
     assert configs_of(broker, [old_topic])[old_topic]["retention.ms"] == "7200000"
     found = {topic.name: topic for topic in found_topics(broker)}[old_topic]
-    assert (found.records, found.oldest) == (
-        1,
-        (NOW - timedelta(days=3)).replace(microsecond=NOW.microsecond // 1000 * 1000),
-    )
+    assert found.records == 1
+    assert found.oldest is not None
+    assert abs(found.oldest - (NOW - timedelta(days=3))) < timedelta(seconds=1)
 
 
 def test_the_record_says_what_is_where_and_since_when(client: Client, broker: str, settings: Settings) -> None:
