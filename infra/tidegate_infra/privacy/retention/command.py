@@ -27,8 +27,11 @@ def report(
 
 
 def produce(settings: Settings, json_file: Path | None, now: datetime) -> bool:
-    """Print the record; whether all is as the policies say. Raises UnavailableError, ClickHouseError."""
-    from tidegate_infra.keys import ensure_keys  # noqa: PLC0415 - loads the clients, as do these
+    """Print the record; whether all is as the policies say. Raises UnavailableError."""
+    from clickhouse_connect.driver.exceptions import ClickHouseError  # noqa: PLC0415 - loads the clients, as do these
+
+    from tidegate_infra.errors import UnavailableError  # noqa: PLC0415
+    from tidegate_infra.keys import ensure_keys  # noqa: PLC0415
     from tidegate_infra.privacy.retention.record import measure  # noqa: PLC0415
     from tidegate_infra.privacy.retention.report import as_json, as_markdown  # noqa: PLC0415
     from tidegate_infra.runtime import addresses  # noqa: PLC0415
@@ -36,7 +39,14 @@ def produce(settings: Settings, json_file: Path | None, now: datetime) -> bool:
 
     where = addresses(settings)
     address = clickhouse.Address(where.clickhouse_url, "writer", ensure_keys(settings).clickhouse_password)
-    record = measure(settings, clickhouse.connect(address), where.brokers, now)
+    try:
+        record = measure(settings, clickhouse.connect(address), where.brokers, now)
+    except ClickHouseError as error:
+        said = str(error).splitlines()[0][:300]
+        raise UnavailableError(
+            f"tables at {where.clickhouse_url} can't be looked at: {said}. Fix: start the stack (`tidegate up`) of this "
+            "home, TIDEGATE_HOME, and set TIDEGATE_CLICKHOUSE_URL if ClickHouse is yours"
+        ) from error
     for line in as_markdown(record):
         typer.echo(line)
     if json_file is not None:
