@@ -42,10 +42,10 @@ def produce(settings: Settings, json_file: Path | None, now: datetime) -> bool:
     try:
         record = measure(settings, clickhouse.connect(address), where.brokers, now)
     except ClickHouseError as error:
-        said = str(error).splitlines()[0][:300]
+        said = str(error).splitlines()[0][:150]
         raise UnavailableError(
-            f"tables at {where.clickhouse_url} can't be looked at: {said}. Fix: start the stack (`tidegate up`) of this "
-            "home, TIDEGATE_HOME, and set TIDEGATE_CLICKHOUSE_URL if ClickHouse is yours"
+            f"tables at {where.clickhouse_url} can't be looked at: {said}. Fix: start this home's "
+            "stack (`tidegate up`; TIDEGATE_HOME), and set TIDEGATE_CLICKHOUSE_URL if ClickHouse is yours"
         ) from error
     for line in as_markdown(record):
         typer.echo(line)
