@@ -97,7 +97,7 @@ def migrate() -> None:
     settings = load()
     where = addresses(settings)
     provide_topics(settings, where)
-    applied = provide_tables(where, ensure_keys(settings))
+    applied = provide_tables(where, ensure_keys(settings), settings.retention_days)
     typer.echo("applied " + ", ".join(applied) if applied else "nothing to apply: the tables are current")
 
 

@@ -90,7 +90,7 @@ def _worker(settings: Settings, where: Addresses, keys: Keys) -> None:
     from tidegate_stream.worker import WorkerSettings, run  # noqa: PLC0415 - same
 
     provide_topics(settings, where)
-    provide_tables(where, keys)
+    provide_tables(where, keys, settings.retention_days)
     run(
         WorkerSettings(
             brokers=where.brokers,
@@ -128,7 +128,7 @@ def _dashboard(settings: Settings, where: Addresses, keys: Keys) -> None:
             brokers=where.brokers,
             generation=settings.generation,
             write_key=keys.write_key,
-            export_least_persons=settings.export_least_persons,
+            export_minimum_subjects=settings.export_minimum_subjects,
             chaos_path=fact_path(settings, CHAOS_FACT),
         )
     )

@@ -7,8 +7,12 @@ const KEY = "tidegate";
 const QUEUE = "tidegate.q.";
 const SESSION_GAP = 1_800_000;
 const SESSION_LIFE = 86_400_000;
+/** 390 days, within 13 months. Counted from the choice and never prolonged: then the id goes, and the choice is asked anew. */
+const LIFE = 33_696_000_000;
 
 interface State {
+  /** When the choice was made, in milliseconds. */
+  since?: number;
   choice?: "granted" | "denied";
   id?: string;
   user?: string | undefined;
@@ -43,7 +47,12 @@ export const queueKey = (producerId: string): string => QUEUE + producerId;
 export const queueKeys = (): string[] =>
   tried(() => Object.keys(localStorage).filter((key) => key.startsWith(QUEUE))) ?? [];
 
-const read = (): State => tried(() => JSON.parse(stored(KEY) ?? "null") as State | null) ?? memory;
+const read = (): State => {
+  const state = tried(() => JSON.parse(stored(KEY) ?? "null") as State | null);
+  if (!state || Date.now() - (state.since ?? 0) < LIFE) return state ?? memory;
+  forget();
+  return {};
+};
 
 function write(state: State): void {
   memory = store(KEY, JSON.stringify(state)) ? {} : state;
@@ -65,11 +74,13 @@ export function consent(options: Options): Consent {
   return chosen ?? options.beforeConsent ?? "anonymous";
 }
 
-export const agree = (): void => write({ choice: "granted", id: randomId() });
+const begin = (since?: number): void => write({ choice: "granted", id: randomId(), since: since ?? Date.now() });
+
+export const agree = (): void => begin();
 
 export function forget(chosen?: "denied"): void {
   queueKeys().forEach((key) => store(key));
-  if (chosen) write({ choice: chosen });
+  if (chosen) write({ choice: chosen, since: Date.now() });
   else store(KEY);
 }
 
@@ -77,8 +88,8 @@ export function setUser(user: string): void {
   write({ ...read(), user });
 }
 
-/** Another visitor from now on. */
-export const renew = agree;
+/** Another visitor from now on; the choice is as old as it was. */
+export const renew = (): void => begin(read().since);
 
 /**
  * Who it is: asked only with consent. A session ends 30 minutes after the visitor's last act, and after a day; what isn't
