@@ -104,9 +104,7 @@ def seal_of(edge_key: str | Path) -> Seal:
     try:
         from tidegate.sealing import EdgeSeal  # noqa: PLC0415 - needs packages that only those who seal have
     except ImportError as error:
-        raise InvalidSettingError(
-            f"an edge_key needs the package {error.name}: pip install 'tidegate[sealing]'"
-        ) from error
+        raise InvalidSettingError("an edge_key needs two more packages: pip install 'tidegate[sealing]'") from error
     return EdgeSeal(edge_key)
 
 

@@ -17,7 +17,7 @@ from tests.privacy.test_canaries import events, valid
 from tidegate.publish import MemoryPublisher
 from tidegate.sealing import EdgeSeal
 from tidegate_schemas.rows import RowCodec
-from tidegate_schemas.subjects import raw_schema, sealed_schema
+from tidegate_schemas.subjects import sealed_schema
 from tidegate_schemas.topics import KINDS, Kind, raw_topic
 from tidegate_stream.gate.errors import KeyFileError
 from tidegate_stream.gate.gate import GateResult
@@ -59,7 +59,9 @@ def test_the_gate_makes_of_sealed_events_what_it_makes_of_the_events(kind: Kind)
     clear = [value for _, value in published(kind, raw, None)]
     sealed = [value for _, value in published(kind, raw)]
     plain = judged(kind, [*clear])
-    mixed: list[bytes | None] = [one if index % 3 else other for index, (one, other) in enumerate(zip(sealed, clear))]
+    mixed: list[bytes | None] = [
+        one if index % 3 else other for index, (one, other) in enumerate(zip(sealed, clear, strict=True))
+    ]
     for values in ([*sealed], mixed, [*reversed(mixed[:1]), *mixed[1:]]):
         result = judged(kind, values)
         assert_frame_equal(result.clean, plain.clean)
