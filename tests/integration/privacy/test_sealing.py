@@ -60,7 +60,7 @@ def sent(broker: RunningBroker, these: Planted, seal: EdgeSeal | None) -> None:
 
 
 def on_disk(home: Path) -> bytes:
-    files = [path for path in home.rglob("*") if path.is_file() and path.parent.name.startswith("raw.")]
+    files = [path for path in home.rglob("*.log") if path.parent.name.startswith("raw.")]  # the rest are indexes
     assert files
     return b"\n".join(path.read_bytes() for path in files)
 
@@ -84,12 +84,16 @@ def test_no_canary_is_on_the_brokers_disk_and_the_clean_events_are_the_same(
     read = {kind: taken(own_broker, kind, 0) for kind in KINDS}
     everything = disk + b"".join(seen for seen, _, _ in read.values())
     assert [needle for _, _, needle in these if needle in everything] == []
-    assert these[0][1]["event_id"].encode() in everything  # it is looked through where it is
+    found = these[0][1]["event_id"].encode() in everything
+    assert found  # it is looked through where it is
 
     sent(own_broker, these, None)  # the control: the same events as they are
-    assert sum(needle in on_disk(home) for _, _, needle in these) > len(these) / 2  # some only look compressed
+    disk = on_disk(home)
+    on_it = [needle for _, _, needle in these if needle in disk]
+    assert len(on_it) > len(these) / 2  # lz4 may have cut some
     for kind in KINDS:
         seen, _, clean = taken(own_broker, kind, read[kind][1])
-        assert all(needle in seen for each, _, needle in these if each == kind)
+        unseen = [needle for each, _, needle in these if each == kind and needle not in seen]
+        assert unseen == []
         assert clean.height > 0
         assert_frame_equal(clean, read[kind][2])
