@@ -8,11 +8,16 @@ from pathlib import Path
 import pytest
 from nacl.public import PrivateKey
 
-from tidegate import Client, InvalidSettingError
+from tidegate import Client, InvalidSettingError, Who
 from tidegate.publish import seal_of
 
 EDGE_KEY = bytes(PrivateKey(b"s" * 32).public_key).hex() + "ab" * 32
-CANARIES = {"user_id": "kestrel1", "anonymous_id": "kestrel2", "ip": "203.0.113.77", "url": "https://kestrel3.example"}
+CANARIES: Who = {
+    "user_id": "kestrel1",
+    "anonymous_id": "kestrel2",
+    "ip": "203.0.113.77",
+    "url": "https://kestrel3.example",
+}
 
 
 def spooled(folder: Path, edge_key: str | Path | None) -> bytes:
