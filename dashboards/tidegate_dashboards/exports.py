@@ -9,7 +9,7 @@ from datetime import datetime
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 
-from tidegate_dashboards.catalogue import Catalogue, Query
+from tidegate_dashboards.catalogue import Catalogue
 from tidegate_dashboards.clock import Clock
 from tidegate_dashboards.errors import ClickHouseAwayError, QueryError
 from tidegate_dashboards.metrics import DashboardMetrics

@@ -127,7 +127,7 @@ def trace(event_id: Annotated[str, typer.Argument(help="Id of the event, a UUID.
     current = load()
     where = addresses(current)
     address = clickhouse.Address(where.clickhouse_url, "writer", ensure_keys(current).clickhouse_password)
-    for line in hops(where, clickhouse.connect(address), event_id, provide_registry(current)):
+    for line in hops(where, clickhouse.connect(address), event_id, current.keys_dir, provide_registry(current)):
         typer.echo(line)
 
 

@@ -7,7 +7,7 @@ from tidegate_infra import ports
 from tidegate_infra.broker.prepare import prepare
 from tidegate_infra.broker.properties import BrokerAddress, Cluster
 from tidegate_infra.home import CHAOS_FACT, fact_path, prepare_home
-from tidegate_infra.keys import PROJECTS, Keys, ensure_keys
+from tidegate_infra.keys import PROJECTS, Keys, ensure_edge_key, ensure_keys
 from tidegate_infra.provision import provide_registry, provide_tables, provide_topics, provide_topics_meanwhile
 from tidegate_infra.runtime import Addresses, addresses
 from tidegate_infra.settings import Settings
@@ -80,6 +80,7 @@ def _gateway(settings: Settings, where: Addresses, keys: Keys) -> None:
                 settings.gateway_max_connections, settings.gateway_max_connections_per_address
             ),
             counters=settings.data_dir / "gateway",
+            edge_key=ensure_edge_key(settings),
         ),
         provide_registry(settings),
     )

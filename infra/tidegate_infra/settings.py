@@ -116,6 +116,17 @@ class Settings(BaseSettings):
         "that is one address.",
     )
 
+    seal_raw: bool = Field(
+        default=False,
+        description="Whether the gateway seals events for the gate before they go to Kafka or to its spool "
+        "([sealing.md](sealing.md)).",
+    )
+    edge_key: Annotated[str, Field(pattern=r"^[0-9a-fA-F]{128}$")] | None = Field(
+        default=None,
+        repr=False,
+        description="What it seals with, where the gate's keys are on another machine; unset: keys/edge.key.",
+    )
+
     partitions: int = Field(
         default=1,
         ge=1,
