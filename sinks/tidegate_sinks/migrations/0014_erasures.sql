@@ -77,6 +77,27 @@ SELECT project, environment, release, event_id, occurred_at, user, message AS te
 FROM tidegate.events_health FINAL
 WHERE report = 'feedback' AND consent != 'erased';
 
+CREATE OR REPLACE VIEW analytics.sampling {on_cluster} AS
+SELECT
+    toDate(occurred_at) AS day,
+    project,
+    kind,
+    count() AS kept,
+    sum(tidegateWeight(e.sample_rate)) AS events,
+    min(e.sample_rate) AS lowest_rate
+FROM
+(
+    SELECT occurred_at, project, 'track' AS kind, sample_rate FROM tidegate.events_track FINAL WHERE consent != 'erased'
+    UNION ALL SELECT occurred_at, project, 'error', sample_rate FROM tidegate.events_error FINAL WHERE consent != 'erased'
+    UNION ALL SELECT occurred_at, project, 'span', sample_rate FROM tidegate.events_span FINAL WHERE consent != 'erased'
+    UNION ALL SELECT occurred_at, project, 'metric', sample_rate FROM tidegate.events_metric FINAL WHERE consent != 'erased'
+    UNION ALL SELECT occurred_at, project, 'log', sample_rate FROM tidegate.events_log FINAL WHERE consent != 'erased'
+    UNION ALL SELECT occurred_at, project, 'health', sample_rate FROM tidegate.events_health FINAL WHERE consent != 'erased'
+) AS e
+GROUP BY day, project, kind;
+
+ALTER TABLE analytics.sampling {on_cluster} MODIFY COMMENT 'One row a day (UTC) and kind: events that were kept, and for how many they stand. Where lowest_rate is below 1, counts are estimates, and persons and sessions are those that were kept.';
+
 ALTER TABLE analytics.events {on_cluster} MODIFY COMMENT 'One row a product event: track, page, screen, identify, group, alias.';
 ALTER TABLE analytics.errors {on_cluster} MODIFY COMMENT 'One row an exception.';
 ALTER TABLE analytics.spans {on_cluster} MODIFY COMMENT 'One row a timed operation: a request, a database query, or any other.';
