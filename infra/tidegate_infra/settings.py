@@ -187,6 +187,12 @@ class Settings(BaseSettings):
         default=5, ge=1, description="Downloads leave out rows that count fewer persons, as few may be one; 1: none."
     )
 
+    operators: str | None = Field(
+        default=None,
+        repr=False,
+        description="Who may ask for erasures at the dashboard's page /privacy, and confirm what another asked for: "
+        "`ada:<token>,grace:<token>`, two at least, tokens of 16 characters or more. Unset: the command line only.",
+    )
     alert_webhook_url: str | None = Field(
         default=None, repr=False, description="Where alerts are posted; unset: they are only logged."
     )

@@ -19,8 +19,8 @@ CLOSING_MICROS = 10_000_000
 #: Columns of a state that hold pseudonyms.
 HOLDERS = ("visitor", "user", "session_or_user")
 
-#: Columns that point at a single event, with what they are where there is none. Whose event that was a state doesn't tell,
-#: so an erasure empties them all: the next slowest is not known either.
+#: Columns that point at a single event, with what they are where there is none. Whose event that was a state doesn't
+#: tell, so an erasure empties all of its project: the next slowest is not known either.
 EXEMPLARS = {"exemplar_seconds": 0.0, "exemplar_trace_id": ""}
 
 #: Column of a delta: whether a sink may not have seen the row before.

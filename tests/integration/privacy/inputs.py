@@ -86,6 +86,6 @@ def later(name: str = "later") -> list[tuple[Kind, dict[str, Any]]]:
 
 
 def poisoned() -> tuple[Kind, dict[str, Any]]:
-    """An event of the person that the gate dead-letters."""
-    kind, event = next(day(DEVICES[0], USER, "poisoned", CANARY, 1))
+    """An event of the person that the gate dead-letters. What is shown of it names nobody, so it stays for its time."""
+    kind, event = next(day(DEVICES[0], USER, "poisoned", "lettertext", 1))
     return kind, {**event, "user_id": USER, "consent": "perhaps"}

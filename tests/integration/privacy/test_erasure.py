@@ -9,6 +9,8 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from confluent_kafka.admin import AdminClient, ConfigResource
+from confluent_kafka.cimpl import NewTopic
 from tests.faults.stack import Stack, running
 from tests.integration.privacy.inputs import BEGIN, CANARY, DEVICES, TRACE, USER, later, others, poisoned, subject
 from tests.waiting import wait_until
@@ -20,14 +22,18 @@ from tidegate_infra.privacy.rights.receipts import LOGICALLY, Receipt, Receipts
 from tidegate_infra.privacy.rights.scan import scan
 from tidegate_infra.rebuild import Range, rebuild
 from tidegate_infra.rebuild import Store as Archive
+from tidegate_schemas.topics import KINDS, clean_topic
+from tidegate_stream.changelogs import COMPACTED_WITHIN, ensure_changelogs
 from tidegate_stream.flight import in_flight
 from tidegate_stream.folds import all_folds
 from tidegate_stream.gate.keys import DirectoryKeys
+from tidegate_stream.log import Log
 from tidegate_stream.rebuild import Stretch
 from tidegate_stream.reconcile import Reconciler, Scope
 
 pytestmark = [pytest.mark.broker, pytest.mark.clickhouse, pytest.mark.timeout(300)]
 WORDS = (USER, *DEVICES, CANARY, TRACE)
+CLEAN = [clean_topic(kind) for kind in KINDS]
 SETTLES_SECONDS = 90.0
 DROPPED = "SELECT sum(dropped_by_reason['erased']) FROM analytics.ledger"
 
@@ -37,7 +43,12 @@ class Running:
 
     def __init__(self, stack: Stack) -> None:
         self.stack = stack
-        self._worker: subprocess.Popen[bytes] | None = stack.worker()
+        self._worker: subprocess.Popen[bytes] | None = None
+        self.begin()
+
+    def begin(self) -> None:
+        """Start the worker."""
+        self._worker = self.stack.worker()
 
     def settle(self) -> None:
         """Wait until the worker has committed all that was sent."""
@@ -50,7 +61,7 @@ class Running:
             self._worker.wait(30)
             self._worker = None
 
-    def tidegate(self, *arguments: str, text: str = "") -> Result:
+    def tidegate(self, *arguments: str, text: str = "", **more: str) -> Result:
         """A command, as a user gives it on this stack."""
         environment = {
             "TIDEGATE_HOME": str(self.stack.home),
@@ -59,7 +70,7 @@ class Running:
             "TIDEGATE_CLICKHOUSE_PASSWORD": self.stack.engine.writer_password,
             "TIDEGATE_WRITE_KEY": "write-key",
         }
-        return CliRunner().invoke(app, list(arguments), input=text, env=environment)
+        return CliRunner().invoke(app, list(arguments), input=text, env=environment | more)
 
     def rows_with(self, words: list[bytes]) -> list[str]:
         """Views that show one of the words."""
@@ -163,6 +174,9 @@ def test_the_commands_say_what_became_of_it_and_what_was_wrong(live: Running, re
     }.items():
         refused = live.tidegate("privacy", *arguments)
         assert (refused.exit_code, said in str(refused.exception or refused.output)) == (1, True), arguments
+    # Keys from elsewhere are the keys: those of the home would name, and erase, nobody.
+    elsewhere = live.tidegate("privacy", "erase", "--user-id", "a", TIDEGATE_PSEUDONYM_KEYS=f"other={'ab' * 32}")
+    assert "there is no key of project 'default' here" in str(elsewhere.exception or elsewhere.output)
 
 
 def test_a_rebuild_from_log_or_archive_brings_nobody_back(live: Running, receipt: Receipt) -> None:
@@ -211,3 +225,31 @@ def test_an_agent_that_reads_all_again_finds_nobody_and_one_without_tombstones_d
     assert live.rows_with(gone) == []
     live.stack.drain(APP_ID="control", BROKEN="knows no erasures")
     assert {"events", "errors", "spans", "logs"} <= set(live.rows_with(gone))
+
+
+def test_an_erasure_done_again_removes_what_came_back_and_can_cut_what_kafka_has(
+    live: Running, receipt: Receipt
+) -> None:
+    gone, stack = needles(live.stack, (CANARY, TRACE, DEVICES[1])), live.stack
+    live.begin()
+    again = live.tidegate("privacy", "erase", "--receipt", receipt.receipt_id, "--cut-topics")
+    assert again.exit_code == 0, again.output
+    assert live.rows_with(gone) == []
+    assert scan(stack.home / "ch", gone).files == ()
+    (found,) = Receipts(stack.client).find()
+    with Log(stack.brokers) as log:
+        lows = {f"{topic}/{at}": low for (topic, at), (low, _) in log.extents(log.places(CLEAN)).items()}
+    assert lows == dict(found.positions)
+    assert "the bytes go when their segments do" in again.output
+
+
+def test_a_changelog_of_an_earlier_release_gets_the_limits_of_new_ones(live: Running) -> None:
+    admin, name = AdminClient({"bootstrap.servers": live.stack.brokers}), "of-an-earlier-release-changelog"
+    (made,) = admin.create_topics([NewTopic(name, 1, 1, config={"cleanup.policy": "compact"})]).values()
+    made.result(30)
+    for _ in range(2):
+        ensure_changelogs(live.stack.brokers, {name: 1}, 1)
+        (asked,) = admin.describe_configs([ConfigResource(ConfigResource.Type.TOPIC, name)]).values()
+        found = asked.result(30)
+        assert int(found["max.compaction.lag.ms"].value) < COMPACTED_WITHIN.total_seconds() * 1000
+        assert found["segment.ms"].value == "86400000"

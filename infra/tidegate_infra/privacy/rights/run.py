@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import threading
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
@@ -18,8 +19,10 @@ from clickhouse_connect.driver.client import Client
 from tidegate_infra.broker.topics import tidegate_topics
 from tidegate_infra.errors import RightsError
 from tidegate_infra.keys import ensure_keys
+from tidegate_infra.privacy.keys import open_keys
+from tidegate_infra.privacy.rights.desk import OperatorsDesk, operators_of
 from tidegate_infra.privacy.rights.erase import Eraser, new_receipt
-from tidegate_infra.privacy.rights.receipts import LOGICALLY, PHYSICALLY, Receipt, Receipts
+from tidegate_infra.privacy.rights.receipts import LOGICALLY, PHYSICALLY, REFUSED, WAITING, Receipt, Receipts
 from tidegate_infra.privacy.rights.scan import scan
 from tidegate_infra.privacy.rights.store import Store
 from tidegate_infra.privacy.rights.stream import Stream
@@ -33,7 +36,7 @@ from tidegate_stream.changelogs import COMPACTED_WITHIN
 from tidegate_stream.gate.erasures import KnownErasures
 from tidegate_stream.gate.keys import DirectoryKeys
 
-__all__ = ["Whom", "erase", "erase_withdrawn", "export", "retained", "status"]
+__all__ = ["Whom", "desk_of", "erase", "erase_withdrawn", "export", "retained", "status"]
 
 _MARGIN = timedelta(minutes=10)
 """Kafka looks for what has had its time every few minutes."""
@@ -74,7 +77,7 @@ def erase(settings: Settings, whom: Whom, receipt_id: str | None, *, cut: bool) 
     client = _client(settings)
     receipts, store = Receipts(client), Store(client)
     if value is None:
-        receipt = _one(receipts, receipt_id or "")
+        receipt = goes_on(_one(receipts, receipt_id or ""))
     else:
         receipt = new_receipt(whom.project, marks_of_id(_keys(settings), whom.project, value), _now())
     stream = Stream(addresses(settings).brokers, settings.generation, provide_registry(settings))
@@ -82,10 +85,39 @@ def erase(settings: Settings, whom: Whom, receipt_id: str | None, *, cut: bool) 
     receipt = eraser.erase(receipt, _now)
     if cut:
         stream.cut(receipt.positions)
-        typer.echo("Kafka gives nobody what was stored before; the bytes go when their segments do, a day later at most")
+        typer.echo(
+            "Kafka gives nobody what was stored before; the bytes go when their segments do, a day later at most"
+        )
     if value is not None:
         receipt = _looked_through(settings, receipts, receipt, value)
     _show(receipt)
+
+
+def goes_on(receipt: Receipt) -> Receipt:
+    """The receipt, if its erasure may go on. Raises RightsError."""
+    if receipt.stage == WAITING:
+        raise RightsError(f"{receipt.receipt_id} waits for a second operator: confirm it at /privacy of the dashboard")
+    if receipt.stage == REFUSED:
+        raise RightsError(f"{receipt.receipt_id} was refused by {receipt.confirmed_by}: ask anew")
+    return receipt
+
+
+def desk_of(settings: Settings, operators: str) -> OperatorsDesk:
+    """What the dashboard's page asks, with the keys of this home. Raises SettingsError, KeyFileError."""
+    keys = _keys(settings)
+
+    def erase(receipt: Receipt) -> Receipt:
+        client = _client(settings)
+        stream = Stream(addresses(settings).brokers, settings.generation, provide_registry(settings))
+        return Eraser(Store(client), stream, Receipts(client), retained(settings)).erase(receipt, _now)
+
+    def marks(project: str, value: str) -> frozenset[str]:
+        keys.refresh()
+        return marks_of_id(keys, project, value)
+
+    return OperatorsDesk(
+        operators_of(operators), lambda: Receipts(_client(settings)), marks, erase, _now, threading.Lock()
+    )
 
 
 def erase_withdrawn(settings: Settings) -> None:
@@ -218,7 +250,7 @@ def _client(settings: Settings) -> Client:
 
 def _keys(settings: Settings) -> DirectoryKeys:
     ensure_keys(settings)
-    return DirectoryKeys(settings.keys_dir)
+    return open_keys(settings)
 
 
 def _now() -> datetime:
