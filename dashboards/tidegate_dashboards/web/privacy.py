@@ -129,7 +129,7 @@ async def _told(said: ui.html, act: Callable[[], str], fields: tuple[ui.input, .
 
 
 def _time(at: str | None) -> str:
-    return f"{formats.when(at):%Y-%m-%d %H:%M} UTC" if at else ""
+    return f"{when:%Y-%m-%d %H:%M} UTC" if (when := formats.when(at)) else ""
 
 
 def _expected(at: str | None) -> str:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import threading
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
 from tidegate_infra.errors import RightsError, SettingsError
-from tidegate_infra.privacy.rights.desk import OperatorsDesk, operators_of
+from tidegate_infra.operators import operators_of
+from tidegate_infra.privacy.rights.desk import OperatorsDesk
 from tidegate_infra.privacy.rights.receipts import REFUSED, REQUESTED, WAITING, Receipt
 from tidegate_infra.privacy.rights.run import goes_on
+from tidegate_infra.settings import load
 
 ADA, GRACE = "ada-token-0123456789", "grace-token-987654321"
 NOON = datetime(2026, 11, 27, 12, tzinfo=UTC)
@@ -129,8 +132,11 @@ def test_a_request_names_one_person_and_a_decision_one_receipt(office: Office) -
         "ada",
     ],
 )
-def test_operators_that_could_not_be_two_persons_are_refused_without_their_tokens(text: str) -> None:
+def test_operators_that_could_not_be_two_persons_are_refused_without_their_tokens(
+    text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TIDEGATE_OPERATORS", text)
     with pytest.raises(SettingsError, match="2 operators or more") as refused:
-        operators_of(text)
+        load(tmp_path)
     assert ADA not in str(refused.value)
     assert "short" not in str(refused.value).replace("operators", "")

@@ -10,16 +10,13 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Protocol
 
-from tidegate_infra.errors import RightsError, SettingsError
+from tidegate_infra.errors import RightsError
 from tidegate_infra.privacy.rights.erase import new_receipt
 from tidegate_infra.privacy.rights.receipts import REFUSED, REQUESTED, WAITING, Receipt
 
-__all__ = ["Book", "OperatorsDesk", "operators_of"]
+__all__ = ["Book", "OperatorsDesk"]
 
 log = logging.getLogger(__name__)
-
-LEAST_TOKEN_CHARACTERS = 16
-LEAST_OPERATORS = 2
 
 
 class Book(Protocol):
@@ -30,22 +27,6 @@ class Book(Protocol):
 
     def find(self, receipt_id: str = "", project: str = "", limit: int = 50) -> list[Receipt]:
         """Receipts, the latest first."""
-
-
-def operators_of(text: str) -> Mapping[str, str]:
-    """Tokens by operator. Raises SettingsError, which repeats no token."""
-    pairs = [entry.strip().partition(":") for entry in text.split(",") if entry.strip()]
-    operators = {name.strip(): token for name, _, token in pairs}
-    short = [
-        name or "(no name)" for name, token in operators.items() if len(token) < LEAST_TOKEN_CHARACTERS or not name
-    ]
-    if short or len(operators) < LEAST_OPERATORS or len(set(operators.values())) < len(pairs):
-        why = f"; look at {', '.join(short)}" if short else ""
-        raise SettingsError(
-            f"TIDEGATE_OPERATORS must be NAME:TOKEN,NAME:TOKEN: {LEAST_OPERATORS} operators or more, each with a name "
-            f"and a token of its own of at least {LEAST_TOKEN_CHARACTERS} characters{why}"
-        )
-    return operators
 
 
 @dataclass(frozen=True)

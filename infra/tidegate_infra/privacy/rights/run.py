@@ -19,8 +19,9 @@ from clickhouse_connect.driver.client import Client
 from tidegate_infra.broker.topics import tidegate_topics
 from tidegate_infra.errors import RightsError
 from tidegate_infra.keys import ensure_keys
+from tidegate_infra.operators import operators_of
 from tidegate_infra.privacy.keys import open_keys
-from tidegate_infra.privacy.rights.desk import OperatorsDesk, operators_of
+from tidegate_infra.privacy.rights.desk import OperatorsDesk
 from tidegate_infra.privacy.rights.erase import Eraser, new_receipt
 from tidegate_infra.privacy.rights.receipts import LOGICALLY, PHYSICALLY, REFUSED, WAITING, Receipt, Receipts
 from tidegate_infra.privacy.rights.scan import scan
@@ -103,7 +104,7 @@ def goes_on(receipt: Receipt) -> Receipt:
 
 
 def desk_of(settings: Settings, operators: str) -> OperatorsDesk:
-    """What the dashboard's page asks, with the keys of this home. Raises SettingsError, KeyFileError."""
+    """What the dashboard's page asks, with the keys of this home. Raises KeyFileError."""
     keys = _keys(settings)
 
     def erase(receipt: Receipt) -> Receipt:
