@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from functools import partial
 from html import escape
 
@@ -85,7 +85,7 @@ def _ask(desk: Desk, project: str, said: ui.html) -> None:
             receipt = desk.ask(token.value, project, user_id=user.value, anonymous_id=device.value)
             return f"{receipt} waits for another operator."
 
-        ui.button("Ask for erasure", on_click=partial(_told, said, ask, (user, device, token))).props("no-caps")
+        _button("Ask for erasure", partial(_told, said, ask, (user, device, token)))
 
 
 def _decide(desk: Desk, said: ui.html) -> None:
@@ -103,12 +103,16 @@ def _decide(desk: Desk, said: ui.html) -> None:
             return f"{receipt.value.strip()} is refused."
 
         for label, act in (("Confirm", confirm), ("Refuse", refuse)):
-            ui.button(label, on_click=partial(_told, said, act, (receipt, token))).props("no-caps")
+            _button(label, partial(_told, said, act, (receipt, token)))
 
 
 def _field(label: str, *, secret: bool = False) -> ui.input:
     # Neither ids nor tokens are for the browser to keep.
     return ui.input(label, password=secret).props("outlined dense autocomplete=off")
+
+
+def _button(label: str, pressed: Callable[[], Awaitable[None]]) -> None:
+    ui.button(label, on_click=pressed, color=None).props("no-caps unelevated")
 
 
 async def _told(said: ui.html, act: Callable[[], str], fields: tuple[ui.input, ...]) -> None:
