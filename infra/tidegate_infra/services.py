@@ -120,6 +120,11 @@ def _dashboard(settings: Settings, where: Addresses, keys: Keys) -> None:
     from tidegate_dashboards.app import run  # noqa: PLC0415 - loads NiceGUI
     from tidegate_dashboards.settings import DashboardSettings  # noqa: PLC0415 - same
 
+    desk = None
+    if settings.operators:
+        from tidegate_infra.privacy.rights.run import desk_of  # noqa: PLC0415 - loads polars and the clients
+
+        desk = desk_of(settings, settings.operators)
     run(
         DashboardSettings(
             host=settings.host,
@@ -131,7 +136,8 @@ def _dashboard(settings: Settings, where: Addresses, keys: Keys) -> None:
             write_key=keys.write_key,
             export_minimum_subjects=settings.export_minimum_subjects,
             chaos_path=fact_path(settings, CHAOS_FACT),
-        )
+        ),
+        desk,
     )
 
 

@@ -8,7 +8,7 @@ import os
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -18,6 +18,7 @@ from pydantic_settings import (
 
 from tidegate_infra.broker.jars import default_cache
 from tidegate_infra.errors import SettingsError
+from tidegate_infra.operators import operators_of
 
 __all__ = ["ENV_PREFIX", "FILE_NAME", "Settings", "default_home", "load", "unknown_variables"]
 
@@ -209,6 +210,13 @@ class Settings(BaseSettings):
         description="Downloads from the dashboard leave out rows about fewer people than this, and say how many; "
         "0: no row.",
     )
+
+    operators: str | None = Field(
+        default=None,
+        repr=False,
+        description="Who may ask for erasures at the dashboard's page /privacy, and confirm what another asked for: "
+        "`ada:<token>,grace:<token>`, two at least, tokens of 16 characters or more. Unset: the command line only.",
+    )
     alert_webhook_url: str | None = Field(
         default=None, repr=False, description="Where alerts are posted; unset: they are only logged."
     )
@@ -221,6 +229,13 @@ class Settings(BaseSettings):
     report_exceptions: bool = Field(
         default=True, description="Whether our own processes report exceptions to the internal project."
     )
+
+    @field_validator("operators")
+    @classmethod
+    def _are_two_persons(cls, text: str | None) -> str | None:
+        if text is not None:
+            operators_of(text)
+        return text
 
     @classmethod
     def settings_customise_sources(

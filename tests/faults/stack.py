@@ -28,7 +28,7 @@ from tidegate_schemas.subjects import clean_schema
 from tidegate_schemas.topics import KINDS, Kind, clean_topic
 from tidegate_sinks import migrate
 from tidegate_sinks.clickhouse import Address, connect
-from tidegate_stream.flight import committed_offsets, in_flight
+from tidegate_stream.flight import GROUP, committed_offsets, in_flight
 from tidegate_stream.gate.transaction import read_partition
 from tidegate_stream.transport.app import EXIT_FAILED
 
@@ -121,7 +121,8 @@ class Stack:
 
     def drain(self, seconds: float = DRAIN_SECONDS, **environment: str) -> None:
         """Run a worker until nothing is in flight, as all is committed, or the time is over."""
-        self._run_until(lambda: not in_flight(self.brokers), seconds, environment)
+        group = environment.get("APP_ID", GROUP)
+        self._run_until(lambda: not in_flight(self.brokers, group), seconds, environment)
 
     def pass_gates(self, events: int) -> None:
         """Run gates, and nothing behind them, until so many events have passed."""

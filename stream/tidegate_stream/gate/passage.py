@@ -201,8 +201,8 @@ class Passage:
         passed, begin = Passed(0, 0, 0, self.progress), 0
         for place, erasure in (*standing, (len(chunk.offsets), None)):
             if begin < place:
-                between = cut(chunk, begin, place)
-                passed += self._judged(self._gate.raw.decode(between.values), between, known)
+                decoded, between = self._gate.read(cut(chunk, begin, place))
+                passed += self._judged(decoded, between, known)
             if erasure is not None:
                 self._transactions.write(self._gate.notice(erasure, chunk.offsets[place]))
             begin = place + 1
