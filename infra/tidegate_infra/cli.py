@@ -188,7 +188,7 @@ def _service_command(name: str, what: str) -> None:
         from tidegate_infra.services import run_service  # noqa: PLC0415 - rooms load only where they run
 
         if lacking := missing(os.environ):  # an allocator reads them once, as the process starts
-            os.execve(sys.executable, [sys.executable, "-m", "tidegate_infra", name], {**os.environ, **lacking})  # noqa: S606 - ourselves
+            os.execve(sys.executable, sys.orig_argv, {**os.environ, **lacking})  # noqa: S606 - ourselves
         run_service(load(), name)
 
     app.command(name, help=f"Run {what} alone, until Ctrl-C.")(run)

@@ -133,7 +133,7 @@ def test_an_event_that_never_came_is_said_to_be_nowhere(stack: Up) -> None:
 
 def test_the_doctor_finds_nothing_wrong(stack: Up) -> None:
     wait_until(lambda: stack.command("doctor").returncode == 0, 30, stack.command("doctor").stdout)
-    assert "topics: all 21 there, with 1 partitions each" in stack.command("doctor").stdout
+    assert "topics: all 23 there, with 1 partitions each" in stack.command("doctor").stdout
 
 
 def test_the_doctor_finds_another_partition_count_and_says_how_to_fix_it(stack: Up) -> None:

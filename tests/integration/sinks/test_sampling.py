@@ -63,6 +63,7 @@ KEPT_ONLY: Mapping[str, str] = {
 NO_ESTIMATE = {
     *("check_ins", "dead_letters", "endpoint_health", "errors", "events", "exemplars", "feedback", "identities"),
     *("ledger", "ledger_entries", "logs", "metrics", "outcomes", "pool_use", "producers", "reconciliation"),
+    *("consents", "erasures", "persons", "properties", "rotations"),
     *("release_health", "releases", "reported_sessions", "resources", "slow_traces", "spans", "visitors"),
 }
 
