@@ -27,12 +27,14 @@ from tidegate_dashboards.metrics import DashboardMetrics
 from tidegate_dashboards.poller import Poller
 from tidegate_dashboards.ranges import time_range
 from tidegate_dashboards.reader import Reader
+from tidegate_dashboards.rights import Desk
 from tidegate_dashboards.settings import DashboardSettings
 from tidegate_dashboards.web.chaos import chaos
 from tidegate_dashboards.web.layout import THEME_COOKIE, head
 from tidegate_dashboards.web.marks import FAVICON
 from tidegate_dashboards.web.overview import overview
 from tidegate_dashboards.web.palette import palette
+from tidegate_dashboards.web.privacy import privacy
 from tidegate_dashboards.web.start import start
 
 __all__ = ["DashboardSettings", "create_app", "run"]
@@ -42,15 +44,18 @@ MESSAGES_KEPT = 60
 """Messages that a page may miss and still catch up with; each holds some kilobytes of chart data."""
 
 
-def create_app(settings: DashboardSettings, clock: Clock | None = None) -> FastAPI:
-    """The ASGI app. NiceGUI keeps its pages in globals, so that a process can serve one app only."""
+def create_app(settings: DashboardSettings, clock: Clock | None = None, desk: Desk | None = None) -> FastAPI:
+    """The ASGI app. Without a desk the page about rights only shows.
+
+    NiceGUI keeps its pages in globals, so that a process can serve one app only.
+    """
     clock = clock or SystemClock()
     metrics = DashboardMetrics()
     queries = load()
     reader = Reader(settings.clickhouse_url, timeout_seconds=settings.query_timeout_seconds)
     downloader = Reader(settings.clickhouse_url, timeout_seconds=settings.query_timeout_seconds)
     poller = Poller(reader, queries, clock, settings.refresh_seconds, metrics)
-    exports = Exports(downloader, queries, clock, metrics, settings.export_least_persons)
+    exports = Exports(downloader, queries, clock, metrics, settings.export_minimum_subjects)
     assets = Path(str(files("tidegate_dashboards.web") / "static"))
 
     async def healthz(_: Request) -> Response:
@@ -84,6 +89,7 @@ def create_app(settings: DashboardSettings, clock: Clock | None = None) -> FastA
         # A page on the internet may point its own name here, and would then be of one origin with ours (DNS rebinding).
         app.add_middleware(TrustedHostMiddleware, allowed_hosts=list(LOOPBACK))
     _pages(settings, poller, clock, reader.address, _version(assets))
+    _rights(settings, poller, reader.address, _version(assets), desk)
     ui.run_with(
         app,
         title="Tidegate",
@@ -98,9 +104,11 @@ def create_app(settings: DashboardSettings, clock: Clock | None = None) -> FastA
     return app
 
 
-def run(settings: DashboardSettings) -> None:
+def run(settings: DashboardSettings, desk: Desk | None = None) -> None:
     """Serves the app until SIGINT or SIGTERM. ClickHouse may come later: the pages say that they wait for it."""
-    uvicorn.run(create_app(settings), host=settings.host, port=settings.port, log_level="warning", access_log=False)
+    uvicorn.run(
+        create_app(settings, desk=desk), host=settings.host, port=settings.port, log_level="warning", access_log=False
+    )
 
 
 def _pages(settings: DashboardSettings, poller: Poller, clock: Clock, clickhouse: str, version: str) -> None:
@@ -117,6 +125,14 @@ def _pages(settings: DashboardSettings, poller: Poller, clock: Clock, clickhouse
         head(version)
         project = request.query_params.get("project", settings.project)
         start(poller, clickhouse, settings, project, time_range(request.query_params.get("range")))
+
+
+def _rights(settings: DashboardSettings, poller: Poller, clickhouse: str, version: str, desk: Desk | None) -> None:
+    @ui.page("/privacy", title="Erasure · Tidegate")
+    def privacy_page(request: Request) -> None:
+        head(version)
+        project = request.query_params.get("project", settings.project)
+        privacy(poller, clickhouse, project, time_range(request.query_params.get("range")), desk)
 
 
 def _version(assets: Path) -> str:

@@ -8,7 +8,7 @@ import os
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -18,6 +18,7 @@ from pydantic_settings import (
 
 from tidegate_infra.broker.jars import default_cache
 from tidegate_infra.errors import SettingsError
+from tidegate_infra.operators import operators_of
 
 __all__ = ["ENV_PREFIX", "FILE_NAME", "Settings", "default_home", "load", "unknown_variables"]
 
@@ -116,6 +117,17 @@ class Settings(BaseSettings):
         "that is one address.",
     )
 
+    seal_raw: bool = Field(
+        default=False,
+        description="Whether the gateway seals events for the gate before they go to Kafka or to its spool "
+        "([sealing.md](sealing.md)).",
+    )
+    edge_key: Annotated[str, Field(pattern=r"^[0-9a-fA-F]{128}$")] | None = Field(
+        default=None,
+        repr=False,
+        description="What it seals with, where the gate's keys are on another machine; unset: keys/edge.key.",
+    )
+
     partitions: int = Field(
         default=1,
         ge=1,
@@ -134,10 +146,19 @@ class Settings(BaseSettings):
         default=1, ge=1, le=65535, description="Generation of the topics; raised when the partition count changes."
     )
     raw_retention_hours: int = Field(
-        default=24, ge=1, description="How long raw topics, which hold personal data, keep records."
+        default=12,
+        ge=1,
+        le=48,
+        description="How long raw topics, which hold personal data, keep records, and up to an hour more by whole "
+        "segments. What no worker has read by then is lost.",
     )
     clean_retention_days: int = Field(
-        default=7, ge=1, description="How long clean topics, outcomes and dead letters keep records."
+        default=7, ge=1, le=30, description="How long clean topics, outcomes and dead letters keep records."
+    )
+    retention_days: str = Field(
+        default="",
+        description="Tables that are to keep rows for less than their policy allows, apart by spaces: "
+        "`events_track=180 events_span=14` ([privacy.md](privacy.md#how-long)).",
     )
     broker_heap_mb: int = Field(default=256, ge=96, description="Largest Java heap of the embedded broker.")
 
@@ -183,10 +204,19 @@ class Settings(BaseSettings):
         description="File of the projects' own privacy rules (docs/privacy-rules.md), read when a worker starts; "
         "unset: privacy.toml in the home, if there is one.",
     )
-    export_least_persons: int = Field(
-        default=5, ge=1, description="Downloads leave out rows that count fewer persons, as few may be one; 1: none."
+    export_minimum_subjects: int = Field(
+        default=5,
+        ge=0,
+        description="Downloads from the dashboard leave out rows about fewer people than this, and say how many; "
+        "0: no row.",
     )
 
+    operators: str | None = Field(
+        default=None,
+        repr=False,
+        description="Who may ask for erasures at the dashboard's page /privacy, and confirm what another asked for: "
+        "`ada:<token>,grace:<token>`, two at least, tokens of 16 characters or more. Unset: the command line only.",
+    )
     alert_webhook_url: str | None = Field(
         default=None, repr=False, description="Where alerts are posted; unset: they are only logged."
     )
@@ -199,6 +229,13 @@ class Settings(BaseSettings):
     report_exceptions: bool = Field(
         default=True, description="Whether our own processes report exceptions to the internal project."
     )
+
+    @field_validator("operators")
+    @classmethod
+    def _are_two_persons(cls, text: str | None) -> str | None:
+        if text is not None:
+            operators_of(text)
+        return text
 
     @classmethod
     def settings_customise_sources(

@@ -12,6 +12,7 @@ from datetime import timedelta
 
 from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient
+from confluent_kafka.admin._config import AlterConfigOpType, ConfigEntry, ConfigResource
 from confluent_kafka.cimpl import NewTopic
 
 PATIENCE_SECONDS = 30.0
@@ -26,10 +27,12 @@ _PAUSE_SECONDS = 0.1
 def ensure_changelogs(brokers: str, partitions: Mapping[str, int], replication_factor: int) -> None:
     """Make the topics that aren't there, by name and partition count, and wait until the brokers tell of all of them.
 
-    Raises KafkaException; a topic that stays unknown is left to Faust.
+    Those that are there, of an earlier release, get the limits of new ones. Raises KafkaException; a topic that stays
+    unknown is left to Faust.
     """
     admin = AdminClient({"bootstrap.servers": brokers})
     known = admin.list_topics(timeout=PATIENCE_SECONDS).topics
+    _limit(admin, [name for name in partitions if name in known])
     missing = [
         NewTopic(name, count, replication_factor, config=_CONFIG)
         for name, count in partitions.items()
@@ -46,3 +49,21 @@ def ensure_changelogs(brokers: str, partitions: Mapping[str, int], replication_f
         if time.monotonic() > deadline:
             return
         time.sleep(_PAUSE_SECONDS)
+
+
+def _limit(admin: AdminClient, names: list[str]) -> None:
+    """Bring topics up to `_CONFIG` where they differ from it: others may have set more, which stays."""
+    if not names:
+        return
+    asked = admin.describe_configs([ConfigResource(ConfigResource.Type.TOPIC, name) for name in names])
+    wanted = []
+    for resource, future in asked.items():
+        found = future.result(PATIENCE_SECONDS)
+        differs = {name: value for name, value in _CONFIG.items() if name in found and found[name].value != value}
+        if differs:
+            entries = [
+                ConfigEntry(name, value, incremental_operation=AlterConfigOpType.SET) for name, value in differs.items()
+            ]
+            wanted.append(ConfigResource(resource.restype, resource.name, incremental_configs=entries))
+    for done in (admin.incremental_alter_configs(wanted) if wanted else {}).values():
+        done.result(PATIENCE_SECONDS)

@@ -31,7 +31,7 @@ HEAD = """
 <link rel="stylesheet" href="/assets/tidegate.css?v=VERSION">
 <script src="/assets/tidegate.js?v=VERSION"></script>
 """
-PAGES = (("Overview", "/"), ("Get started", "/start"))
+PAGES = (("Overview", "/"), ("Get started", "/start"), ("Privacy", "/privacy"))
 
 
 def html(content: str, *, tag: str = "div", classes: str = "") -> ui.html:

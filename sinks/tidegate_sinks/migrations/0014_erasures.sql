@@ -96,6 +96,8 @@ FROM
 ) AS e
 GROUP BY day, project, kind;
 
+ALTER TABLE analytics.sampling {on_cluster} MODIFY COMMENT 'One row a day (UTC) and kind: events that were kept, and for how many they stand. Where lowest_rate is below 1, counts are estimates, and persons and sessions are those that were kept.';
+
 ALTER TABLE analytics.events {on_cluster} MODIFY COMMENT 'One row a product event: track, page, screen, identify, group, alias.';
 ALTER TABLE analytics.errors {on_cluster} MODIFY COMMENT 'One row an exception.';
 ALTER TABLE analytics.spans {on_cluster} MODIFY COMMENT 'One row a timed operation: a request, a database query, or any other.';

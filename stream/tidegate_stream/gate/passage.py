@@ -29,6 +29,7 @@ from tidegate_stream.gate.rules.columns import Removed
 from tidegate_stream.gate.rules.compiled import NO_RULES, Rules
 from tidegate_stream.gate.seen import SPAN_OFFSETS, Learnt, Memory, Seen
 from tidegate_stream.gate.transaction import VISITED_KEY, Batch, PartitionTransactions, read_partition
+from tidegate_stream.gate.unsealing import Opener, SealingKeys, no_keys
 
 
 class KindGate:
@@ -44,6 +45,7 @@ class KindGate:
         erasures: KnownErasures | None = None,
         consents: KnownConsents | None = None,
         rules: Rules = NO_RULES,
+        sealing_keys: SealingKeys = no_keys,
     ) -> None:
         self.erasures = erasures or KnownErasures(None)
         self.consents = consents or KnownConsents(None)
@@ -59,6 +61,7 @@ class KindGate:
             rules=rules,
         )
         self.raw = ColumnCodec(raw_schema(kind), registry)
+        self._opener = Opener(kind, sealing_keys, registry)
         self.clean = ColumnCodec(clean_schema(kind), registry)
         self.dead_letter = ColumnCodec(dead_letter_schema(), registry)
         self.outcome = ColumnCodec(outcome_schema(), registry)
@@ -66,7 +69,21 @@ class KindGate:
 
     def judge(self, chunk: RawChunk, seen: Memory, visits: Visits | None = None) -> GateResult:
         """Decode and process a chunk in which no erasure stands."""
-        return self.process(self.raw.decode(chunk.values), chunk, seen, visits)
+        return self.process(*self.read(chunk), seen, visits)
+
+    def read(self, chunk: RawChunk) -> tuple[Decoded, RawChunk]:
+        """Decode a chunk; and the chunk as it would be if nothing that the gate can open had been sealed."""
+        if not (chunk.values and self._opener.is_sealed(chunk.values[0])):
+            decoded = self.raw.decode(chunk.values)
+            if not any(self._opener.is_sealed(chunk.values[record.index]) for record in decoded.bad):
+                return decoded, chunk
+        opened = self._opener.open(chunk.values)
+        values = [opened.values.get(index, value) for index, value in enumerate(chunk.values)]
+        decoded = self.raw.decode(values)
+        unopened = {record.index: record for record in opened.bad}
+        bad = [unopened.get(record.index, record) for record in decoded.bad]
+        unsealed = Records(chunk.topic, chunk.partition, chunk.offsets, values, chunk.timestamps)
+        return Decoded(decoded.frame, bad), unsealed
 
     def process(self, decoded: Decoded, chunk: RawChunk, seen: Memory, visits: Visits | None = None) -> GateResult:
         """Process a chunk that was decoded."""
@@ -164,7 +181,7 @@ class Passage:
             raise ValueError(f"a chunk of {fresh.topic} came to the gate of {self._kind}")
         known = self.seen if elsewhere is None else Everywhere(self.seen, elsewhere)
         self._gate.consents.refresh()
-        decoded = self._gate.raw.decode(fresh.values)
+        decoded, fresh = self._gate.read(fresh)
         if standing := self._gate.erasures_in(decoded, fresh):
             return self._around(fresh, standing, known)
         return self._judged(decoded, fresh, known)
@@ -184,8 +201,8 @@ class Passage:
         passed, begin = Passed(0, 0, 0, self.progress), 0
         for place, erasure in (*standing, (len(chunk.offsets), None)):
             if begin < place:
-                between = cut(chunk, begin, place)
-                passed += self._judged(self._gate.raw.decode(between.values), between, known)
+                decoded, between = self._gate.read(cut(chunk, begin, place))
+                passed += self._judged(decoded, between, known)
             if erasure is not None:
                 self._transactions.write(self._gate.notice(erasure, chunk.offsets[place]))
             begin = place + 1

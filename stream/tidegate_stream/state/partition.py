@@ -19,6 +19,10 @@ CLOSING_MICROS = 10_000_000
 #: Columns of a state that hold pseudonyms.
 HOLDERS = ("visitor", "user", "session_or_user")
 
+#: Columns that point at a single event, with what they are where there is none. Whose event that was a state doesn't
+#: tell, so an erasure empties all of its project: the next slowest is not known either.
+EXEMPLARS = {"exemplar_seconds": 0.0, "exemplar_trace_id": ""}
+
 #: Column of a delta: whether a sink may not have seen the row before.
 CHANGED = "_changed"
 
@@ -85,6 +89,10 @@ class PartitionState:
     def _erase(self, notice: Notice) -> None:
         """Let go of what an erasure means, as if its person had never been; time has passed all the same."""
         self.fence = notice.offset
+        if EXEMPLARS.keys() <= self.fold.schema.keys():
+            self.rows = _without_exemplars(self.rows, notice)
+            self.waiting = [_without_exemplars(rows, notice) for rows in self.waiting]
+            self.erased = True
         holders = [name for name in HOLDERS if name in self.fold.schema]
         if holders:
             self.rows = self.rows.filter(~of_subject(self.rows, notice.erasure, holders))
@@ -101,13 +109,15 @@ class PartitionState:
             return None
         self.waiting, self.waiting_records = [], 0
         snapshot = self.erased or self.deltas_since_snapshot >= snapshot_every
+        # Rows that lost their exemplar go to the sink again, or it would keep what the state let go.
+        emptied = self.erased and EXEMPLARS.keys() <= self.fold.schema.keys()
         self.erased = False
         self.deltas_since_snapshot = 0 if snapshot else self.deltas_since_snapshot + 1
         rows = changed.with_columns(pl.lit(True).alias(CHANGED))
         if snapshot:
             groups = changed.select(self.fold.group).unique()
             untouched = self.rows.join(groups, on=self.fold.group, how="anti")
-            rows = pl.concat([rows, untouched.with_columns(pl.lit(False).alias(CHANGED))])
+            rows = pl.concat([rows, untouched.with_columns(pl.lit(emptied).alias(CHANGED))])
         return Delta(self.partition, self.durable, self.fence, snapshot, self.watermark, rows)
 
     def output(self, delta: Delta) -> pl.DataFrame:
@@ -131,6 +141,12 @@ class PartitionState:
             return self.rows, None
         self.looked = self.watermark
         return evict(self.fold, self.rows, self.watermark)
+
+
+def _without_exemplars(rows: pl.DataFrame, notice: Notice) -> pl.DataFrame:
+    ours = pl.col("project") == notice.erasure.project
+    empty = [pl.when(ours).then(pl.lit(none)).otherwise(pl.col(name)).alias(name) for name, none in EXEMPLARS.items()]
+    return rows.with_columns(empty)
 
 
 def _with_newer_columns(fold: Fold, rows: pl.DataFrame) -> pl.DataFrame:

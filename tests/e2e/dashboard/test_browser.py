@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import os
 import re
 import subprocess
 import sys
@@ -38,6 +39,23 @@ import sys
 from pathlib import Path
 from tidegate_dashboards.app import DashboardSettings, run
 run(DashboardSettings(port=int(sys.argv[1]), clickhouse_url=sys.argv[2], chaos_path=Path(sys.argv[3])))
+"""
+RIGHTS_RUN = """
+import os, sys, threading
+from datetime import UTC, datetime
+from tidegate_dashboards.app import DashboardSettings, run
+from tidegate_infra.operators import operators_of
+from tidegate_infra.privacy.rights.desk import OperatorsDesk
+from tidegate_infra.privacy.rights.receipts import Receipts
+from tidegate_infra.privacy.rights.subject import marks_of_id
+from tidegate_sinks.clickhouse import Address, connect
+from tidegate_stream.gate.keys import MemoryKeys
+url, keys = sys.argv[2], MemoryKeys({"rights": bytes(32)}, bytes(32))
+desk = OperatorsDesk(
+    operators_of("ada:ada-token-0123456789,grace:grace-token-987654321"),
+    lambda: Receipts(connect(Address(url, "writer", os.environ["PASSWORD"]))),
+    lambda project, value: marks_of_id(keys, project, value), print, lambda: datetime.now(UTC), threading.Lock())
+run(DashboardSettings(port=int(sys.argv[1]), clickhouse_url=url, project="rights"), desk)
 """
 Screenshot = Callable[[Page, str], None]
 
@@ -226,6 +244,41 @@ def test_a_chaos_demo_is_told_live_and_a_killed_dashboard_comes_back_to_the_page
     finally:
         first.kill()
         page.context.close()
+
+
+def test_an_erasure_is_asked_for_by_keyboard_and_confirmed_by_another_operator(
+    tables: ClickHouseAddress, page: Page, screenshot: Screenshot
+) -> None:
+    port = free_port()
+    environment = os.environ | {"PASSWORD": tables.writer_password}
+    process = subprocess.Popen([sys.executable, "-c", RIGHTS_RUN, str(port), tables.url], env=environment)
+    try:
+        wait_for(httpx.Client(), f"http://127.0.0.1:{port}/healthz", process)
+        page.goto(f"http://127.0.0.1:{port}/privacy")
+        expect(page.get_by_test_id("live")).to_have_text("Live")
+        said, receipts = page.get_by_test_id("said"), page.get_by_test_id("receipts")
+        page.get_by_label("Id of the user").focus()
+        for typed, pressed in (("person-4711", "Tab"), ("", "Tab"), ("ada-token-0123456789", "Tab"), ("", "Enter")):
+            page.keyboard.type(typed)
+            page.keyboard.press(pressed)
+        expect(said).to_contain_text("waits for another operator")
+        expect(page.get_by_label("Id of the user")).to_have_value("")
+        receipt = said.inner_text().split()[0]
+        expect(receipts).to_contain_text(receipt)
+        for token, answer in (
+            ("ada-token-0123456789", "ada asked for it: another operator has to confirm"),
+            ("grace-token-987654321", f"{receipt} is confirmed"),
+        ):
+            page.get_by_label("Receipt").fill(receipt)
+            page.get_by_label("Token of another operator").fill(token)
+            page.get_by_role("button", name="Confirm").press("Enter")
+            expect(said).to_contain_text(answer)
+        expect(receipts).to_contain_text("by grace")
+        expect(receipts).not_to_contain_text("person-4711")
+        screenshot(page, "privacy")
+    finally:
+        process.terminate()
+        process.wait(20)
 
 
 def test_the_process_stays_small(dashboard: Dashboard, tables: ClickHouseAddress, page: Page) -> None:

@@ -11,6 +11,7 @@ from tidegate_schemas.identity import derived_event_id
 from tidegate_schemas.topics import KINDS, Kind
 
 USER, DEVICES = "canary-user-4711", ("canary-device-a", "canary-device-b")
+TRACE, OTHER_TRACE = "ca" * 16, "0e" * 16
 CANARY = "canarytext"
 """In every free text of the person's events: what isn't an id must go with them too."""
 #: Long enough ago that most windows are closed, and on this side of midnight or not, as it comes.
@@ -49,7 +50,8 @@ def _own(kind: Kind, text: str) -> dict[str, Any]:
         case "error":
             return {"message": text, "level": "error", "route": "/a", "stack": json.dumps([{"function": text}])}
         case "span":
-            return {"operation": "request", "route": "/a", "method": "GET", "status_code": 200, "duration_seconds": 0.1}
+            request = {"operation": "request", "route": "/a", "method": "GET", "status_code": 200}
+            return {**request, "duration_seconds": 0.1, "trace_id": TRACE if text == CANARY else OTHER_TRACE}
         case "metric":
             return {"instrument": "gauge", "unit": "1", "value": 2.0}
         case "log":
@@ -81,3 +83,9 @@ def later(name: str = "later") -> list[tuple[Kind, dict[str, Any]]]:
         (kind, {**event, "occurred_at": now, "received_at": now})
         for kind, event in day(DEVICES[0], USER, name, "after", 4)
     ]
+
+
+def poisoned() -> tuple[Kind, dict[str, Any]]:
+    """An event of the person that the gate dead-letters. What is shown of it names nobody, so it stays for its time."""
+    kind, event = next(day(DEVICES[0], USER, "poisoned", "lettertext", 1))
+    return kind, {**event, "user_id": USER, "consent": "perhaps"}

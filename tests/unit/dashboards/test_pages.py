@@ -17,6 +17,7 @@ from tidegate_dashboards.web.charts import curves
 from tidegate_dashboards.web.health import counts, table
 from tidegate_dashboards.web.ledger import ledger_table
 from tidegate_dashboards.web.palette import DARK, LIGHT, Palette, palette
+from tidegate_dashboards.web.privacy import receipts_table
 from tidegate_dashboards.web.properties import properties_table
 from tidegate_dashboards.web.start import arrival
 from tidegate_dashboards.web.tiles import render, sparkline, tiles
@@ -60,6 +61,15 @@ def test_daily_and_monthly_persons_are_those_of_today() -> None:
 
     assert (found["dau"].value, found["dau"].note) == ("20", "today (UTC) · yesterday 30")
     assert (found["mau"].value, found["mau"].note) == ("80", "in November · 25% of them today")
+
+
+def test_persons_who_come_between_the_two_questions_do_not_make_today_larger_than_the_month() -> None:
+    days = Rows(("day", "persons", "cookieless"), [["2026-11-23", 13, 0]])
+    months = Rows(("month", "persons", "cookieless"), [["2026-11-01", 11, 0]])
+
+    found = {tile.key: tile for tile in tiles(snapshot({"daily_active": days, "monthly_active": months}))}
+
+    assert (found["mau"].value, found["mau"].note) == ("13", "in November · 100% of them today")
 
 
 def test_a_months_persons_say_which_visitors_they_leave_out() -> None:
@@ -239,3 +249,20 @@ def test_names_of_downloads_hold_nothing_odd() -> None:
     name = filename("latency", 'a/b"\r\nü', "15m", NOON, "csv")
 
     assert name == "tidegate-latency-a-b-----15m-20261123T120000Z.csv"
+
+
+def test_receipts_say_who_asked_who_confirmed_and_when_the_last_copy_goes() -> None:
+    columns = (
+        "receipt_id", "stage", "asked_from", "requested_by", "confirmed_by", "requested_at", "logically_erased_at",
+        "physically_erased_at", "expected_by", "erased_events",
+    )  # fmt: skip
+    at = "2026-11-27 12:00:00.000000"
+    waiting = ["r-1", "waiting", "dashboard", "<ada>", "", at, None, None, None, 0]
+    erased = ["r-2", "logically erased", "command", "", "", at, at, None, "2026-12-05 00:00:00.000000", 12]
+    shown = receipts_table(Rows(columns, [waiting, erased]))
+
+    assert "by &lt;ada&gt;" in shown
+    assert "<ada>" not in shown
+    assert "by command" in shown
+    assert "by 2026-12-05 00:00 UTC" in shown
+    assert "Nobody has asked" in receipts_table(Rows())

@@ -55,7 +55,10 @@ class Eraser:
         receipt = replace(receipt, stage=LOGICALLY, logically_erased_at=now, expected_by=now + self.retained)
         receipt = self.receipts.write(replace(receipt, bytes_scanned=receipt.bytes_scanned + self.store.bytes_scanned))
         if not self.store.drop_old_parts(self.parts_seconds):
-            self.say("ClickHouse still holds old parts of tables on disk: it removes them within ten minutes")
+            self.say(
+                "ClickHouse still holds old parts of tables on disk, as queries or merges read them: "
+                "`tidegate privacy status` has it remove them"
+            )
         return receipt
 
     def _everywhere(self, receipt: Receipt) -> Erasure:
@@ -97,6 +100,8 @@ class Eraser:
         for kind, table in EVENTS.items():
             if table in found:
                 events += self.stream.count(erasure, self.store.counts(erasure, kind))
+                if kind == "span":
+                    self.store.empty_exemplars(erasure)
                 self.store.empty(erasure, kind)
         for table in AGGREGATES:
             if table in found:

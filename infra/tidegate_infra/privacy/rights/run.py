@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+import sys
+import threading
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -17,8 +19,11 @@ from clickhouse_connect.driver.client import Client
 from tidegate_infra.broker.topics import tidegate_topics
 from tidegate_infra.errors import RightsError
 from tidegate_infra.keys import ensure_keys
+from tidegate_infra.operators import operators_of
+from tidegate_infra.privacy.keys import open_keys
+from tidegate_infra.privacy.rights.desk import OperatorsDesk
 from tidegate_infra.privacy.rights.erase import Eraser, new_receipt
-from tidegate_infra.privacy.rights.receipts import LOGICALLY, PHYSICALLY, Receipt, Receipts
+from tidegate_infra.privacy.rights.receipts import LOGICALLY, PHYSICALLY, REFUSED, WAITING, Receipt, Receipts
 from tidegate_infra.privacy.rights.scan import scan
 from tidegate_infra.privacy.rights.store import Store
 from tidegate_infra.privacy.rights.stream import Stream
@@ -32,10 +37,11 @@ from tidegate_stream.changelogs import COMPACTED_WITHIN
 from tidegate_stream.gate.erasures import KnownErasures
 from tidegate_stream.gate.keys import DirectoryKeys
 
-__all__ = ["Whom", "erase", "erase_withdrawn", "export", "retained", "status"]
+__all__ = ["Whom", "desk_of", "erase", "erase_withdrawn", "export", "retained", "status"]
 
 _MARGIN = timedelta(minutes=10)
-"""Kafka looks for what has had its time every few minutes, and ClickHouse removes old parts within eight."""
+"""Kafka looks for what has had its time every few minutes."""
+_PARTS_SECONDS = 5.0
 
 
 @dataclass(frozen=True)
@@ -52,24 +58,28 @@ class Whom:
         given = [each for each in (self.user_id, self.anonymous_id) if each]
         if len(given) != 1:
             raise RightsError("name one person, by --user-id or by --anonymous-id")
-        return typer.prompt("id", hide_input=True) if given[0] == "-" else given[0]
+        if given[0] != "-":
+            return given[0]
+        piped = "" if sys.stdin.isatty() else sys.stdin.readline().strip()
+        return piped or str(typer.prompt("id", hide_input=True))
 
 
 def retained(settings: Settings) -> timedelta:
-    """How long Kafka's log keeps what was written: the longest of all topics, with the segment that it is in."""
+    """How long Kafka's log keeps events: the longest of all topics that expire, with the segment that it is in."""
     topics = tidegate_topics(settings.partitions, settings.raw_retention_hours, settings.clean_retention_days)
-    expiring = [topic.config for topic in topics if int(topic.config.get("retention.ms", -1)) > 0]
-    longest = max(int(config["retention.ms"]) + int(config["segment.ms"]) for config in expiring)
+    expiring = [topic.config for topic in topics if topic.config["cleanup.policy"] == "delete"]
+    timed = [config for config in expiring if int(config["retention.ms"]) > 0]
+    longest = max(int(config["retention.ms"]) + int(config["segment.ms"]) for config in timed)
     return max(timedelta(milliseconds=longest), COMPACTED_WITHIN) + _MARGIN
 
 
 def erase(settings: Settings, whom: Whom, receipt_id: str | None, *, cut: bool) -> None:
     """Erase a person, or go on with an erasure that was cut short; print the receipt."""
+    value = None if receipt_id else whom.value
     client = _client(settings)
     receipts, store = Receipts(client), Store(client)
-    value = None if receipt_id else whom.value
     if value is None:
-        receipt = _one(receipts, receipt_id or "")
+        receipt = goes_on(_one(receipts, receipt_id or ""))
     else:
         receipt = new_receipt(whom.project, marks_of_id(_keys(settings), whom.project, value), _now())
     stream = Stream(addresses(settings).brokers, settings.generation, provide_registry(settings))
@@ -77,9 +87,39 @@ def erase(settings: Settings, whom: Whom, receipt_id: str | None, *, cut: bool) 
     receipt = eraser.erase(receipt, _now)
     if cut:
         stream.cut(receipt.positions)
+        typer.echo(
+            "Kafka gives nobody what was stored before; the bytes go when their segments do, a day later at most"
+        )
     if value is not None:
         receipt = _looked_through(settings, receipts, receipt, value)
     _show(receipt)
+
+
+def goes_on(receipt: Receipt) -> Receipt:
+    """The receipt, if its erasure may go on. Raises RightsError."""
+    if receipt.stage == WAITING:
+        raise RightsError(f"{receipt.receipt_id} waits for a second operator: confirm it at /privacy of the dashboard")
+    if receipt.stage == REFUSED:
+        raise RightsError(f"{receipt.receipt_id} was refused by {receipt.confirmed_by}: ask anew")
+    return receipt
+
+
+def desk_of(settings: Settings, operators: str) -> OperatorsDesk:
+    """What the dashboard's page asks, with the keys of this home. Raises KeyFileError."""
+    keys = _keys(settings)
+
+    def erase(receipt: Receipt) -> Receipt:
+        client = _client(settings)
+        stream = Stream(addresses(settings).brokers, settings.generation, provide_registry(settings))
+        return Eraser(Store(client), stream, Receipts(client), retained(settings)).erase(receipt, _now)
+
+    def marks(project: str, value: str) -> frozenset[str]:
+        keys.refresh()
+        return marks_of_id(keys, project, value)
+
+    return OperatorsDesk(
+        operators_of(operators), lambda: Receipts(_client(settings)), marks, erase, _now, threading.Lock()
+    )
 
 
 def erase_withdrawn(settings: Settings) -> None:
@@ -99,22 +139,36 @@ def erase_withdrawn(settings: Settings) -> None:
 
 def export(settings: Settings, whom: Whom, out: Path) -> None:
     """Write all that is held on a person to a new file, for its owner only."""
+    value = whom.value
     store = Store(_client(settings))
-    found = with_what_is_linked(store, whom.project, marks_of_id(_keys(settings), whom.project, whom.value))
-    try:
-        handle = os.open(out, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        raise RightsError(f"{out} exists; name a file that doesn't") from None
-    written: dict[str, int] = {}
-    with os.fdopen(handle, "w", encoding="utf-8") as file:
-        for table, row in store.export(whom.project, found.marks):
-            file.write(json.dumps({"table": table, "row": row}, ensure_ascii=False, default=_plain) + "\n")
-            written[table] = written.get(table, 0) + 1
+    found = with_what_is_linked(store, whom.project, marks_of_id(_keys(settings), whom.project, value))
+    written = _write(out, store.export(whom.project, found.marks))
+    if not written:
+        typer.echo(f"nothing is held on this person in project {whom.project}: no file was written")
+        return
     for table, rows in written.items():
         typer.echo(f"{table:<16} {rows:>9}")
     typer.echo(f"{sum(written.values())} rows written to {out}, readable by you only. This is personal data.")
     if found.shared:
         typer.echo(f"{found.shared} of the devices were used by others too: look before you hand the file out.")
+
+
+def _write(out: Path, rows: Iterable[tuple[str, Mapping[str, Any]]]) -> dict[str, int]:
+    """Write rows to a new file, which goes again if there are none; how many by table."""
+    try:
+        handle = os.open(out, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        raise RightsError(f"{out} exists; name a file that doesn't") from None
+    except OSError as error:
+        raise RightsError(f"{out} can't be written ({error.strerror}); name a file in a folder that you own") from None
+    written: dict[str, int] = {}
+    with os.fdopen(handle, "w", encoding="utf-8") as file:
+        for table, row in rows:
+            file.write(json.dumps({"table": table, "row": row}, ensure_ascii=False, default=_plain) + "\n")
+            written[table] = written.get(table, 0) + 1
+    if not written:
+        out.unlink()
+    return written
 
 
 def status(settings: Settings, receipt_id: str | None) -> None:
@@ -128,16 +182,19 @@ def status(settings: Settings, receipt_id: str | None) -> None:
     for each in found:
         when = f"{each.requested_at:%Y-%m-%d %H:%M:%S}"
         typer.echo(f"{each.receipt_id}  {when}  {each.project:<12} {each.stage:<18} {each.erased_events:>9} events")
-    typer.echo(f"{len(found)} receipts" if found else "nobody has asked for anything")
+    said = "1 receipt" if len(found) == 1 else f"{len(found)} receipts"
+    typer.echo(said if found else "nobody has asked for anything")
 
 
 def _settled(settings: Settings, client: Client, receipt: Receipt) -> Receipt:
     """The receipt, physically erased if nothing is left: in tables, on their disk, in the log."""
-    if receipt.stage != LOGICALLY or receipt.expected_by is None or _now() < receipt.expected_by:
+    if receipt.stage != LOGICALLY or receipt.expected_by is None:
         return receipt
     store = Store(client)
+    if not store.drop_old_parts(_PARTS_SECONDS) or _now() < receipt.expected_by:
+        return receipt
     stream = Stream(addresses(settings).brokers, settings.generation, provide_registry(settings))
-    if stream.still_holds(receipt.positions) or store.left(receipt.erasure()) or store.old_parts():
+    if stream.still_holds(receipt.positions) or store.left(receipt.erasure()):
         return receipt
     scanned = receipt.bytes_scanned + store.bytes_scanned
     gone = replace(receipt, stage=PHYSICALLY, physically_erased_at=_now(), bytes_scanned=scanned)
@@ -195,7 +252,7 @@ def _client(settings: Settings) -> Client:
 
 def _keys(settings: Settings) -> DirectoryKeys:
     ensure_keys(settings)
-    return DirectoryKeys(settings.keys_dir)
+    return open_keys(settings)
 
 
 def _now() -> datetime:

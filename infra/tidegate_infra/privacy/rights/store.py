@@ -10,7 +10,7 @@ from typing import Any
 
 from clickhouse_connect.driver.client import Client
 
-from tidegate_infra.privacy.rights.tables import AGGREGATES, EVENTS, assignments, holders
+from tidegate_infra.privacy.rights.tables import AGGREGATES, EVENTS, HELD, PROOFS, assignments, holders
 from tidegate_schemas.topics import Kind, clean_topic, generation_of
 from tidegate_stream.erasure import Erasure
 
@@ -82,6 +82,12 @@ class Store:
         for parameters in _parameters(erasure, kind):
             self.client.command(statement, parameters=parameters, settings=_SYNCHRONOUS)
 
+    def empty_exemplars(self, erasure: Erasure) -> None:
+        """Let windows forget the traces of spans that go; to be called before those are stubs."""
+        statement = _which("exemplars", EVENTS["span"])
+        for parameters in _parameters(erasure, "span"):
+            self.client.command(statement, parameters=parameters, settings=_SYNCHRONOUS)
+
     def delete(self, erasure: Erasure, table: str) -> None:
         """Delete an aggregate's rows; returns when all parts are written anew."""
         for parameters in _parameters(erasure):
@@ -101,28 +107,33 @@ class Store:
         return {table: rows for table, rows in found.items() if rows}
 
     def drop_old_parts(self, seconds: float) -> bool:
-        """Have what mutations replaced removed from disk now; whether it was, within so many seconds."""
-        tables = [*EVENTS.values(), *AGGREGATES]
-        for table in tables:
+        """Have what mutations replaced removed from disk now; whether it was, within so many seconds.
+
+        Left alone, a table that nobody writes to keeps it: the embedded engine's for longer than five minutes. Dropping
+        a partition clears old parts first, also where there is no such partition.
+        """
+        for table in HELD:
             self.client.command(f"ALTER TABLE tidegate.{table} MODIFY SETTING old_parts_lifetime = 1")
         deadline = time.monotonic() + seconds
         try:
-            while parts := self.old_parts():
+            while tables := self.old_parts():
                 if time.monotonic() > deadline:
                     break
                 time.sleep(_PAUSE_SECONDS)
+                for table in tables:
+                    self.client.command(f"ALTER TABLE tidegate.{table} DROP PARTITION ID 'none'")
         finally:
-            for table in tables:
+            for table in HELD:
                 self.client.command(f"ALTER TABLE tidegate.{table} RESET SETTING old_parts_lifetime")
-        return not parts
+        return not tables
 
-    def old_parts(self) -> int:
-        """Parts of these tables on disk that no query reads any more."""
-        return int(next(self._rows(_sql("old_parts"), {"tables": [*EVENTS.values(), *AGGREGATES]}))["parts"])
+    def old_parts(self) -> list[str]:
+        """Tables with parts on disk that no query reads any more."""
+        return [str(row["table"]) for row in self._rows(_sql("old_parts"), {"tables": list(HELD)})]
 
     def export(self, project: str, marks: Iterable[str]) -> Iterator[tuple[str, Mapping[str, Any]]]:
         """Every row that is held on a person, with its table; a row may come twice."""
-        for table in (*EVENTS.values(), *AGGREGATES):
+        for table in (*EVENTS.values(), *AGGREGATES, *PROOFS):
             for some in _some(sorted(marks), MARKS_AT_ONCE):
                 for row in self._rows(_filled("export", table), {"project": project, "marks": some}):
                     yield table, row

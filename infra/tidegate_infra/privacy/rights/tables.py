@@ -9,7 +9,7 @@ from tidegate_sinks.tables import tables
 from tidegate_sinks.writer import default_of
 from tidegate_stream.erasure import ERASED, SUBJECTS, kept_columns
 
-__all__ = ["AGGREGATES", "EVENTS", "assignments", "holders"]
+__all__ = ["AGGREGATES", "EVENTS", "HELD", "PROOFS", "assignments", "holders"]
 
 EVENTS: Mapping[Kind, str] = {kind: f"events_{kind}" for kind in KINDS}
 AGGREGATES: Mapping[str, tuple[str, ...]] = {
@@ -19,13 +19,17 @@ AGGREGATES: Mapping[str, tuple[str, ...]] = {
     "release_health": ("session_or_user", "user"),
 }
 """Tables of which an erasure deletes rows, with the columns that tell whose they are."""
+PROOFS: Mapping[str, tuple[str, ...]] = {"consents": ("pseudonym",)}
+"""Tables about persons that an erasure leaves: who measured must be able to show that it was allowed."""
+HELD = (*EVENTS.values(), *AGGREGATES, "latencies")
+"""Tables that an erasure writes anew; latencies point at traces."""
 _OF_THE_ARCHIVE = frozenset({"consent", "source_partition", "clean_offset", "inserted_at", "version"})
 _NO_ID = "toUUID('00000000-0000-0000-0000-000000000000')"
 
 
 def holders(table: str) -> str:
     """Whether a row holds one of the marked pseudonyms, as SQL."""
-    columns = AGGREGATES.get(table) or tuple(name for name in SUBJECTS if name in tables()[table].columns)
+    columns = {**AGGREGATES, **PROOFS}.get(table) or tuple(name for name in SUBJECTS if name in tables()[table].columns)
     return " OR ".join(f"has({{marks:Array(String)}}, tidegateErasureMark(project, {name}))" for name in columns)
 
 
