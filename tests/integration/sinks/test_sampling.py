@@ -62,6 +62,7 @@ KEPT_ONLY: Mapping[str, str] = {
 #: sessions that clients report themselves, all of them.
 NO_ESTIMATE = {
     *("check_ins", "dead_letters", "endpoint_health", "errors", "events", "exemplars", "feedback", "identities"),
+    *("consents", "erasures", "persons", "properties", "rotations"),
     *("ledger", "ledger_entries", "logs", "metrics", "outcomes", "pool_use", "producers", "reconciliation"),
     *("consents", "erasures", "persons", "properties", "rotations"),
     *("release_health", "releases", "reported_sessions", "resources", "slow_traces", "spans", "visitors"),

@@ -70,8 +70,7 @@ def latencies(events: Sequence[Event]) -> dict[tuple[Any, ...], Row]:
         row["max_seconds"] = max(seconds, row.get("max_seconds", seconds))
         sketch = row.setdefault("sketch", defaultdict(float))
         sketch[bucket_of(seconds)] += weight(event)
-        nobodys = not (event["visitor"] or event["user"])
-        named = (seconds, event["trace_id"]) if event["trace_id"] and nobodys else (0.0, "")
+        named = (seconds, event["trace_id"]) if event["trace_id"] else (0.0, "")
         before = (row.get("exemplar_seconds", 0.0), row.get("exemplar_trace_id", ""))
         row["exemplar_seconds"], row["exemplar_trace_id"] = max(before, named)
 

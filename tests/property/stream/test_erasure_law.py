@@ -118,20 +118,6 @@ def _before(fold: Fold, rows: pl.DataFrame, offset: int) -> pl.DataFrame:
     return rows.filter(pl.col("first_offset") < offset) if "first_offset" in fold.schema else rows
 
 
-def test_a_slow_trace_of_a_person_is_not_left_behind() -> None:
-    row = data.events("span").filter(bool)
-
-    @laws
-    @given(row)
-    def law(events: Events) -> None:
-        theirs = [{**e, "project": "p", "visitor": "v1", "duration_seconds": 3.0, "trace_id": "a" * 32} for e in events]
-        frame, end = data.frame("span", theirs), 12 + 3 * len(theirs)
-        state = folded(Latencies(), frame, [0, end], Notice(end - 1, asked({"v1"})))
-        assert set(state.rows["exemplar_trace_id"]) <= {""}
-
-    law()
-
-
 def test_what_is_told_again_with_less_takes_nothing_back() -> None:
     place, more = ("clean.track", 0), {"v1", "v2"}
     frame = data.frame("track", [_track(visitor="v1"), _track(visitor="v2"), _track(visitor="v3")])
