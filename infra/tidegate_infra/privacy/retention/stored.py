@@ -45,7 +45,9 @@ def found_tables(client: Client, policies: Mapping[str, TablePolicy]) -> Iterato
     """Every table of ours; the age of rows is looked at where a policy says by which column."""
     for row in client.query(_sql("tables")).named_results():
         policy = policies.get(row["name"]) if row["database"] == "tidegate" else None
-        rows, oldest, days = int(row["rows"]), None, None
+        rows = int(row["rows"])
+        days: float | None = None
+        oldest: datetime | None = None
         if policy is not None:
             days = ttl_days(row["engine_full"], policy.column)
             found = _one(client, _filled("oldest", row["name"], policy.column))
