@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 
 from confluent_kafka import KafkaException
-from confluent_kafka.admin import (
+from confluent_kafka.admin import (  # type: ignore[attr-defined]  # public, but not exported
     AlterConfigOpType,
     ConfigEntry,
     ConfigResource,
@@ -43,17 +43,7 @@ def align(brokers: str, topics: Iterable[Topic]) -> list[str]:
         }
         differing = {name: change for name, change in changes.items() if change}
         if differing:
-            asked = [
-                ConfigResource(
-                    ResourceType.TOPIC,
-                    name,
-                    incremental_configs=[
-                        ConfigEntry(key, value, incremental_operation=AlterConfigOpType.SET)
-                        for key, value in change.items()
-                    ],
-                )
-                for name, change in differing.items()
-            ]
+            asked = [_asked(name, change) for name, change in differing.items()]
             answers = admin_client(brokers).incremental_alter_configs(asked, request_timeout=_REQUEST_SECONDS)
             for answer in answers.values():
                 answer.result(_REQUEST_SECONDS)
@@ -63,3 +53,9 @@ def align(brokers: str, topics: Iterable[Topic]) -> list[str]:
             "and alter their configuration, or set it yourself; `tidegate privacy report` says what differs"
         ) from error
     return list(differing)
+
+
+def _asked(topic: str, change: Mapping[str, str]) -> ConfigResource:
+    operation = AlterConfigOpType.SET
+    entries = [ConfigEntry(key, value, incremental_operation=operation) for key, value in change.items()]
+    return ConfigResource(ResourceType.TOPIC, topic, incremental_configs=entries)

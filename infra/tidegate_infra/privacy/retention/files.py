@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tidegate_infra.logs import LOG_DAYS
 from tidegate_infra.privacy.keys import key_source, open_keys, schedule
-from tidegate_infra.privacy.retention.policy import STATISTICS, Policy
+from tidegate_infra.privacy.retention.policy import STATISTICS, Policy, Subjects
 from tidegate_infra.settings import Settings
 from tidegate_stream.gate.epochs import MICROS, outlived
 from tidegate_stream.gate.key_sources import Folder
@@ -29,7 +29,7 @@ def file_policies(settings: Settings) -> Iterator[Policy]:
     days, overlap = settings.pseudonym_epoch_days, settings.pseudonym_overlap_days
 
     def files(name: str, what: str, purpose: str, readers: str, kept: float | None, grace: float, bound: str) -> Policy:
-        people = "identified" if name == "spool" else "nobody"
+        people: Subjects = "identified" if name == "spool" else "nobody"
         return Policy(name, "files", what, purpose, STATISTICS, readers, people, kept, grace, bound)
 
     yield files("keys", "pseudonym keys", "pseudonyms", _KEEPERS, days + overlap if days else None, 1.0,

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.resources import files
+from typing import Any
 
 from clickhouse_connect.driver.client import Client
 
@@ -44,19 +45,22 @@ def found_tables(client: Client, policies: Mapping[str, TablePolicy]) -> Iterato
     """Every table of ours; the age of rows is looked at where a policy says by which column."""
     for row in client.query(_sql("tables")).named_results():
         policy = policies.get(row["name"]) if row["database"] == "tidegate" else None
-        rows, oldest, days = int(row["rows"]), None, None
+        rows = int(row["rows"])
+        days: float | None = None
+        oldest: datetime | None = None
         if policy is not None:
             days = ttl_days(row["engine_full"], policy.column)
-            rows, seconds = client.query(_filled("oldest", row["name"], policy.column)).first_row
-            oldest = datetime.fromtimestamp(seconds, UTC) if rows else None
+            found = _one(client, _filled("oldest", row["name"], policy.column))
+            rows = int(found["rows"])
+            oldest = datetime.fromtimestamp(int(found["oldest"]), UTC) if rows else None
         configured = "no TTL" if " TTL " not in row["engine_full"] else row["engine_full"].split(" TTL ", 1)[1]
-        yield FoundTable(row["database"], row["name"], configured.split(" SETTINGS ")[0], days, int(rows), oldest)
+        yield FoundTable(row["database"], row["name"], configured.split(" SETTINGS ")[0], days, rows, oldest)
 
 
 def overdue_rows(client: Client, table: str, column: str, allowed: datetime, settled: datetime) -> int:
     """Rows from before `allowed`, in parts that were there at `settled` already."""
     values = {"allowed": int(allowed.timestamp()), "settled": int(settled.timestamp())}
-    return int(client.query(_filled("overdue", table, column), parameters=values).first_row[0])
+    return int(_one(client, _filled("overdue", table, column), values)["rows"])
 
 
 def apply_retention(client: Client, policies: Mapping[str, TablePolicy], shorter: Mapping[str, int]) -> list[str]:
@@ -71,6 +75,10 @@ def apply_retention(client: Client, policies: Mapping[str, TablePolicy], shorter
             client.command(_filled("shorten", row["name"], policy.column).replace("{days}", str(wanted)))
             changed.append(row["name"])
     return changed
+
+
+def _one(client: Client, statement: str, values: Mapping[str, int] | None = None) -> Mapping[str, Any]:
+    return next(client.query(statement, parameters=dict(values or {})).named_results())
 
 
 def _filled(name: str, table: str, column: str) -> str:
