@@ -46,6 +46,7 @@ check: setup ## Lint, format, types, import rules, schema evolution, generated t
 	$(RUN) lint-imports
 	$(RUN) python -m tidegate_schemas check
 	$(RUN) python -m tidegate_infra.settings_table --check docs/settings.md
+	$(RUN) python -m tidegate_infra.privacy.inventory --check docs/privacy-inventory.md
 
 bench: setup ## The numbers; BENCH_JSON=path writes them, BENCH_ONLY=prefix picks some
 	@$(RUN) python -m tests.benchmarks

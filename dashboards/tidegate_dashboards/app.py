@@ -55,7 +55,7 @@ def create_app(settings: DashboardSettings, clock: Clock | None = None, desk: De
     reader = Reader(settings.clickhouse_url, timeout_seconds=settings.query_timeout_seconds)
     downloader = Reader(settings.clickhouse_url, timeout_seconds=settings.query_timeout_seconds)
     poller = Poller(reader, queries, clock, settings.refresh_seconds, metrics)
-    exports = Exports(downloader, queries, clock, metrics, settings.export_least_persons)
+    exports = Exports(downloader, queries, clock, metrics, settings.export_minimum_subjects)
     assets = Path(str(files("tidegate_dashboards.web") / "static"))
 
     async def healthz(_: Request) -> Response:

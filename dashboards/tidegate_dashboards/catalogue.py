@@ -1,6 +1,7 @@
 """The catalogue of queries: every .sql file of a package directory, with its parameters.
 
-A file starts with comment lines that say in a sentence what its rows are. Values reach ClickHouse as
+A file starts with comment lines that say in a sentence what its rows are; a line `-- Subjects: persons` names columns
+that count people. Values reach ClickHouse as
 server-side parameters (`{name:Type}`), never as text of the statement.
 """
 
@@ -16,6 +17,7 @@ from tidegate_dashboards.errors import QueryFileError, UnknownQueryError
 
 __all__ = ["Catalogue", "Query", "load", "parse"]
 
+SUBJECTS = "Subjects:"
 PARAMETER = re.compile(r"\{(?P<name>[a-z_]+):(?P<type>[A-Za-z0-9_(), ']+)\}")
 
 
@@ -28,6 +30,8 @@ class Query:
     sql: str
     parameters: Mapping[str, str]
     """ClickHouse type by parameter name."""
+    subjects: tuple[str, ...] = ()
+    """Columns that say how many people a row is about."""
 
     def arguments(self, values: Mapping[str, str]) -> dict[str, str]:
         """HTTP arguments `param_<name>` for the parameters that this query has. Raises KeyError for a missing one."""
@@ -68,7 +72,10 @@ def parse(name: str, text: str) -> Query:
     if not sql:
         raise QueryFileError(f"{name}.sql holds no statement")
     parameters = {found["name"]: found["type"].strip() for found in PARAMETER.finditer(sql)}
-    return Query(name, " ".join(comment), sql, parameters)
+    told = [line for line in comment if not line.startswith(SUBJECTS)]
+    counted = [line.removeprefix(SUBJECTS) for line in comment if line.startswith(SUBJECTS)]
+    subjects = tuple(column.strip() for line in counted for column in line.split(","))
+    return Query(name, " ".join(told), sql, parameters, subjects)
 
 
 @cache

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
-from dataclasses import replace
 from datetime import datetime
 
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 
-from tidegate_dashboards.catalogue import Catalogue, Query
+from tidegate_dashboards.catalogue import Catalogue
 from tidegate_dashboards.clock import Clock
 from tidegate_dashboards.errors import ClickHouseAwayError, QueryError
 from tidegate_dashboards.metrics import DashboardMetrics
 from tidegate_dashboards.ranges import RANGES, time_range
-from tidegate_dashboards.reader import Reader
+from tidegate_dashboards.reader import Reader, Rows
+from tidegate_dashboards.suppression import MINIMUM, left_out, without_few
 
 __all__ = ["FORMATS", "Exports", "filename"]
 
@@ -25,34 +25,26 @@ FORMATS = {
 }
 
 
-def filename(query: str, project: str, range_key: str, at: datetime, suffix: str) -> str:
-    """Name of a downloaded file: what, whose, which range, when (UTC). Only letters, digits, `-`, `_` and `.`."""
+def filename(query: str, project: str, range_key: str, at: datetime, suffix: str, left_out: int = 0) -> str:
+    """Name of a downloaded file: what, whose, which range, when (UTC). Only letters, digits, `-`, `_` and `.`.
+
+    If rows about few people were left out, it says how many.
+    """
     safe = "".join(letter if letter.isascii() and (letter.isalnum() or letter in "-_") else "-" for letter in project)
-    return f"tidegate-{query}-{safe}-{range_key}-{at:%Y%m%dT%H%M%SZ}.{suffix}"
-
-
-PERSONS: Mapping[str, str] = {"daily_active": "persons", "monthly_active": "persons"}
-"""Columns that count persons, by query: a row that counts few of them may tell of one."""
-
-
-def without_few(query: Query, least_persons: int) -> Query:
-    """The query without rows that count fewer persons than that; one that counts none stays as it is."""
-    column = PERSONS.get(query.name)
-    if column is None or least_persons <= 1:
-        return query
-    return replace(query, sql=f"SELECT * FROM\n(\n{query.sql}\n)\nWHERE {column} >= {int(least_persons)}")
+    few = f"-{left_out}-rows-left-out" if left_out else ""
+    return f"tidegate-{query}-{safe}-{range_key}-{at:%Y%m%dT%H%M%SZ}{few}.{suffix}"
 
 
 class Exports:
     """The route `/export/{query}.{format}?project=…&range=…`.
 
-    Rows about fewer than `least_persons` persons are left out, and the header `Tidegate-Left-Out` says so.
+    Rows about fewer people than `minimum_subjects` are left out, and their number is told; 0 or 1: none are.
     """
 
     def __init__(
-        self, reader: Reader, queries: Catalogue, clock: Clock, metrics: DashboardMetrics, least_persons: int = 5
+        self, reader: Reader, queries: Catalogue, clock: Clock, metrics: DashboardMetrics, minimum_subjects: int = 5
     ) -> None:
-        self._least_persons = least_persons
+        self._minimum_subjects = minimum_subjects
         self._reader = reader
         self._queries = queries
         self._clock = clock
@@ -73,24 +65,27 @@ class Exports:
 
     async def _stream(self, name: str, suffix: str, range_key: str, project: str) -> Response:
         now = self._clock.now()
-        values = {"project": project, **time_range(range_key).span(now).parameters()}
+        span = time_range(range_key).span(now).parameters()
+        values = {"project": project, **span, MINIMUM: str(self._minimum_subjects)}
+        query = self._queries[name]
         form, media_type = FORMATS[suffix]
         stack = AsyncExitStack()
         try:
-            chunks = await stack.enter_async_context(self._reader.download(self._query(name), values, form))
+            few = await self._reader.rows(left_out(query), values) if query.subjects else Rows()
+            chunks = await stack.enter_async_context(self._reader.download(without_few(query), values, form))
         except ClickHouseAwayError as error:
             return PlainTextResponse(f"{error}\n", 503, {"Retry-After": "5"})
         except QueryError as error:
             return PlainTextResponse(f"{error}\n", 502)
         self._metrics.exports.labels(name, suffix).inc()
-        attachment = filename(name, project, range_key, now, suffix)
-        headers = {"Content-Disposition": f'attachment; filename="{attachment}"', "Cache-Control": "no-store"}
-        if name in PERSONS and self._least_persons > 1:
-            headers["Tidegate-Left-Out"] = f"rows with fewer than {self._least_persons} persons"
+        omitted = int((few.one() or {"rows": 0})["rows"])
+        attachment = filename(name, project, range_key, now, suffix, omitted)
+        headers = {
+            "Content-Disposition": f'attachment; filename="{attachment}"',
+            "Cache-Control": "no-store",
+            "Tidegate-Rows-Left-Out": str(omitted),
+        }
         return StreamingResponse(self._counted(chunks, stack), media_type=media_type, headers=headers)
-
-    def _query(self, name: str) -> Query:
-        return without_few(self._queries[name], self._least_persons)
 
     async def _counted(self, chunks: AsyncIterator[bytes], stack: AsyncExitStack) -> AsyncIterator[bytes]:
         async with stack:

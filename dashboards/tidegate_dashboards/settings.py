@@ -31,8 +31,8 @@ class DashboardSettings:
     refresh_seconds: float = 1.0
     """Pause between two polls while somebody watches. Slow polls lengthen it, see `poller`."""
     query_timeout_seconds: float = 10.0
-    export_least_persons: int = 5
-    """Downloads leave out rows that count fewer persons."""
+    export_minimum_subjects: int = 5
+    """Downloads leave rows out that are about fewer people."""
     chaos_path: Path | None = None
     """File in which a demo that kills processes says what that did; the overview shows it while it is fresh."""
 

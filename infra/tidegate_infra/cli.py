@@ -97,7 +97,7 @@ def migrate() -> None:
     settings = load()
     where = addresses(settings)
     provide_topics(settings, where)
-    applied = provide_tables(where, ensure_keys(settings))
+    applied = provide_tables(where, ensure_keys(settings), settings.retention_days)
     typer.echo("applied " + ", ".join(applied) if applied else "nothing to apply: the tables are current")
 
 
@@ -127,7 +127,7 @@ def trace(event_id: Annotated[str, typer.Argument(help="Id of the event, a UUID.
     current = load()
     where = addresses(current)
     address = clickhouse.Address(where.clickhouse_url, "writer", ensure_keys(current).clickhouse_password)
-    for line in hops(where, clickhouse.connect(address), event_id, provide_registry(current)):
+    for line in hops(where, clickhouse.connect(address), event_id, current.keys_dir, provide_registry(current)):
         typer.echo(line)
 
 

@@ -10,7 +10,7 @@ from nacl.public import PrivateKey
 
 from tidegate_infra.settings import Settings
 
-__all__ = ["PROJECTS", "Keys", "ensure_keys", "loose_files"]
+__all__ = ["PROJECTS", "Keys", "ensure_edge_key", "ensure_keys", "loose_files"]
 
 PROJECTS = {0: "tidegate", 1: "default"}
 """Id of each project by its number; to 0 our own processes report."""
@@ -51,6 +51,27 @@ def ensure_keys(settings: Settings) -> Keys:
     return Keys(write_key, internal, password, public)
 
 
+def ensure_edge_key(settings: Settings) -> str | None:
+    """What edges seal with, None if they aren't to; keys/edge.key follows keys/sealing.key, which is made if missing.
+
+    Its second half, by which all edges name people to Kafka, stays when the first changes.
+    """
+    if not settings.seal_raw:
+        return None
+    if settings.edge_key is not None:
+        return settings.edge_key
+    folder = settings.keys_dir
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    private = _ensure(folder / "sealing.key", lambda: bytes(PrivateKey.generate()).hex().encode())
+    public = bytes(PrivateKey(bytes.fromhex(private.decode())).public_key).hex()
+    path = folder / "edge.key"
+    kept = _ensure(path, (public + secrets.token_hex(32)).encode).decode()
+    edge_key = public + kept[64:]
+    if kept != edge_key:
+        _write(path, edge_key.encode()).replace(path)
+    return edge_key
+
+
 def loose_files(folder: Path) -> list[Path]:
     """Files of a folder of keys that others than the owner can read."""
     return sorted(path for path in folder.rglob("*") if path.is_file() and path.stat().st_mode & 0o077)
@@ -59,10 +80,7 @@ def loose_files(folder: Path) -> list[Path]:
 def _ensure(path: Path, make: Callable[[], bytes]) -> bytes:
     """Contents of the file; the first of several processes writes it, whole or not at all."""
     if not path.exists():
-        scratch = path.with_name(f".{path.name}.{os.getpid()}")
-        handle = os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, _OWNER_ONLY)
-        with os.fdopen(handle, "wb") as file:
-            file.write(make())
+        scratch = _write(path, make())
         try:
             os.link(scratch, path)  # fails if another process was first, and then its key is the key
         except FileExistsError:
@@ -70,3 +88,12 @@ def _ensure(path: Path, make: Callable[[], bytes]) -> bytes:
         finally:
             scratch.unlink()
     return path.read_bytes().strip()
+
+
+def _write(path: Path, content: bytes) -> Path:
+    """Write a file beside the one that it is to become."""
+    scratch = path.with_name(f".{path.name}.{os.getpid()}")
+    handle = os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, _OWNER_ONLY)
+    with os.fdopen(handle, "wb") as file:
+        file.write(content)
+    return scratch

@@ -1,17 +1,23 @@
 """Give a broker Tidegate's topics and a ClickHouse its tables; wait for either as long as it takes."""
 
+from __future__ import annotations
+
 import logging
 import os
 import time
 from collections.abc import Callable
 from threading import Thread
+from typing import TYPE_CHECKING
 
-from tidegate_infra.errors import SettingsError, UnavailableError
+from tidegate_infra.errors import BrokerError, SettingsError, UnavailableError
 from tidegate_infra.keys import Keys
 from tidegate_infra.runtime import Addresses
 from tidegate_infra.settings import Settings
 from tidegate_schemas.errors import RegistryUnavailableError, TidegateError
 from tidegate_schemas.registry import RegistryClient
+
+if TYPE_CHECKING:
+    from tidegate_infra.broker.topics import Topic
 
 __all__ = ["provide_registry", "provide_tables", "provide_topics", "provide_topics_meanwhile"]
 
@@ -36,6 +42,17 @@ def provide_topics(settings: Settings, where: Addresses) -> None:
         raise SettingsError(": ".join(wrong))
     for name in topics.create_topics(where.brokers, wanted, settings.replication_factor):
         log.info("created topic %s", name)
+    _keep_topics_to(where.brokers, wanted)
+
+
+def _keep_topics_to(brokers: str, wanted: list[Topic]) -> None:
+    from tidegate_infra.broker.retention import align  # noqa: PLC0415 - loads librdkafka
+
+    try:
+        for name in align(brokers, wanted):
+            log.info("set how long topic %s keeps records, as the settings now say", name)
+    except BrokerError as error:  # on a Kafka of one's own that may be somebody else's to decide
+        log.warning("%s", error)
 
 
 def provide_topics_meanwhile(settings: Settings, where: Addresses) -> Thread:
@@ -54,13 +71,22 @@ def _provide_or_end(settings: Settings, where: Addresses) -> None:
         os._exit(1)
 
 
-def provide_tables(where: Addresses, keys: Keys) -> list[str]:
-    """Wait for ClickHouse and apply the migrations that it lacks; returns their names. Blocks."""
+def provide_tables(where: Addresses, keys: Keys, retention_days: str = "") -> list[str]:
+    """Wait for ClickHouse, apply the migrations that it lacks, and bring each table's TTL to its policy. Blocks.
+
+    Returns the names of the migrations. Raises SettingsError where a table is to keep rows for longer than it may.
+    """
+    from tidegate_infra.privacy.retention.stored import apply_retention  # noqa: PLC0415 - loads the client
+    from tidegate_infra.privacy.retention.tables import TABLES, shortened  # noqa: PLC0415 - same
     from tidegate_sinks import clickhouse, migrate  # noqa: PLC0415 - loads the client
 
+    shorter = shortened(retention_days)
     client = clickhouse.wait_for(clickhouse.Address(where.clickhouse_url, "writer", keys.clickhouse_password))
     try:
-        return [f"{migration.number:04}_{migration.name}" for migration in migrate.apply(client)]
+        names = [f"{migration.number:04}_{migration.name}" for migration in migrate.apply(client)]
+        for table in apply_retention(client, TABLES, shorter):
+            log.info("table %s keeps rows for %d days from now on", table, shorter.get(table, TABLES[table].days or 0))
+        return names
     finally:
         client.close()
 

@@ -7,7 +7,7 @@ from tidegate_infra import ports
 from tidegate_infra.broker.prepare import prepare
 from tidegate_infra.broker.properties import BrokerAddress, Cluster
 from tidegate_infra.home import CHAOS_FACT, fact_path, prepare_home
-from tidegate_infra.keys import PROJECTS, Keys, ensure_keys
+from tidegate_infra.keys import PROJECTS, Keys, ensure_edge_key, ensure_keys
 from tidegate_infra.provision import provide_registry, provide_tables, provide_topics, provide_topics_meanwhile
 from tidegate_infra.runtime import Addresses, addresses
 from tidegate_infra.settings import Settings
@@ -80,6 +80,7 @@ def _gateway(settings: Settings, where: Addresses, keys: Keys) -> None:
                 settings.gateway_max_connections, settings.gateway_max_connections_per_address
             ),
             counters=settings.data_dir / "gateway",
+            edge_key=ensure_edge_key(settings),
         ),
         provide_registry(settings),
     )
@@ -90,7 +91,7 @@ def _worker(settings: Settings, where: Addresses, keys: Keys) -> None:
     from tidegate_stream.worker import WorkerSettings, run  # noqa: PLC0415 - same
 
     provide_topics(settings, where)
-    provide_tables(where, keys)
+    provide_tables(where, keys, settings.retention_days)
     run(
         WorkerSettings(
             brokers=where.brokers,
@@ -133,7 +134,7 @@ def _dashboard(settings: Settings, where: Addresses, keys: Keys) -> None:
             brokers=where.brokers,
             generation=settings.generation,
             write_key=keys.write_key,
-            export_least_persons=settings.export_least_persons,
+            export_minimum_subjects=settings.export_minimum_subjects,
             chaos_path=fact_path(settings, CHAOS_FACT),
         ),
         desk,

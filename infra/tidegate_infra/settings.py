@@ -117,6 +117,17 @@ class Settings(BaseSettings):
         "that is one address.",
     )
 
+    seal_raw: bool = Field(
+        default=False,
+        description="Whether the gateway seals events for the gate before they go to Kafka or to its spool "
+        "([sealing.md](sealing.md)).",
+    )
+    edge_key: Annotated[str, Field(pattern=r"^[0-9a-fA-F]{128}$")] | None = Field(
+        default=None,
+        repr=False,
+        description="What it seals with, where the gate's keys are on another machine; unset: keys/edge.key.",
+    )
+
     partitions: int = Field(
         default=1,
         ge=1,
@@ -135,10 +146,19 @@ class Settings(BaseSettings):
         default=1, ge=1, le=65535, description="Generation of the topics; raised when the partition count changes."
     )
     raw_retention_hours: int = Field(
-        default=24, ge=1, description="How long raw topics, which hold personal data, keep records."
+        default=12,
+        ge=1,
+        le=48,
+        description="How long raw topics, which hold personal data, keep records, and up to an hour more by whole "
+        "segments. What no worker has read by then is lost.",
     )
     clean_retention_days: int = Field(
-        default=7, ge=1, description="How long clean topics, outcomes and dead letters keep records."
+        default=7, ge=1, le=30, description="How long clean topics, outcomes and dead letters keep records."
+    )
+    retention_days: str = Field(
+        default="",
+        description="Tables that are to keep rows for less than their policy allows, apart by spaces: "
+        "`events_track=180 events_span=14` ([privacy.md](privacy.md#how-long)).",
     )
     broker_heap_mb: int = Field(default=256, ge=96, description="Largest Java heap of the embedded broker.")
 
@@ -184,8 +204,11 @@ class Settings(BaseSettings):
         description="File of the projects' own privacy rules (docs/privacy-rules.md), read when a worker starts; "
         "unset: privacy.toml in the home, if there is one.",
     )
-    export_least_persons: int = Field(
-        default=5, ge=1, description="Downloads leave out rows that count fewer persons, as few may be one; 1: none."
+    export_minimum_subjects: int = Field(
+        default=5,
+        ge=0,
+        description="Downloads from the dashboard leave out rows about fewer people than this, and say how many; "
+        "0: no row.",
     )
 
     operators: str | None = Field(

@@ -12,12 +12,13 @@ from pathlib import Path
 
 from tidegate_infra.allocators import missing
 from tidegate_infra.errors import HomeGoneError
+from tidegate_infra.logs import bound_age, bound_length
 from tidegate_infra.processes import spawn_async, stop_group
 
 __all__ = ["Backoff", "Service", "ServiceState", "Supervisor"]
 
 _POLL_SECONDS = 0.1
-_LOG_BYTES = 16_000_000
+_LOOK_AT_LOGS_SECONDS = 3600.0
 _SHOWN_LETTERS = 200
 
 
@@ -110,13 +111,22 @@ class Supervisor:
         keepers = {service.name: asyncio.create_task(self._keep(service)) for service in self._services}
         announcer = asyncio.create_task(self._announce(when_ready))
         stopped = asyncio.create_task(self._stop.wait())
+        logs = asyncio.create_task(self._bound_logs())
         try:
             done, _ = await asyncio.wait([stopped, *keepers.values()], return_when=asyncio.FIRST_COMPLETED)
             for task in done - {stopped}:
                 task.result()  # a keeper never ends by itself: show the error that ended it
         finally:
             announcer.cancel()
+            logs.cancel()
             await self._stop_all(keepers)
+
+    async def _bound_logs(self) -> None:
+        while True:
+            for service in self._services:
+                with contextlib.suppress(OSError):  # full or gone: the services say so themselves
+                    bound_age(self._log(service), time.time())
+            await asyncio.sleep(_LOOK_AT_LOGS_SECONDS)
 
     async def _keep(self, service: Service) -> None:
         crashes, state = 0, self.states[service.name]
@@ -141,7 +151,7 @@ class Supervisor:
     async def _run_once(self, service: Service) -> int:
         state = self.states[service.name]
         try:
-            _rotate(self._log(service))
+            bound_length(self._log(service))
             with self._log(service).open("ab") as log:
                 process = await spawn_async(
                     service.argv, log, {**missing(os.environ), **os.environ, **service.environment}
@@ -210,9 +220,3 @@ def _last_line(log: Path) -> str:
         file.seek(max(0, log.stat().st_size - 4096))
         lines = file.read().decode("utf-8", "replace").strip().splitlines()
     return lines[-1][:_SHOWN_LETTERS] if lines else "(nothing)"
-
-
-def _rotate(log: Path) -> None:
-    """Move a log aside that has become long; done at a start only, since the service holds it open."""
-    if log.exists() and log.stat().st_size > _LOG_BYTES:
-        log.replace(log.with_name(f"{log.name}.1"))

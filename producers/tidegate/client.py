@@ -39,9 +39,10 @@ class Client(Producer):
     events carry the ids that calls and contexts name. With a `spool` (a folder on a disk, which processes may share)
     what Kafka doesn't take is kept there and sent when it does, by this process or the next. `durable` writes each
     event there before the call returns, some 20 µs, so that a kill of the process loses none. `flush_on_sigterm`
-    delivers what is queued before the application's own handler runs. A `plan` says which events there are: what breaks
-    it is counted in `violations`, and sent with a mark or dropped, by `on_violation`. Metrics are published every
-    `metrics_interval_seconds`.
+    delivers what is queued before the application's own handler runs. With an `edge_key` (its text, or its file as
+    Path) only the gate can read the events that leave the process or go to its spool. A `plan` says which events there
+    are: what breaks it is counted in `violations`, and sent with a mark or dropped, by `on_violation`. Metrics are
+    published every `metrics_interval_seconds`.
     """
 
     def __init__(

@@ -17,7 +17,7 @@ from tidegate.dispatch import Dispatch, reason_for, why
 from tidegate.drops import Drops
 from tidegate.errors import InvalidSettingError, PublishError
 from tidegate.outbox import Event, Outbox, Waiting
-from tidegate.publish import KafkaPublisher, Publisher
+from tidegate.publish import KafkaPublisher, Publisher, seal_of
 from tidegate.sampling import Sampling
 from tidegate.scope import current
 from tidegate.settings import Clock, utc_now
@@ -48,6 +48,7 @@ class Producer:
         generation: int = 1,
         spool: Path | None = None,
         durable: bool = False,
+        edge_key: str | Path | None = None,
         queue_events: int = 50_000,
         queue_bytes: int = 128 << 20,
         flush_on_sigterm: bool = False,
@@ -60,7 +61,7 @@ class Producer:
             )
         self.dropped: Counter[Reason] = Counter()
         self._own_publisher, self._brokers, self._generation = publisher, brokers, generation
-        self._spool, self._durable = spool, durable
+        self._spool, self._durable, self._edge_key = spool, durable, edge_key
         self._limits = {"max_events": queue_events, "max_bytes": queue_bytes}
         self._clock, self._device, self._sampling = clock, device, sampling
         self._anonymous_id = uuid.uuid4().hex
@@ -85,16 +86,18 @@ class Producer:
     def _publisher(self) -> Publisher:
         if self._own_publisher is not None:
             return self._own_publisher
+        seal = None if self._edge_key is None else seal_of(self._edge_key)
         kafka = KafkaPublisher(
             self._brokers,
             client_id=f"tidegate-sdk-{self.producer_id.removeprefix('sdk:')[:8]}",
             generation=self._generation,
             queue_messages=KAFKA_QUEUE_EVENTS,
+            seal=seal,
         )
         if self._spool is None:
             return kafka
         mode: Mode = "durable" if self._durable else "overflow"
-        return SpoolingPublisher(kafka, self._spool, mode=mode, generation=self._generation)
+        return SpoolingPublisher(kafka, self._spool, mode=mode, generation=self._generation, seal=seal)
 
     def after_fork_in_child(self) -> None:
         """A new producer, with a queue and a publisher of its own; what was queued is the parent's to send."""

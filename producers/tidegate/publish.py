@@ -8,14 +8,21 @@ import threading
 import uuid
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, Protocol
 
 from confluent_kafka import KafkaError, KafkaException, Producer
 
-from tidegate.errors import PublishError, QueueFullError
+from tidegate.errors import InvalidSettingError, PublishError, QueueFullError
 from tidegate_schemas.registry import SchemaRegistry
 from tidegate_schemas.rows import RowCodec
-from tidegate_schemas.subjects import MAX_RECORD_BYTES, dead_letter_schema, outcome_schema, raw_schema
+from tidegate_schemas.subjects import (
+    MAX_RECORD_BYTES,
+    dead_letter_schema,
+    outcome_schema,
+    raw_schema,
+    sealed_schema,
+)
 from tidegate_schemas.topics import DEAD_LETTERS, KINDS, OUTCOMES, Kind, of_generation, partition_key, raw_topic
 
 log = logging.getLogger(__name__)
@@ -82,6 +89,25 @@ class Publisher(Protocol):
         """Let go of it in a forked child, whose parent goes on using it; the child can't."""
 
 
+class Seal(Protocol):
+    """Makes events unreadable for all but the gate, before they go anywhere. Thread-safe."""
+
+    def sealed(self, kind: Kind, event: Mapping[str, Any], value: bytes) -> dict[str, Any]:
+        """The sealed record's fields, of an event and its encoded record."""
+
+    def key(self, key: bytes) -> bytes:
+        """What stands for a record's key: always the same for the same one, and nobody can tell which that is."""
+
+
+def seal_of(edge_key: str | Path) -> Seal:
+    """What seals with an edge key. Raises InvalidSettingError for one that is none, or where packages are missing."""
+    try:
+        from tidegate.sealing import EdgeSeal  # noqa: PLC0415 - needs packages that only those who seal have
+    except ImportError as error:
+        raise InvalidSettingError("an edge_key needs two more packages: pip install 'tidegate[sealing]'") from error
+    return EdgeSeal(edge_key)
+
+
 class Outlet(Protocol):
     """Where encoded records go. Thread-safe."""
 
@@ -113,8 +139,9 @@ class Outlet(Protocol):
 class Encoding(ABC):
     """Topic, key and bytes of everything that producers write; where they go is `put`'s business."""
 
-    def __init__(self, registry: SchemaRegistry | None = None, generation: int = 1) -> None:
-        self._registry = registry
+    def __init__(self, registry: SchemaRegistry | None = None, generation: int = 1, seal: Seal | None = None) -> None:
+        self._registry, self._seal = registry, seal
+        self._sealed = RowCodec(sealed_schema(), registry) if seal else None
         self._letters_topic, self._outcomes_topic = (
             of_generation(name, generation) for name in (DEAD_LETTERS, OUTCOMES)
         )
@@ -130,18 +157,33 @@ class Encoding(ABC):
         """See `Publisher.publish`."""
         topic, codec = self._events[kind]
         value = codec.encode(event)
-        self.put(topic, partition_key(kind, event), value, on_delivery)
+        record = partition_key(kind, event), value
+        if self._seal is not None:
+            record = self._sealed_record(self._seal, kind, event, record)
+        self.put(topic, *record, on_delivery)
 
     def encoder(self, common: Mapping[str, Any]) -> Encoder:
         """See `Publisher.encoder`."""
         codecs = {kind: RowCodec(raw_schema(kind), self._registry, common) for kind in KINDS}
+        seal = self._seal
 
         def encode(kind: Kind, event: Mapping[str, Any]) -> tuple[bytes, bytes]:
             value = codecs[kind].encode(event)
             # A person's events go by ids that are the event's own; a series is told by common fields, too.
             return partition_key(kind, event if kind in BY_PERSON else {**common, **event}), value
 
-        return encode
+        if seal is None:
+            return encode
+
+        def encode_sealed(kind: Kind, event: Mapping[str, Any]) -> tuple[bytes, bytes]:
+            return self._sealed_record(seal, kind, {**common, **event}, encode(kind, event))
+
+        return encode_sealed
+
+    def _sealed_record(self, seal: Seal, kind: Kind, event: Mapping[str, Any], record: KeyAndValue) -> KeyAndValue:
+        key, value = record
+        assert self._sealed is not None  # noqa: S101 - narrows the type
+        return seal.key(key), self._sealed.encode(seal.sealed(kind, event, value))
 
     def put_all(
         self,
@@ -189,7 +231,7 @@ class KafkaPublisher(Encoding):
     interpreter's lock anew for each record, and a busy thread gives that away every 5 ms only.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each is about another thing, and has a default
         self,
         brokers: str,
         *,
@@ -200,8 +242,9 @@ class KafkaPublisher(Encoding):
         queue_messages: int = 100_000,
         delivery_timeout_seconds: float = 30.0,
         polled: bool = False,
+        seal: Seal | None = None,
     ) -> None:
-        super().__init__(registry, generation)
+        super().__init__(registry, generation, seal)
         self._queue_messages = queue_messages
         self._producer = Producer(
             {
@@ -307,8 +350,8 @@ class KafkaPublisher(Encoding):
 class MemoryPublisher(Encoding):
     """A Publisher that keeps encoded records by topic, for tests of everything that publishes."""
 
-    def __init__(self, *, capacity: int = 1_000_000, failing: str | None = None) -> None:
-        super().__init__()
+    def __init__(self, *, capacity: int = 1_000_000, failing: str | None = None, seal: Seal | None = None) -> None:
+        super().__init__(seal=seal)
         self.capacity, self._failing = capacity, failing
         self._lock = threading.Lock()
         self.records: dict[str, list[tuple[bytes, bytes]]] = {}

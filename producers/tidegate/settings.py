@@ -60,6 +60,7 @@ class ProducerSettings(TypedDict, total=False):
     generation: int
     spool: Path | None
     durable: bool
+    edge_key: str | Path | None
     queue_events: int
     queue_bytes: int
     flush_on_sigterm: bool

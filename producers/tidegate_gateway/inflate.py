@@ -156,7 +156,8 @@ async def read_body(
                 raise RefusedError(Reason.OVERSIZE, "body", f"is larger than {max_wire_bytes} bytes on the wire")
             piece = inflater.feed(chunk, _STEP_BYTES)
             out += piece
-            while not inflater.hungry:
+            # A full step may have taken all wire bytes in without giving all that they hold.
+            while len(piece) >= _STEP_BYTES or not inflater.hungry:
                 _check(len(out), max_inflated_bytes)
                 if len(out) - paused_at > _TURN_BYTES:
                     grown(paused_at := len(out))

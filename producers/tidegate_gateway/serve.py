@@ -12,7 +12,7 @@ import threading
 import uvicorn
 from starlette.applications import Starlette
 
-from tidegate.publish import KafkaPublisher, Publisher
+from tidegate.publish import KafkaPublisher, Publisher, Seal, seal_of
 from tidegate.spool.publisher import SpoolingPublisher
 from tidegate_gateway.app import create_app
 from tidegate_gateway.connections import Connections
@@ -30,6 +30,7 @@ YOUNG_OBJECTS = 50_000
 
 def run(settings: GatewaySettings, registry: SchemaRegistry | None = None) -> None:
     """Serve until SIGTERM. Without a broker it keeps events on disk, says what it waits for, and goes on meanwhile."""
+    seal = None if settings.edge_key is None else seal_of(settings.edge_key)
     kafka = KafkaPublisher(
         settings.brokers,
         client_id="tidegate-gateway",
@@ -38,8 +39,9 @@ def run(settings: GatewaySettings, registry: SchemaRegistry | None = None) -> No
         generation=settings.generation,
         delivery_timeout_seconds=settings.spool_after_seconds if settings.spool else settings.delivery_timeout_seconds,
         polled=True,
+        seal=seal,
     )
-    publisher = _spooling(settings, kafka, registry)
+    publisher = _spooling(settings, kafka, registry, seal)
     # uvicorn ends well and raises the signal again, which would end the process before the publisher is closed.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     stop = threading.Event()
@@ -90,7 +92,9 @@ def _spare_the_collector() -> None:
     gc.set_threshold(YOUNG_OBJECTS, 20, 100)
 
 
-def _spooling(settings: GatewaySettings, kafka: KafkaPublisher, registry: SchemaRegistry | None) -> Publisher:
+def _spooling(
+    settings: GatewaySettings, kafka: KafkaPublisher, registry: SchemaRegistry | None, seal: Seal | None
+) -> Publisher:
     """With a spool before Kafka's client, if one is to be."""
     if settings.spool is None:
         return kafka
@@ -102,6 +106,7 @@ def _spooling(settings: GatewaySettings, kafka: KafkaPublisher, registry: Schema
         max_bytes=settings.spool_bytes,
         registry=registry,
         generation=settings.generation,
+        seal=seal,
     )
 
 

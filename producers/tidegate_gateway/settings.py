@@ -44,6 +44,7 @@ class GatewaySettings:
     spool: Path | None = None  # folder of what waits on disk while Kafka is away; None: it is refused instead
     spool_bytes: int = 512 << 20
     spool_after_seconds: float = 3.0  # how long Kafka may take before a record goes to disk
+    edge_key: str | None = field(default=None, repr=False)  # events are sealed with it for the gate; None: none is
     counters: Path | None = None  # folder of files that still say how far the gateway numbered when it was killed
 
     def project_of(self, key: str) -> Project | None:

@@ -24,6 +24,10 @@ class Reason(StrEnum):
     MALFORMED_AVRO = "malformed_avro", "The bytes aren't exactly one record of the Avro schema that they claim."
     MALFORMED_ENVELOPE = "malformed_envelope", "The outer framing of a payload or record can't be read."
     UNKNOWN_SCHEMA = "unknown_schema", "The schema fingerprint or id is none of our own versions."
+    UNOPENABLE = (
+        "unopenable",
+        "The record is sealed, and none of the gate's keys opens it, or it isn't as it was sealed any more.",
+    )
     UNKNOWN_KIND = "unknown_kind", "The event is of a kind or type that Tidegate doesn't have."
     MISSING_FIELD = "missing_field", "A field that every such event must carry is absent."
     INVALID_FIELD = "invalid_field", "A field's value breaks the bounds that its doc states."

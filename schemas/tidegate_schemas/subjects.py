@@ -40,6 +40,7 @@ __all__ = [
     "fingerprint_of",
     "outcome_schema",
     "raw_schema",
+    "sealed_schema",
 ]
 
 NAMESPACE = "tidegate"
@@ -114,7 +115,7 @@ class Schema:
     @property
     def max_bytes(self) -> int:
         """Size of the largest record, header included: what producers send is smaller than what comes of it."""
-        return MAX_RAW_BYTES if self.subject.endswith(".raw") else MAX_RECORD_BYTES
+        return MAX_RAW_BYTES if self.subject.endswith((".raw", ".sealed")) else MAX_RECORD_BYTES
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -181,10 +182,16 @@ def erasure_schema() -> Schema:
     return build_schema(f"{NAMESPACE}.erasure", _avsc("erasure"))
 
 
+@cache
+def sealed_schema() -> Schema:
+    """What producers that seal write to every raw topic, in place of the event."""
+    return build_schema(f"{NAMESPACE}.sealed", _avsc("sealed"))
+
+
 def all_schemas() -> tuple[Schema, ...]:
     """Every subject of the contract."""
     events = [schema(kind) for kind in KINDS for schema in (raw_schema, clean_schema)]
-    return (*events, dead_letter_schema(), outcome_schema(), consent_schema(), erasure_schema())
+    return (*events, dead_letter_schema(), outcome_schema(), consent_schema(), erasure_schema(), sealed_schema())
 
 
 def build_schema(subject: str, definition: dict[str, Any], raw_names: list[str | None] | None = None) -> Schema:

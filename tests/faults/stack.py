@@ -10,15 +10,16 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from confluent_kafka import Producer, TopicPartition
 from tests import backing
 
-from tidegate.publish import KafkaPublisher
+from tidegate.publish import KafkaPublisher, seal_of
 from tidegate_infra.addresses import ClickHouseAddress
-from tidegate_infra.keys import ensure_keys
+from tidegate_infra.keys import ensure_edge_key, ensure_keys
 from tidegate_infra.processes import spawn
 from tidegate_infra.settings import Settings
 from tidegate_schemas.registry import RegistryClient
@@ -64,11 +65,17 @@ class Stack:
         self._registry_url, self._registry = registry or "", RegistryClient(registry) if registry else None
         self._publisher = KafkaPublisher(self.brokers, registry=self._registry)
 
-    def publish(self, events: Iterable[tuple[Kind, Mapping[str, Any]]]) -> None:
+    def publish(self, events: Iterable[tuple[Kind, Mapping[str, Any]]], *, sealed: bool = False) -> None:
         """Write events to the raw topics, all of them acknowledged."""
+        publisher = self._sealing if sealed else self._publisher
         for kind, event in events:
-            self._publisher.publish(kind, event)
-        assert self._publisher.flush(30) == 0
+            publisher.publish(kind, event)
+        assert publisher.flush(30) == 0
+
+    @cached_property
+    def _sealing(self) -> KafkaPublisher:
+        edge_key = ensure_edge_key(self._settings.model_copy(update={"seal_raw": True}))
+        return KafkaPublisher(self.brokers, registry=self._registry, seal=seal_of(edge_key or ""))
 
     def poison(self, topic: str, value: bytes) -> None:
         """Write a record that is no event, to partition 0."""

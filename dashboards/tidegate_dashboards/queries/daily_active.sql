@@ -1,4 +1,5 @@
 -- Persons active on each of the 30 days (UTC) up to the end of the range.
+-- Subjects: persons, cookieless
 SELECT day, sum(users) AS persons, sum(cookieless_visitors) AS cookieless
 FROM analytics.dau
 WHERE project = {project:String}

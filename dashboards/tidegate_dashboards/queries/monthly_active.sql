@@ -1,4 +1,5 @@
 -- Persons active in each of the 12 calendar months (UTC) up to the end of the range.
+-- Subjects: persons, cookieless
 SELECT month, sum(users) AS persons, sum(cookieless_visitors) AS cookieless
 FROM analytics.mau
 WHERE project = {project:String}

@@ -85,9 +85,10 @@ def _daily(snapshot: Snapshot) -> Tile:
 def _monthly(snapshot: Snapshot) -> Tile:
     rows, now = _rows(snapshot, "monthly_active"), f"{snapshot.at:%Y-%m}"
     months = {str(row["month"])[:7]: row["persons"] for row in rows}
-    this = float(months.get(now, 0))
     # Visitors without consent have another name each day: in a day's number, but not in a month's.
     named, unnamed = (daily(_rows(snapshot, "daily_active"), column, snapshot.at, 1)[0][1] or 0 for column in COUNTED)
+    # Who is active today is active this month: a month asked for a moment before the day may not know the latest yet.
+    this = max(float(months.get(now, 0)), named - unnamed)
     stick = f" · {formats.percent((named - unnamed) / this)} of them today" if this else ""
     left = sum(float(row["cookieless"]) for row in rows if str(row["month"])[:7] == now)
     without = f" · without {formats.compact(left)} visitors of one day (no consent)" if left else ""

@@ -8,11 +8,13 @@ from contextlib import asynccontextmanager
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, FastAPI, HTTPException, Request
+from fastapi.responses import HTMLResponse
 from pydantic import BaseModel
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from tidegate_demo.marketplace.agents import Behaviour
+from tidegate_demo.marketplace.page import shop_window
 from tidegate_demo.marketplace.product_events import ProductEvents
 from tidegate_demo.marketplace.settings import MarketplaceSettings
 from tidegate_demo.marketplace.store import (
@@ -46,6 +48,7 @@ def create_app(settings: MarketplaceSettings) -> FastAPI:
 
     app = FastAPI(title="Marketplace", lifespan=lifespan)
     app.state.telemetry = telemetry
+    app.state.settings = settings
     app.state.engine = open_store(settings.database)
     app.state.events = ProductEvents(telemetry.segment, telemetry.sites, settings)
     app.state.behaviour = Behaviour(settings.seed)
@@ -81,6 +84,12 @@ def _agent(session: Session, slug: str) -> Agent:
     if agent is None:
         raise HTTPException(404, f"no agent named {slug!r}")
     return agent
+
+
+@router.get("/", response_class=HTMLResponse)
+def window(request: Request, session: Database) -> str:
+    """The catalogue as a page for people."""
+    return shop_window(request.app.state.settings, session.scalars(select(Agent)).all())
 
 
 @router.get("/agents")

@@ -34,6 +34,8 @@ __all__ = [
 
 _HOUR_MS = 3_600_000
 _DAY_MS = 24 * _HOUR_MS
+_PROOF_MS = 1826 * _DAY_MS
+"""Five years, as the tables of consents and of receipts."""
 _REQUEST_SECONDS = 20.0
 #: By size alone: a million ids are 24 MB, and what a chunk and its transaction cost besides.
 _IDS = {
@@ -55,7 +57,7 @@ class Topic:
     config: Mapping[str, str] = field(default_factory=dict)
 
 
-def tidegate_topics(partitions: int, raw_hours: int = 24, clean_days: int = 7, *, generation: int = 1) -> list[Topic]:
+def tidegate_topics(partitions: int, raw_hours: int = 12, clean_days: int = 7, *, generation: int = 1) -> list[Topic]:
     """Every topic of the event's way; all have the same partition count, so that p stays p.
 
     Those about people rather than events have one partition, and are of all generations: each gate reads them wholly.
@@ -63,6 +65,7 @@ def tidegate_topics(partitions: int, raw_hours: int = 24, clean_days: int = 7, *
     raw = _expiring(raw_hours * _HOUR_MS)
     clean = _expiring(clean_days * _DAY_MS)
     compacted = {"cleanup.policy": "compact", "segment.ms": str(_HOUR_MS), "segment.bytes": "8388608"}
+    people = {**compacted, "cleanup.policy": "compact,delete", "retention.ms": str(_PROOF_MS)}
     return [
         *(Topic(raw_topic(kind, generation), partitions, raw) for kind in KINDS),
         *(Topic(clean_topic(kind, generation), partitions, clean) for kind in KINDS),
@@ -70,7 +73,7 @@ def tidegate_topics(partitions: int, raw_hours: int = 24, clean_days: int = 7, *
         Topic(of_generation(OUTCOMES, generation), partitions, clean),
         Topic(of_generation(GATE_PROGRESS, generation), partitions, compacted),
         *(Topic(ids_topic(kind, generation), partitions, _IDS) for kind in KINDS),
-        *(Topic(name, 1, compacted) for name in (CONSENTS, ERASURES)),
+        *(Topic(name, 1, people) for name in (CONSENTS, ERASURES)),
     ]
 
 

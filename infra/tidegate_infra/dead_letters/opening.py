@@ -17,6 +17,9 @@ from tidegate_schemas.errors import TidegateError
 from tidegate_schemas.registry import SchemaRegistry
 from tidegate_schemas.rows import Decoder
 from tidegate_schemas.subjects import raw_schema
+from tidegate_schemas.topics import Kind
+from tidegate_stream.gate.unsealing import Opener as UnsealingOpener
+from tidegate_stream.gate.unsealing import folder_keys
 
 __all__ = ["Opener", "as_text"]
 
@@ -32,19 +35,33 @@ class Opener:
             raise DeadLetterError(
                 f"{path} holds no private key, which opens dead letters: run this where the gate's keys are"
             ) from error
-        self._registry = registry
+        self._registry, self._sealing_keys = registry, folder_keys(keys_dir)
 
     def payload(self, letter: Letter) -> bytes:
-        """The bytes as they were refused. Raises DeadLetterError."""
+        """The bytes as they were refused, opened if an edge had sealed them. Raises DeadLetterError, KeyFileError."""
         if not letter.sealed:
             why = f"it was {letter.resolution}" if letter.resolution else "it was too large, or is more than a week old"
             raise DeadLetterError(f"dead letter {letter.dead_letter_id} has no payload any more: {why}")
         try:
-            return self._box.decrypt(letter.sealed)
+            payload = self._box.decrypt(letter.sealed)
         except CryptoError:
             raise DeadLetterError(
                 f"dead letter {letter.dead_letter_id} was sealed for another key than keys/dead-letters.key"
             ) from None
+
+        return payload if letter.kind is None else self._unsealed(letter, letter.kind, payload)
+
+    def _unsealed(self, letter: Letter, kind: Kind, payload: bytes) -> bytes:
+        opener = UnsealingOpener(kind, self._sealing_keys, self._registry)
+        if not opener.is_sealed(payload):
+            return payload
+        content = opener.open_one(payload)
+        if isinstance(content, bytes):
+            return content
+        raise DeadLetterError(
+            f"dead letter {letter.dead_letter_id} is of a record that stays sealed: {content}. "
+            "If you have the key, put it beside the others, as keys/sealing-1.key"
+        )
 
     def record(self, letter: Letter, payload: bytes) -> dict[str, Any] | None:
         """A raw record's fields, read by whatever version is known now; None if it can't be read."""

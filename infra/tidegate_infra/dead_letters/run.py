@@ -11,14 +11,14 @@ import orjson
 import typer
 from clickhouse_connect.driver.client import Client
 
-from tidegate.publish import KafkaPublisher
+from tidegate.publish import KafkaPublisher, seal_of
 from tidegate_infra.dead_letters.command import Narrowed
 from tidegate_infra.dead_letters.gateway import poster
 from tidegate_infra.dead_letters.letters import Letter, Wanted, find
 from tidegate_infra.dead_letters.opening import Opener, as_text
 from tidegate_infra.dead_letters.replay import Replayed, Replayer
 from tidegate_infra.errors import DeadLetterError
-from tidegate_infra.keys import ensure_keys
+from tidegate_infra.keys import ensure_edge_key, ensure_keys
 from tidegate_infra.provision import provide_registry
 from tidegate_infra.rebuild.command import moment
 from tidegate_infra.runtime import addresses
@@ -125,8 +125,13 @@ def _one(settings: Settings, letter_id: str) -> Letter:
 @contextmanager
 def _replayer(settings: Settings) -> Iterator[Replayer]:
     where, registry = addresses(settings), provide_registry(settings)
+    edge_key = ensure_edge_key(settings)
     publisher = KafkaPublisher(
-        where.brokers, client_id="tidegate-dead-letters", registry=registry, generation=settings.generation
+        where.brokers,
+        client_id="tidegate-dead-letters",
+        registry=registry,
+        generation=settings.generation,
+        seal=None if edge_key is None else seal_of(edge_key),
     )
     opener, post = Opener(settings.keys_dir, registry), poster(where.gateway_url, ensure_keys(settings))
     try:

@@ -115,9 +115,10 @@ class Demo:
         return [sys.executable, "-m", "tidegate_demo.traffic", url, *pace, "--record", str(record_file)]
 
     def _tell(self, stack: RunningStack, url: str) -> None:
-        self.say(f"visitors are in the marketplace at {url}")
+        self.say("visitors are in the marketplace")
         self.say("")
         self.say(f"  dashboard   {stack.where.dashboard_url}")
+        self.say(f"  shop        {url}  (a page with the browser SDK: look around, and find yourself in the dashboard)")
         self.say("")
         if self.seconds is None:
             self.say("Ctrl-C stops everything and shows what became of every event")

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from confluent_kafka import KafkaException, Message
@@ -11,11 +12,12 @@ from tidegate_infra.errors import UnavailableError
 from tidegate_schemas.errors import DecodeError
 from tidegate_schemas.registry import SchemaRegistry
 from tidegate_schemas.rows import Decoder
-from tidegate_schemas.subjects import KINDS, Kind, clean_schema, raw_schema
+from tidegate_schemas.subjects import KINDS, Kind, clean_schema, raw_schema, sealed_schema
 from tidegate_schemas.topics import generation_of, kind_of, raw_topic
+from tidegate_stream.gate.unsealing import Opener, folder_keys
 from tidegate_stream.log import Log
 
-__all__ = ["Record", "event_decoder", "find", "read"]
+__all__ = ["EventDecoder", "Record", "find", "read"]
 
 _READ_SECONDS = 15.0
 
@@ -29,14 +31,35 @@ class Record:
     offset: int
     kind: Kind
     event: dict[str, Any]
+    stays_sealed: bool = False
+    """Whether no key that is here opens it: `event` is its account then."""
 
 
-def event_decoder(registry: SchemaRegistry | None) -> Decoder:
-    """Decodes events of every kind, raw and clean."""
-    return Decoder([schema(kind) for kind in KINDS for schema in (raw_schema, clean_schema)], registry)
+class EventDecoder:
+    """Decodes events of every kind, raw, sealed (with the keys in `keys_dir`) and clean. Raises KeyFileError."""
+
+    def __init__(self, registry: SchemaRegistry | None, keys_dir: Path) -> None:
+        schemas = [schema(kind) for kind in KINDS for schema in (raw_schema, clean_schema)]
+        self._decoder = Decoder([*schemas, sealed_schema()], registry)
+        self._openers = {kind: Opener(kind, folder_keys(keys_dir), registry) for kind in KINDS}
+
+    def decode(self, message: Message) -> Record | None:
+        """The event in a message; None if there is none."""
+        topic, value = message.topic() or "", message.value() or b""
+        kind, sealed = kind_of(topic), False
+        opener = self._openers[kind]
+        if opener.is_sealed(value):
+            content = opener.open_one(value)
+            sealed = isinstance(content, str)
+            value = content if isinstance(content, bytes) else value
+        try:
+            event = self._decoder.decode(value)
+        except DecodeError:
+            return None
+        return Record(topic, message.partition() or 0, message.offset() or 0, kind, event, sealed)
 
 
-def read(brokers: str, decoder: Decoder, topic: str, partition: int, offset: int) -> Record | None:
+def read(brokers: str, decoder: EventDecoder, topic: str, partition: int, offset: int) -> Record | None:
     """Read the record at an offset; None if it is no more there (its retention is over) or can't be decoded."""
     place = (topic, partition)
     with _log(brokers) as log:
@@ -44,10 +67,10 @@ def read(brokers: str, decoder: Decoder, topic: str, partition: int, offset: int
         if not start <= offset < end:
             return None
         message = next(log.records({place: offset}, {place: offset + 1}), None)
-        return None if message is None or message.offset() != offset else _decode(decoder, message)
+        return None if message is None or message.offset() != offset else decoder.decode(message)
 
 
-def find(brokers: str, decoder: Decoder, event_id: str) -> list[Record]:
+def find(brokers: str, decoder: EventDecoder, event_id: str) -> list[Record]:
     """Look through all raw topics for the records with an event's id; more than one: it was sent more than once."""
     found = []
     with _log(brokers) as log:
@@ -55,7 +78,7 @@ def find(brokers: str, decoder: Decoder, event_id: str) -> list[Record]:
         begins = {place: low for place, (low, high) in extents.items() if low < high}
         for message in log.records(begins, {place: extents[place][1] for place in begins}):
             if event_id.encode() in (message.value() or b""):  # Avro writes strings as they are: cheap to rule out
-                record = _decode(decoder, message)
+                record = decoder.decode(message)
                 if record is not None and record.event["event_id"] == event_id:
                     found.append(record)
     return found
@@ -73,12 +96,3 @@ def _log(brokers: str) -> Iterator[Log]:
             yield log
     except KafkaException as error:
         raise UnavailableError(f"{brokers} can't be read: {error.args[0].str()}") from error
-
-
-def _decode(decoder: Decoder, message: Message) -> Record | None:
-    topic = message.topic() or ""
-    try:
-        event = decoder.decode(message.value() or b"")
-    except DecodeError:
-        return None
-    return Record(topic, message.partition() or 0, message.offset() or 0, kind_of(topic), event)

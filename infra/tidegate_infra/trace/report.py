@@ -1,6 +1,7 @@
 """The way of one event as lines of text. Everything that is printed is free of personal data."""
 
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -10,15 +11,16 @@ from tidegate_infra.errors import InfraError
 from tidegate_infra.runtime import Addresses
 from tidegate_infra.trace import tables
 from tidegate_infra.trace.changes import changes
-from tidegate_infra.trace.log import Record, event_decoder, find, read
+from tidegate_infra.trace.log import EventDecoder, Record, find, read
 from tidegate_schemas.registry import SchemaRegistry
-from tidegate_schemas.rows import Decoder
 from tidegate_schemas.topics import clean_topic, raw_topic
 
 __all__ = ["trace"]
 
 
-def trace(where: Addresses, client: Client, event_id: str, registry: SchemaRegistry | None = None) -> Iterator[str]:
+def trace(
+    where: Addresses, client: Client, event_id: str, keys_dir: Path, registry: SchemaRegistry | None = None
+) -> Iterator[str]:
     """Tell each hop, from the raw record to the windows; InfraError if `event_id` is no UUID.
 
     An event that isn't in ClickHouse is looked for in all raw topics, which reads them whole.
@@ -30,7 +32,7 @@ def trace(where: Addresses, client: Client, event_id: str, registry: SchemaRegis
             f"event id {event_id!r} is no UUID, such as 01a207d2-af60-7778-acfe-3c162013e493. The column event_id of "
             "analytics.events, .errors, .spans, .metrics and .logs has them."
         ) from error
-    decoder = event_decoder(registry)
+    decoder = EventDecoder(registry, keys_dir)
     rows = tables.stored(client, event_id)
     if not rows:
         yield from _unstored(where, client, decoder, event_id)
@@ -55,13 +57,16 @@ def trace(where: Addresses, client: Client, event_id: str, registry: SchemaRegis
 
 
 def _gate(raw: Record, clean: Record) -> Iterator[str]:
+    if raw.stays_sealed:
+        yield "gate    what it changed can't be told here: the raw record is sealed, and keys/ has no key that opens it"
+        return
     changed, same = changes(raw.kind, raw.event, clean.event)
     yield f"gate    kept as they came: {', '.join(same)}"
     for change in changed:
         yield f"        {change.field} ({change.privacy}): {change.became}"
 
 
-def _unstored(where: Addresses, client: Client, decoder: Decoder, event_id: str) -> Iterator[str]:
+def _unstored(where: Addresses, client: Client, decoder: EventDecoder, event_id: str) -> Iterator[str]:
     yield f"event {event_id}: no row in ClickHouse; looking through the raw topics"
     found = find(where.brokers, decoder, event_id)
     if not found:

@@ -51,7 +51,7 @@ function add<Name extends keyof HTMLElementTagNameMap>(
 
 /** Shows it; `called` by the visitor it takes the focus, else only if nothing else has it. */
 export function showBanner(client: Client, called: boolean): void {
-  const texts: BannerTexts = { ...ENGLISH, ...(client.options.banner || {}) };
+  const texts: BannerTexts = { ...ENGLISH, ...(client._options.banner || {}) };
   before = document.activeElement;
   hideBanner();
   const host = document.createElement("tidegate-consent");

@@ -7,8 +7,12 @@ const KEY = "tidegate";
 const QUEUE = "tidegate.q.";
 const SESSION_GAP = 1_800_000;
 const SESSION_LIFE = 86_400_000;
+/** 390 days, within 13 months. Counted from the choice and never prolonged: then the id goes, and the choice is asked anew. */
+const LIFE = 33_696_000_000;
 
 interface State {
+  /** When the choice was made, in milliseconds. */
+  since?: number;
   choice?: "granted" | "denied";
   id?: string;
   user?: string | undefined;
@@ -19,42 +23,36 @@ interface State {
 /** In place of a storage that the browser refuses. */
 let memory: State = {};
 
-export function stored(key: string): string | null {
+/** What came of it, or nothing where the browser or a site's leavings wouldn't have it. */
+function tried<Result>(act: () => Result): Result | undefined {
   try {
-    return localStorage.getItem(key);
+    return act();
   } catch {
-    return null;
+    return undefined;
   }
 }
 
+export const stored = (key: string): string | null | undefined => tried(() => localStorage.getItem(key));
+
 /** Keeps a text, or removes it; whether that worked. */
-export function store(key: string, text?: string): boolean {
-  try {
+export const store = (key: string, text?: string): true | undefined =>
+  tried(() => {
     if (text === undefined) localStorage.removeItem(key);
     else localStorage.setItem(key, text);
     return true;
-  } catch {
-    return false;
-  }
-}
+  });
 
 export const queueKey = (producerId: string): string => QUEUE + producerId;
 
-export function queueKeys(): string[] {
-  try {
-    return Object.keys(localStorage).filter((key) => key.startsWith(QUEUE));
-  } catch {
-    return [];
-  }
-}
+export const queueKeys = (): string[] =>
+  tried(() => Object.keys(localStorage).filter((key) => key.startsWith(QUEUE))) ?? [];
 
-function read(): State {
-  try {
-    return (JSON.parse(stored(KEY) ?? "null") as State | null) ?? memory;
-  } catch {
-    return memory;
-  }
-}
+const read = (): State => {
+  const state = tried(() => JSON.parse(stored(KEY) ?? "null") as State | null);
+  if (!state || Date.now() - (state.since ?? 0) < LIFE) return state ?? memory;
+  forget();
+  return {};
+};
 
 function write(state: State): void {
   memory = store(KEY, JSON.stringify(state)) ? {} : state;
@@ -76,11 +74,13 @@ export function consent(options: Options): Consent {
   return chosen ?? options.beforeConsent ?? "anonymous";
 }
 
-export const agree = (): void => write({ choice: "granted", id: randomId() });
+const begin = (since?: number): void => write({ choice: "granted", id: randomId(), since: since ?? Date.now() });
+
+export const agree = (): void => begin();
 
 export function forget(chosen?: "denied"): void {
   queueKeys().forEach((key) => store(key));
-  if (chosen) write({ choice: chosen });
+  if (chosen) write({ choice: chosen, since: Date.now() });
   else store(KEY);
 }
 
@@ -88,8 +88,8 @@ export function setUser(user: string): void {
   write({ ...read(), user });
 }
 
-/** Another visitor from now on. */
-export const renew = agree;
+/** Another visitor from now on; the choice is as old as it was. */
+export const renew = (): void => begin(read().since);
 
 /**
  * Who it is: asked only with consent. A session ends 30 minutes after the visitor's last act, and after a day; what isn't

@@ -12,11 +12,11 @@ export function watchPages(client: Client): void {
     if (now === seen) return;
     seen = now;
     const campaign = [...new URLSearchParams(location.search)].filter(([name]) => name.startsWith("utm_"));
-    client.put("track", {
+    client._put("track", {
       type: "page",
       name: "page",
       referrer: from || undefined,
-      properties: { ...Object.fromEntries(campaign), path: client.route(now) },
+      properties: { ...Object.fromEntries(campaign), path: client._route(now) },
     });
     from = here();
   }

@@ -9,10 +9,10 @@ export function watchRequests(client: Client): void {
   observe<PerformanceResourceTiming>("resource", (entry) => {
     if (!/^(fetch|xmlhttprequest)$/.test(entry.initiatorType)) return;
     const method = methodOf(entry.name, entry.startTime);
-    if (entry.name.startsWith(client.url)) return;
+    if (entry.name.startsWith(client._url)) return;
     const { origin, host, pathname } = new URL(entry.name);
     const own = origin === location.origin;
-    const route = (own ? "" : `//${host}`) + client.route(pathname);
+    const route = (own ? "" : `//${host}`) + client._route(pathname);
     const event = {
       name: route,
       route,
@@ -22,6 +22,6 @@ export function watchRequests(client: Client): void {
       // Of another origin the browser may not tell the status.
       failed: own && entry.responseStatus === 0,
     };
-    client.put("span", event, performance.timeOrigin + entry.startTime);
+    client._put("span", event, performance.timeOrigin + entry.startTime);
   });
 }

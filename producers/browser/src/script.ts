@@ -1,7 +1,7 @@
 /** The script tag: options from its data attributes, calls by `window.tidegate`. */
 
 import { init } from "./index";
-import type { BannerTexts, Options, Tidegate } from "./types";
+import type { Options, Tidegate } from "./types";
 
 type Call = [keyof Tidegate, ...unknown[]];
 
@@ -14,32 +14,23 @@ declare global {
 
 const script = document.currentScript as HTMLScriptElement | null;
 
+/** Options that are texts, and those that are on unless they are called off. */
+const TEXTS = /^(writeKey|gateway|environment|release|service|beforeConsent|whenDeclined|consentVersion)$/;
+const SWITCHES = ["pages", "errors", "vitals", "requests"] as const;
+
 function start({ dataset, src }: HTMLScriptElement): void {
-  const { writeKey, banner, bannerTitle, bannerText, bannerAccept, bannerDecline, bannerLink, bannerLinkText } = dataset;
-  const { environment, release, service, beforeConsent, whenDeclined, consentVersion, gateway, sampleRates } = dataset;
-  if (!writeKey) return console.error("tidegate: the script tag has no data-write-key; the dashboard shows yours");
-  const texts = {
-    title: bannerTitle,
-    text: bannerText,
-    accept: bannerAccept,
-    decline: bannerDecline,
-    link: bannerLink,
-    linkText: bannerLinkText,
-  };
-  const given = (from: object) => Object.fromEntries(Object.entries(from).filter(([, text]) => text));
+  if (!dataset["writeKey"])
+    return console.error("tidegate: the script tag has no data-write-key; the dashboard shows yours");
+  const options: Record<string, unknown> = { gateway: src, sampleRates: JSON.parse(dataset["sampleRates"] ?? "{}") };
+  const texts: Record<string, string> = {};
+  for (const [name, text] of Object.entries(dataset)) {
+    if (text && /^banner./.test(name)) texts[name.charAt(6).toLowerCase() + name.slice(7)] = text;
+    if (text && TEXTS.test(name)) options[name] = text;
+  }
+  options["banner"] = dataset["banner"] !== "off" && texts;
+  for (const name of SWITCHES) options[name] = dataset[name] !== "off";
   const waiting = window.tidegate;
-  const off = (name: string) => dataset[name] !== "off";
-  const tidegate = init({
-    ...(given({ environment, release, service, beforeConsent, whenDeclined, consentVersion }) as Partial<Options>),
-    writeKey,
-    gateway: gateway || src,
-    banner: banner !== "off" && (given(texts) as BannerTexts),
-    sampleRates: JSON.parse(sampleRates ?? "{}"),
-    pages: off("pages"),
-    errors: off("errors"),
-    vitals: off("vitals"),
-    requests: off("requests"),
-  });
+  const tidegate = init(options as unknown as Options);
   window.tidegate = tidegate;
   if (Array.isArray(waiting))
     for (const [name, ...rest] of waiting) (tidegate[name] as (...given: unknown[]) => unknown)(...rest);

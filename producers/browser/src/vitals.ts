@@ -18,7 +18,7 @@ const SLOWEST = 10;
 export function watchVitals(client: Client): void {
   const [load] = performance.getEntriesByType("navigation") as (PerformanceNavigationTiming & { activationStart?: number })[];
   const begun = load?.activationStart ?? 0;
-  const route = client.route(location.pathname);
+  const route = client._route(location.pathname);
   let hiddenAt = document.visibilityState === "hidden" ? 0 : Infinity;
   let reported = false;
 
@@ -36,7 +36,7 @@ export function watchVitals(client: Client): void {
   });
   if (load && load.responseStart > 0) report("ttfb", load.responseStart - begun);
 
-  client.onHide(() => {
+  client._onHide(() => {
     hiddenAt = Math.min(hiddenAt, performance.now());
     if (reported) return;
     reported = true;

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Literal
 
 from tidegate.errors import PublishError, QueueFullError, SpoolBusyError
-from tidegate.publish import Encoding, GiveBack, KeyAndValue, OnDelivery, Outlet, or_given_back
+from tidegate.publish import Encoding, GiveBack, KeyAndValue, OnDelivery, Outlet, Seal, or_given_back
 from tidegate.spool.frames import Record
 from tidegate.spool.segments import Place
 from tidegate.spool.spool import Spool
@@ -45,7 +45,7 @@ class SpoolingPublisher(Encoding):
     that have ended are sent, too, and count against `max_bytes`.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each is about another thing, and has a default
         self,
         outlet: Outlet,
         root: Path,
@@ -56,8 +56,9 @@ class SpoolingPublisher(Encoding):
         registry: SchemaRegistry | None = None,
         generation: int = 1,
         clock: Callable[[], float] = time.monotonic,
+        seal: Seal | None = None,
     ) -> None:
-        super().__init__(registry, generation)
+        super().__init__(registry, generation, seal)
         self._outlet, self._root, self._mode, self._clock = outlet, root, mode, clock
         self._own = Spool(root / f"{os.getpid()}-{uuid.uuid4().hex[:12]}", max_bytes=max_bytes, synced=synced)
         self._sending: list[Spool] = [self._own]

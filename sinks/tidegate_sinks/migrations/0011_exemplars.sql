@@ -1,7 +1,7 @@
 -- In each window of latencies, the trace of the slowest operation: from a number to what it was made of.
 ALTER TABLE tidegate.latencies {on_cluster}
     ADD COLUMN IF NOT EXISTS `exemplar_seconds` Float64
-        COMMENT 'Duration of the slowest operation that has a trace; 0 if none has.' AFTER `bucket_counts`;
+        COMMENT 'Duration of the slowest operation that has a trace and belongs to no person; 0 if none has.' AFTER `bucket_counts`;
 
 ALTER TABLE tidegate.latencies {on_cluster}
     ADD COLUMN IF NOT EXISTS `exemplar_trace_id` String

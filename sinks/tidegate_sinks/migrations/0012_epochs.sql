@@ -155,12 +155,12 @@ SELECT
 FROM analytics.activity
 GROUP BY day, project;
 
-ALTER TABLE analytics.activity {on_cluster} MODIFY COMMENT 'One row a visitor, signed-in user and quarter of an hour: events and features used. A day of any time zone is a range of rows. Over several days leave out `cookieless` ones: they count anew each day.';
-ALTER TABLE analytics.dau {on_cluster} MODIFY COMMENT 'One row a day (UTC): persons who were active, and how many of these are visitors without consent, who have another name tomorrow.';
+ALTER TABLE analytics.activity {on_cluster} MODIFY COMMENT 'One row a visitor, signed-in user and quarter of an hour: events and features used. A day of any time zone is a range of rows. Over several days leave out `cookieless` ones: they count anew each day. Where events are sampled (analytics.sampling): the visitors who were kept.';
+ALTER TABLE analytics.dau {on_cluster} MODIFY COMMENT 'One row a day (UTC): persons who were active, and how many of these are visitors without consent, who have another name tomorrow. Where events are sampled (analytics.sampling): those who were kept, no estimate of all.';
 ALTER TABLE analytics.errors {on_cluster} MODIFY COMMENT 'One row an exception.';
 ALTER TABLE analytics.events {on_cluster} MODIFY COMMENT 'One row a product event: track, page, screen, identify, group, alias.';
 ALTER TABLE analytics.identities {on_cluster} MODIFY COMMENT 'One row a visitor and user who were seen together, and when first.';
-ALTER TABLE analytics.mau {on_cluster} MODIFY COMMENT 'One row a calendar month (UTC): persons who were active. Visitors without consent are left out, as each would count once a day; how many such days there were is beside it.';
+ALTER TABLE analytics.mau {on_cluster} MODIFY COMMENT 'One row a calendar month (UTC): persons who were active. Visitors without consent are left out, as each would count once a day; how many such days there were is beside it. Where events are sampled (analytics.sampling): those who were kept, no estimate of all.';
 ALTER TABLE analytics.persons {on_cluster} MODIFY COMMENT 'One row a pseudonym that counts for somebody else than itself: a visitor for its first user, an earlier epoch\'s pseudonym for today\'s.';
 ALTER TABLE analytics.rotations {on_cluster} MODIFY COMMENT 'One row a pseudonym of an earlier epoch of keys that consent linked to its successor, and what it is called today.';
-ALTER TABLE analytics.sessions {on_cluster} MODIFY COMMENT 'One row a session: a visitor\'s track events with no gap of 30 minutes, for 24 hours at most, and the errors in it. A `cookieless` visitor\'s is nobody\'s of the day before.';
+ALTER TABLE analytics.sessions {on_cluster} MODIFY COMMENT 'One row a session: a visitor\'s track events with no gap of 30 minutes, for 24 hours at most, and the errors in it. A `cookieless` visitor\'s is nobody\'s of the day before. Where events are sampled (analytics.sampling): the sessions that were kept; events and pageviews are weighted, errors are those of these sessions.';

@@ -105,6 +105,7 @@ ALTER TABLE analytics.metrics {on_cluster} MODIFY COMMENT 'One row a point of a 
 ALTER TABLE analytics.logs {on_cluster} MODIFY COMMENT 'One row a log record.';
 ALTER TABLE analytics.check_ins {on_cluster} MODIFY COMMENT 'One row a check-in report of a scheduled job; reports of one run share check_in.';
 ALTER TABLE analytics.feedback {on_cluster} MODIFY COMMENT 'One row a message that a user sent about the application, or about one of its errors.';
+ALTER TABLE analytics.sampling {on_cluster} MODIFY COMMENT 'One row a day (UTC) and kind: events that were kept, and for how many they stand. Where lowest_rate is below 1, counts are estimates, and persons and sessions are those that were kept.';
 
 ALTER TABLE tidegate.outcomes {on_cluster}
     COMMENT COLUMN `reporter` 'Who counted: gate, gateway, sdk, browser, kafka or erasure.';

@@ -57,6 +57,11 @@ def text_of(erasure: Erasure, codec: RowCodec) -> bytes:
     )
 
 
+def request_key(erasure: Erasure) -> bytes:
+    """Key of a request that a withdrawal makes: not that of the record which says what became of it."""
+    return f"asked/{erasure.receipt_id}".encode()
+
+
 def erasure_of(value: bytes, codec: RowCodec) -> Erasure:
     """The erasure in a record's value. Raises DecodeError."""
     record: dict[str, Any] = codec.decode(value)

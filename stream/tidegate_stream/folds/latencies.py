@@ -7,6 +7,7 @@ from typing import ClassVar
 
 import polars as pl
 
+from tidegate_stream.erasure import SUBJECTS
 from tidegate_stream.folds.sketch import BUCKETS, COUNTS, bucket, merge_sketches
 from tidegate_stream.folds.tumbling import DEFAULT_LATENESS_SECONDS, TumblingFold, common_aggregates
 from tidegate_stream.folds.weight import COUNT_SCALE, MAX_SECONDS, SECONDS_SCALE, counted, seconds_sum, weight
@@ -47,7 +48,12 @@ class Latencies(TumblingFold):
         super().__init__(lateness_seconds, max_keys)
 
     def lift(self, events: pl.DataFrame) -> pl.DataFrame:
-        """A span's own row: a sketch of one bucket, and itself as exemplar if it has a trace."""
+        """A span's own row: a sketch of one bucket, and itself as exemplar if it has a trace and is nobody's.
+
+        A row outlives its spans: a person's trace would stay in it after an erasure.
+        """
+        nobodys = pl.all_horizontal(pl.col(name).fill_null("") == "" for name in SUBJECTS if name in events.columns)
+        named = nobodys & (pl.col("trace_id").fill_null("") != "")
         seconds = pl.col("duration_seconds").fill_nan(0.0).fill_null(0.0).clip(0.0, MAX_SECONDS)
         return events.with_columns(
             weight().alias("count"),
@@ -56,8 +62,8 @@ class Latencies(TumblingFold):
             seconds.alias("max_seconds"),
             pl.concat_list(bucket(seconds)).alias("buckets"),
             pl.concat_list(weight()).alias("bucket_counts"),
-            pl.when(pl.col("trace_id") != "").then(seconds).otherwise(0.0).alias("exemplar_seconds"),
-            pl.col("trace_id").fill_null("").alias("exemplar_trace_id"),
+            pl.when(named).then(seconds).otherwise(0.0).alias("exemplar_seconds"),
+            pl.when(named).then("trace_id").otherwise(pl.lit("")).alias("exemplar_trace_id"),
         )
 
     def aggregates(self) -> list[pl.Expr]:

@@ -7,12 +7,14 @@ from collections.abc import Sequence
 
 import polars as pl
 
+from tidegate_schemas.errors import DecodeError
 from tidegate_schemas.registry import SchemaRegistry
 from tidegate_schemas.topics import ERASURES, Kind
 from tidegate_stream.erasure.erasure import Erasure, codec, erasure_of
 from tidegate_stream.erasure.stubs import stubbed
 from tidegate_stream.erasure.tombstones import Tombstones
 from tidegate_stream.gate.compacted import CompactedTable, Entry
+from tidegate_stream.gate.errors import CompactedTableError
 
 
 class KnownErasures:
@@ -64,6 +66,8 @@ class KnownErasures:
             self._table.close()
 
     def _take(self, entries: Sequence[Entry]) -> None:
-        for entry in entries:
-            if entry.value is not None:
-                self.tombstones.add(erasure_of(entry.value, self._codec))
+        try:
+            told = [erasure_of(entry.value, self._codec) for entry in entries if entry.value is not None]
+        except (DecodeError, ValueError) as error:
+            raise CompactedTableError(ERASURES, f"a record is no erasure ({error})") from error
+        self.tombstones.add(*told)

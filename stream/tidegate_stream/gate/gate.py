@@ -13,7 +13,7 @@ from tidegate_schemas.errors import TidegateError
 from tidegate_schemas.reasons import Reason
 from tidegate_schemas.registry import SchemaRegistry
 from tidegate_schemas.rows import Decoder
-from tidegate_schemas.subjects import clean_schema, raw_schema
+from tidegate_schemas.subjects import clean_schema, raw_schema, sealed_schema
 from tidegate_schemas.topics import Kind
 from tidegate_stream.erasure import Tombstones
 from tidegate_stream.gate.columns import clean_frame, refusals
@@ -98,7 +98,7 @@ class Gate:
         self._cookieless = cookieless or Cookieless(keys.salts)
         self._sealer = Sealer(keys.dead_letter_key)
         self._columns = list(clean_schema(kind).names)
-        self._reader = Decoder([raw_schema(kind)], registry)
+        self._reader = Decoder([raw_schema(kind), sealed_schema()], registry)
 
     def process(
         self, frame: pl.DataFrame, bad: Sequence[Bad], chunk: RawChunk, seen: Memory, visits: Visits | None = None
@@ -169,7 +169,9 @@ class Gate:
             return {}
         rows = frame.join(letters.select("_index"), on="_index", how="semi")
         decoded = {row.pop("_index"): row for row in rows.iter_rows(named=True)}
-        return {index: excerpt(self.plan, row, self._rules) for index, row in {**decoded, **read}.items() if row}
+        # Of one that stayed sealed only the account is known, which has no text.
+        shown = {index: row for index, row in {**decoded, **read}.items() if row and "data_key" not in row}
+        return {index: excerpt(self.plan, row, self._rules) for index, row in shown.items()}
 
     def _refused(self, rows: pl.DataFrame, chunk: RawChunk) -> pl.DataFrame:
         """A broken record may tell any time of receipt, so the ledger's minute falls back to the record's own."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from operator import itemgetter
 
 import orjson
 from confluent_kafka import Message, TopicPartition
@@ -15,7 +16,7 @@ from tidegate_schemas.rows import RowCodec
 from tidegate_schemas.subjects import clean_schema, consent_schema, dead_letter_schema, outcome_schema, raw_schema
 from tidegate_schemas.topics import Kind, ids_topic, kind_of, raw_topic
 from tidegate_stream.erasure import Erasure, erasure_of, text_of
-from tidegate_stream.erasure.erasure import codec
+from tidegate_stream.erasure.erasure import codec, request_key
 from tidegate_stream.gate.cookieless import Cookieless, Visits
 from tidegate_stream.gate.decisions import consent_key
 from tidegate_stream.gate.elsewhere import Everywhere
@@ -28,6 +29,7 @@ from tidegate_stream.gate.rules.columns import Removed
 from tidegate_stream.gate.rules.compiled import NO_RULES, Rules
 from tidegate_stream.gate.seen import SPAN_OFFSETS, Learnt, Memory, Seen
 from tidegate_stream.gate.transaction import VISITED_KEY, Batch, PartitionTransactions, read_partition
+from tidegate_stream.gate.unsealing import Opener, SealingKeys, no_keys
 
 
 class KindGate:
@@ -43,6 +45,7 @@ class KindGate:
         erasures: KnownErasures | None = None,
         consents: KnownConsents | None = None,
         rules: Rules = NO_RULES,
+        sealing_keys: SealingKeys = no_keys,
     ) -> None:
         self.erasures = erasures or KnownErasures(None)
         self.consents = consents or KnownConsents(None)
@@ -58,6 +61,7 @@ class KindGate:
             rules=rules,
         )
         self.raw = ColumnCodec(raw_schema(kind), registry)
+        self._opener = Opener(kind, sealing_keys, registry)
         self.clean = ColumnCodec(clean_schema(kind), registry)
         self.dead_letter = ColumnCodec(dead_letter_schema(), registry)
         self.outcome = ColumnCodec(outcome_schema(), registry)
@@ -65,25 +69,38 @@ class KindGate:
 
     def judge(self, chunk: RawChunk, seen: Memory, visits: Visits | None = None) -> GateResult:
         """Decode and process a chunk in which no erasure stands."""
-        return self.process(self.raw.decode(chunk.values), chunk, seen, visits)
+        return self.process(*self.read(chunk), seen, visits)
+
+    def read(self, chunk: RawChunk) -> tuple[Decoded, RawChunk]:
+        """Decode a chunk; and the chunk as it would be if nothing that the gate can open had been sealed."""
+        if not (chunk.values and self._opener.is_sealed(chunk.values[0])):
+            decoded = self.raw.decode(chunk.values)
+            if not any(self._opener.is_sealed(chunk.values[record.index]) for record in decoded.bad):
+                return decoded, chunk
+        opened = self._opener.open(chunk.values)
+        values = [opened.values.get(index, value) for index, value in enumerate(chunk.values)]
+        decoded = self.raw.decode(values)
+        unopened = {record.index: record for record in opened.bad}
+        bad = [unopened.get(record.index, record) for record in decoded.bad]
+        unsealed = Records(chunk.topic, chunk.partition, chunk.offsets, values, chunk.timestamps)
+        return Decoded(decoded.frame, bad), unsealed
 
     def process(self, decoded: Decoded, chunk: RawChunk, seen: Memory, visits: Visits | None = None) -> GateResult:
         """Process a chunk that was decoded."""
         return self.gate.process(decoded.frame, decoded.bad, chunk, seen, visits)
 
-    def first_erasure(self, decoded: Decoded, chunk: RawChunk) -> tuple[int, Erasure] | None:
-        """The first erasure that stands in a chunk, and its place there."""
-        for record in decoded.bad:
-            if (erasure := self._erasure(chunk.values[record.index])) is not None:
-                return record.index, erasure
-        return None
+    def erasures_in(self, decoded: Decoded, chunk: RawChunk) -> list[tuple[int, Erasure]]:
+        """The erasures that stand in a chunk, each with its place there, in order."""
+        found = ((record.index, self._erasure(chunk.values[record.index])) for record in decoded.bad)
+        return sorted(((place, erasure) for place, erasure in found if erasure is not None), key=itemgetter(0))
 
     def _erasure(self, value: bytes | None) -> Erasure | None:
         """The erasure that a raw record is a notice of. The topic of erasures has the last word: any may write here."""
         try:
-            return self.erasures.confirmed(erasure_of(value or b"", self._notice))
+            notice = erasure_of(value or b"", self._notice)
         except (DecodeError, ValueError):
             return None
+        return self.erasures.confirmed(notice)
 
     def notice(self, erasure: Erasure, offset: int) -> Batch:
         """What stands for an erasure in the clean topic."""
@@ -100,7 +117,7 @@ class KindGate:
             last_offset=result.last_offset,
             visited=orjson.dumps(result.visited) if result.visited else None,
             consents=[(consent_key(each), self.consent.encode(each)) for each in result.told.consents],
-            erasures=[(each.receipt_id.encode(), text_of(each, self._notice)) for each in result.told.erasures],
+            erasures=[(request_key(each), text_of(each, self._notice)) for each in result.told.erasures],
         )
 
 
@@ -114,6 +131,16 @@ class Passed:
     last_offset: int
     nameless: Mapping[str, int] = field(default_factory=dict)
     removed: Removed = field(default_factory=dict)
+
+    def __add__(self, other: Passed) -> Passed:
+        return Passed(
+            self.clean + other.clean,
+            self.dead_lettered + other.dead_lettered,
+            self.dropped + other.dropped,
+            other.last_offset,
+            _summed(self.nameless, other.nameless),
+            _summed(self.removed, other.removed),
+        )
 
 
 class Passage:
@@ -131,6 +158,8 @@ class Passage:
         self._gate = gate
         self._kind = gate.gate.kind
         self._transactions = PartitionTransactions(brokers, raw_topic(self._kind, generation), partition)
+        # The earlier owner may have come past notices of erasures that this process has not read of.
+        gate.erasures.refresh()
         messages = read_partition(brokers, TopicPartition(ids_topic(self._kind, generation), partition))
         self.seen, self._visits = _restored(messages, span), Visits(_values(messages, VISITED_KEY))
 
@@ -152,10 +181,14 @@ class Passage:
             raise ValueError(f"a chunk of {fresh.topic} came to the gate of {self._kind}")
         known = self.seen if elsewhere is None else Everywhere(self.seen, elsewhere)
         self._gate.consents.refresh()
-        decoded = self._gate.raw.decode(fresh.values)
-        if (erasure := self._gate.first_erasure(decoded, fresh)) is not None:
-            return self._around(fresh, *erasure, elsewhere)
-        result = self._gate.process(decoded, fresh, known, self._visits)
+        decoded, fresh = self._gate.read(fresh)
+        if standing := self._gate.erasures_in(decoded, fresh):
+            return self._around(fresh, standing, known)
+        return self._judged(decoded, fresh, known)
+
+    def _judged(self, decoded: Decoded, chunk: RawChunk, known: Memory) -> Passed:
+        """Pass records among which no erasure stands."""
+        result = self._gate.process(decoded, chunk, known, self._visits)
         self._transactions.write(self._gate.encode(result))
         self.seen.learn(result.learnt)
         self._visits.learn(result.visited)
@@ -163,19 +196,17 @@ class Passage:
         dropped = result.refused.height - letters
         return Passed(result.clean.height, letters, dropped, result.last_offset, result.nameless, result.removed)
 
-    def _around(self, chunk: RawChunk, place: int, erasure: Erasure, elsewhere: Seen | None) -> Passed:
-        """Pass what comes before an erasure, the erasure, and what comes after it."""
-        before = self.take(below(chunk, place), elsewhere) if place else Passed(0, 0, 0, self.progress)
-        self._transactions.write(self._gate.notice(erasure, chunk.offsets[place]))
-        after = self.take(chunk, elsewhere)
-        return Passed(
-            before.clean + after.clean,
-            before.dead_lettered + after.dead_lettered,
-            before.dropped + after.dropped,
-            after.last_offset,
-            _summed(before.nameless, after.nameless),
-            _summed(before.removed, after.removed),
-        )
+    def _around(self, chunk: RawChunk, standing: Sequence[tuple[int, Erasure]], known: Memory) -> Passed:
+        """Pass erasures, each in its place, and what lies before, between and after them."""
+        passed, begin = Passed(0, 0, 0, self.progress), 0
+        for place, erasure in (*standing, (len(chunk.offsets), None)):
+            if begin < place:
+                decoded, between = self._gate.read(cut(chunk, begin, place))
+                passed += self._judged(decoded, between, known)
+            if erasure is not None:
+                self._transactions.write(self._gate.notice(erasure, chunk.offsets[place]))
+            begin = place + 1
+        return replace(passed, last_offset=self.progress)
 
     def close(self) -> None:
         """Let go of the partition."""
@@ -189,14 +220,13 @@ def _summed(one: Mapping[str, int], other: Mapping[str, int]) -> dict[str, int]:
 def above(chunk: RawChunk, offset: int) -> RawChunk:
     """The records of a chunk above an offset."""
     skip = sum(1 for at in chunk.offsets if at <= offset)
-    if not skip:
-        return chunk
-    return Records(chunk.topic, chunk.partition, chunk.offsets[skip:], chunk.values[skip:], chunk.timestamps[skip:])
+    return cut(chunk, skip, len(chunk.offsets)) if skip else chunk
 
 
-def below(chunk: RawChunk, place: int) -> RawChunk:
-    """So many of a chunk's records, from the first on."""
-    return Records(chunk.topic, chunk.partition, chunk.offsets[:place], chunk.values[:place], chunk.timestamps[:place])
+def cut(chunk: RawChunk, begin: int, end: int) -> RawChunk:
+    """The records of a chunk from one place to another (excluded)."""
+    part = slice(begin, end)
+    return Records(chunk.topic, chunk.partition, chunk.offsets[part], chunk.values[part], chunk.timestamps[part])
 
 
 def _values(messages: Sequence[Message], key: bytes | None) -> list[bytes]:

@@ -25,6 +25,13 @@ def state(page: Page) -> dict[str, str]:
     return found
 
 
+def declined_only(page: Page) -> bool:
+    """Whether the device holds that the visitor declined, and when, and nothing else."""
+    local = on_device(page)["local"]
+    kept = json.loads(local.pop("tidegate"))
+    return bool(kept.pop("since")) and (local, kept) == ({}, {"choice": "denied"})
+
+
 def test_before_a_choice_nothing_is_stored_and_events_have_no_ids(gateway: Gateway, visit: Visit) -> None:
     page = visit()
     page.evaluate("tidegate.identify('jane')")
@@ -78,7 +85,7 @@ def test_declining_leaves_the_choice_alone_and_sends_counts_only(gateway: Gatewa
     gateway.wait_for("page")
     choose(page, "Decline")
     page.evaluate("tidegate.track('secret'), tidegate.track('secret')")
-    assert on_device(page)["local"] == {"tidegate": '{"choice":"denied"}'}
+    assert declined_only(page)
     page.reload()
     expect(page.get_by_role("dialog")).to_have_count(0)
     page.evaluate("tidegate.track('secret')")
@@ -101,7 +108,7 @@ def test_a_site_may_count_those_who_decline_without_ids(gateway: Gateway, visit:
     page.evaluate("tidegate.track('counted')")
     (event,) = gateway.wait_for("counted")
     assert (event["consent"], event["anonymous_id"]) == ("anonymous", None)
-    assert on_device(page)["local"] == {"tidegate": '{"choice":"denied"}'}
+    assert declined_only(page)
 
 
 def test_a_site_may_send_nothing_before_a_choice(gateway: Gateway, visit: Visit) -> None:
@@ -127,7 +134,7 @@ def test_withdrawing_clears_the_device_and_what_waits(gateway: Gateway, visit: V
     gateway.faults.away = False
     page.evaluate("tidegate.flush()")
     page.evaluate("tidegate.track('later')")
-    assert on_device(page)["local"] == {"tidegate": '{"choice":"denied"}'}
+    assert declined_only(page)
     page.close()
     wait_until(lambda: any(row["outcome"] == "closed" for row in gateway.outcomes()), DEADLINE_SECONDS, "no closing")
     assert set(gateway.names()) == {"page", "consent", "wanted"}
@@ -157,7 +164,7 @@ def test_a_decision_is_told_and_only_a_withdrawal_and_a_yes_say_whose_it_is(gate
     assert decisions(gateway, 3)[2:] == [("withdrawn", "denied", True)]
     properties = [json.loads(str(event["properties"])) for event in gateway.events() if event["name"] == "consent"]
     assert properties[-1] == {"erase": True, "state": "withdrawn", "version": "2026-03"}
-    assert on_device(page)["local"] == {"tidegate": '{"choice":"denied"}'}
+    assert declined_only(page)
 
 
 def test_a_withdrawal_goes_out_once_the_gateway_is_back(gateway: Gateway, visit: Visit) -> None:
@@ -285,3 +292,29 @@ def test_without_the_banner_the_site_asks(gateway: Gateway, visit: Visit) -> Non
     page.evaluate("tidegate.grant(), tidegate.track('asked_by_the_site')")
     (event,) = gateway.wait_for("asked_by_the_site")
     assert event["consent"] == "granted"
+
+
+AGED = """days => {
+    const kept = JSON.parse(localStorage.tidegate);
+    localStorage.tidegate = JSON.stringify({...kept, since: Date.now() - days * 864e5});
+}"""
+
+
+@pytest.mark.parametrize("answer", ["Accept", "Decline"])
+def test_a_choice_is_asked_anew_within_13_months_and_no_visit_prolongs_it(visit: Visit, answer: str) -> None:
+    page = visit()
+    choose(page, answer)
+    page.evaluate(AGED, 389)
+    before = json.loads(page.evaluate("localStorage.tidegate"))
+    page.reload()
+    page.evaluate("tidegate.track('looked')")
+    if answer == "Accept":
+        page.evaluate("tidegate.reset()")
+    kept = json.loads(page.evaluate("localStorage.tidegate"))
+    assert (kept["since"], kept["choice"]) == (before["since"], before["choice"])
+
+    page.evaluate(AGED, 390)
+    page.reload()
+    expect(page.get_by_role("dialog")).to_have_count(1)
+    page.evaluate("tidegate.track('looked')")
+    assert on_device(page) == NOTHING

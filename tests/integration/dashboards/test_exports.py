@@ -25,10 +25,14 @@ NOW = datetime.now(UTC)
 
 @pytest.fixture
 async def http(reader: Reader) -> AsyncIterator[httpx.AsyncClient]:
-    exports = Exports(reader, load(), ManualClock(NOW), DashboardMetrics())
-    app = Starlette(routes=[Route("/export/{query}.{suffix}", exports.download)])
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://dashboard") as client:
+    async with downloads(reader, minimum_subjects=0) as client:
         yield client
+
+
+def downloads(reader: Reader, minimum_subjects: int) -> httpx.AsyncClient:
+    exports = Exports(reader, load(), ManualClock(NOW), DashboardMetrics(), minimum_subjects)
+    app = Starlette(routes=[Route("/export/{query}.{suffix}", exports.download)])
+    return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://dashboard")
 
 
 @pytest.fixture
@@ -104,13 +108,21 @@ async def test_without_clickhouse_a_download_says_so() -> None:
     assert "no answer from ClickHouse at http://127.0.0.1:9" in answer.text
 
 
-async def test_rows_that_count_few_persons_are_left_out_and_the_answer_says_so(reader: Reader, planted: str) -> None:
-    exports = Exports(reader, load(), ManualClock(NOW), DashboardMetrics(), least_persons=1_000_000)
-    app = Starlette(routes=[Route("/export/{query}.{suffix}", exports.download)])
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://dashboard") as client:
-        few = await client.get("/export/daily_active.csv", params={"project": planted, "range": "15m"})
-        nobody = await client.get("/export/requests.csv", params={"project": planted, "range": "15m"})
-    assert few.text.splitlines() == ['"day","persons"']
-    assert few.headers["Tidegate-Left-Out"] == "rows with fewer than 1000000 persons"
-    assert "Tidegate-Left-Out" not in nobody.headers
-    assert len(nobody.text.splitlines()) > 1
+async def test_rows_about_few_people_are_left_out_and_counted(
+    reader: Reader, writer: httpx.Client, project: str
+) -> None:
+    days = {1: 4, 2: 5, 3: 1}
+    rows = [
+        {"project": project, "visitor": f"v{n}", "user": f"u{n}", "window_start": f"{NOW - timedelta(days=day):%F %T}"}
+        for day, people in days.items()
+        for n in range(people)
+    ]
+    insert(writer, "activity", rows)
+    found = {}
+    for minimum in (0, 5):
+        async with downloads(reader, minimum) as http:
+            answer = await http.get("/export/daily_active.csv", params={"project": project, "range": "7d"})
+        persons = [int(line["persons"]) for line in csv.DictReader(io.StringIO(answer.text))]
+        found[minimum] = persons, answer.headers["tidegate-rows-left-out"]
+        assert ("-2-rows-left-out.csv" in answer.headers["content-disposition"]) == (minimum == 5)
+    assert found == {0: ([1, 5, 4], "0"), 5: ([5], "2")}

@@ -39,10 +39,11 @@ class Planted:
         self.ids = [str(uuid4()) for _ in range(SENT)]
         self._writer, self._version = writer, 0
 
-    def event(self, event_id: str) -> None:
+    def event(self, event_id: str, producer_id: str = "gateway:1") -> None:
         self._version += 1
         at = {"occurred_at": self.began / 1e6, "received_at": self.began / 1e6}
         row = {"event_id": event_id, "project": self.project, "name": "e", "type": "track", "visitor": "v", **at}
+        row["producer_id"] = producer_id
         insert(self._writer, "events_track", [{**row, "sample_rate": 1, "version": self._version}])
 
     def counted(self, number: int) -> None:
@@ -109,3 +110,12 @@ def test_what_has_arrived_is_known_by_id(planted: Planted, client: Client) -> No
     found = arrived(client, planted.project, planted.began - 60_000_000)
     assert found == dict.fromkeys(planted.ids[1:], 1)
     assert arrived(client, planted.project, planted.began + 3_600_000_000) == {}
+
+
+def test_a_person_who_looks_at_the_shop_neither_hides_a_loss_nor_unbalances_the_demo(
+    planted: Planted, client: Client
+) -> None:
+    for event_id in planted.ids[1:]:
+        planted.event(event_id)
+    planted.event(str(uuid4()), "browser:0123456789abcdef0123456789abcdef")
+    assert planted.summary(client).lost == 1

@@ -9,7 +9,7 @@ from typing import Any
 
 import polars as pl
 import pytest
-from confluent_kafka import TopicPartition
+from confluent_kafka import Producer, TopicPartition
 from nacl.public import PrivateKey
 from tests import backing
 from tests.waiting import wait_until
@@ -19,9 +19,10 @@ from tidegate_schemas.identity import derived_event_id
 from tidegate_schemas.rows import RowCodec
 from tidegate_schemas.subjects import clean_schema, consent_schema, outcome_schema, raw_schema
 from tidegate_schemas.topics import CONSENTS, ERASURES, Kind
-from tidegate_stream.erasure import mark
-from tidegate_stream.erasure.erasure import codec, erasure_of
+from tidegate_stream.erasure import Erasure, erasure_of, mark, text_of
+from tidegate_stream.erasure.erasure import codec
 from tidegate_stream.gate import KindGate, MemoryKeys, Passage, Records
+from tidegate_stream.gate.erasures import KnownErasures
 from tidegate_stream.gate.known_consents import KnownConsents
 from tidegate_stream.gate.transaction import read_partition
 
@@ -100,11 +101,55 @@ def test_what_was_decided_and_what_is_to_be_erased_stands_in_the_log_under_pseud
     assert set(frame["pseudonym"]) == subjects
     assert frame["decision"].value_counts().sort("decision").rows() == [("granted", 4), ("withdrawn", 2)]
     assert set(frame["consent_version"]) == {"3"}
-    asked = [message.value() or b"" for message in read_partition(brokers, TopicPartition(ERASURES, 0))]
-    erasures = [erasure_of(value, codec()) for value in asked]
+    asked = read_partition(brokers, TopicPartition(ERASURES, 0))
+    erasures = [erasure_of(message.value() or b"", codec()) for message in asked]
+    # A retry of the request must not take the place of the record that says what became of it.
+    assert asked[0].key() != erasures[0].receipt_id.encode()
     assert [(each.source, each.marks) for each in erasures] == [
         ("consent", frozenset(mark("default", each) for each in subjects))
     ]
     clean = [message.value() for message in read_partition(brokers, TopicPartition("clean.track", 0))]
     told = ColumnCodec(clean_schema("track")).decode(clean).frame.filter(pl.col("name") == "consent")
     assert [json.loads(each)["state"] for each in told["properties"]] == ["granted", "granted"]
+
+
+def erasure(receipt_id: str, user: str) -> Erasure:
+    marks = frozenset(mark("default", each) for each in KEYS.every_pseudonym("default", user))
+    return Erasure(receipt_id, "default", marks, int(NOW.timestamp() * 1e6))
+
+
+def write(brokers: str, *records: tuple[str, int, bytes]) -> None:
+    producer = Producer({"bootstrap.servers": brokers})
+    for topic, partition, value in records:
+        producer.produce(topic, value, key=str(len(value)), partition=partition)
+    assert producer.flush(30) == 0
+
+
+def test_a_gate_that_takes_a_partition_over_knows_what_was_erased_before(brokers: str) -> None:
+    write(brokers, (ERASURES, 0, text_of(erasure("before", "cleo"), codec())))
+    for knows, clean in ((KnownErasures(brokers), 1), (KnownErasures(None), 2)):  # the latter for control
+        heir = Passage(KindGate("log", KEYS, erasures=knows), brokers, int(clean == 2))
+        late = [at(5, user_id=user, body="said", level="info") for user in ("cleo", "dora")]
+        assert heir.take(chunk("log", int(clean == 2), 0, *late)).clean == clean
+        heir.close()
+        knows.close()
+
+
+def test_erasures_in_one_chunk_each_stand_where_they_came(brokers: str) -> None:
+    asked = [erasure(f"in a chunk {number}", f"user {number}") for number in range(40)]
+    notices = [text_of(each, codec()) for each in asked]
+    write(brokers, *((ERASURES, 0, each) for each in notices))
+    events = chunk("health", 0, 0, *(at(5, report="feedback", message="said", user_id="eve") for _ in range(4))).values
+    values = [*notices[:2], *events[:1], *notices[2:], *events[1:3], notices[0], events[3]]
+    raw = Records("raw.health", 0, list(range(len(values))), values, [int(NOW.timestamp() * 1000)] * len(values))
+    known = KnownErasures(brokers)
+    passage = Passage(KindGate("health", KEYS, erasures=known), brokers, 0)
+    passed = passage.take(raw)
+    assert (passed.clean, passed.dead_lettered, passed.dropped, passed.last_offset) == (4, 0, 0, len(values) - 1)
+    assert passage.progress == len(values) - 1
+    clean = [message.value() or b"" for message in read_partition(brokers, TopicPartition("clean.health", 0))]
+    events_at = {place for place, value in enumerate(values) if value in events}
+    assert [place for place, value in enumerate(clean) if value not in notices] == sorted(events_at)
+    assert [value for value in clean if value in notices] == [value for value in values if value in notices]
+    passage.close()
+    known.close()

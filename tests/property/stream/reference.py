@@ -70,7 +70,8 @@ def latencies(events: Sequence[Event]) -> dict[tuple[Any, ...], Row]:
         row["max_seconds"] = max(seconds, row.get("max_seconds", seconds))
         sketch = row.setdefault("sketch", defaultdict(float))
         sketch[bucket_of(seconds)] += weight(event)
-        named = (seconds, event["trace_id"]) if event["trace_id"] else (0.0, "")
+        nobodys = not (event["visitor"] or event["user"])
+        named = (seconds, event["trace_id"]) if event["trace_id"] and nobodys else (0.0, "")
         before = (row.get("exemplar_seconds", 0.0), row.get("exemplar_trace_id", ""))
         row["exemplar_seconds"], row["exemplar_trace_id"] = max(before, named)
 
@@ -156,9 +157,10 @@ def identities(events: Sequence[Event]) -> dict[tuple[Any, ...], Row]:
         row["first_seen"] = min(event["occurred_at"], row.get("first_seen", event["occurred_at"]))
 
     def keys(event: Event) -> list[tuple[Any, ...]]:
-        visitors = [event["visitor"], event["previous"] if event["type"] == "alias" else None]
-        user = event["user"]
-        return [(event["project"], visitor, user) for visitor in visitors if visitor and user and visitor != user]
+        visitor, user, previous, kind = event["visitor"], event["user"], event["previous"], event["type"]
+        today = (user or visitor) if kind != "identify" else visitor
+        pairs = [(visitor, user), (previous, user if kind == "alias" else today)]
+        return [(event["project"], one, other) for one, other in pairs if one and other and one != other]
 
     return tumbling(events, 86_400, keys, add)
 

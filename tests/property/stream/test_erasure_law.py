@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -114,6 +116,63 @@ def _kind(fold: Fold) -> Kind:
 
 def _before(fold: Fold, rows: pl.DataFrame, offset: int) -> pl.DataFrame:
     return rows.filter(pl.col("first_offset") < offset) if "first_offset" in fold.schema else rows
+
+
+def test_a_slow_trace_of_a_person_is_not_left_behind() -> None:
+    row = data.events("span").filter(bool)
+
+    @laws
+    @given(row)
+    def law(events: Events) -> None:
+        theirs = [{**e, "project": "p", "visitor": "v1", "duration_seconds": 3.0, "trace_id": "a" * 32} for e in events]
+        frame, end = data.frame("span", theirs), 12 + 3 * len(theirs)
+        state = folded(Latencies(), frame, [0, end], Notice(end - 1, asked({"v1"})))
+        assert set(state.rows["exemplar_trace_id"]) <= {""}
+
+    law()
+
+
+def test_what_is_told_again_with_less_takes_nothing_back() -> None:
+    place, more = ("clean.track", 0), {"v1", "v2"}
+    frame = data.frame("track", [_track(visitor="v1"), _track(visitor="v2"), _track(visitor="v3")])
+    tombstones = Tombstones()
+    tombstones.add(replace(asked(more), positions={place: 15}), asked({"v1"}))  # a retry of the request came late
+    assert tombstones.erased(frame, *place).to_list() == [True, True, False]
+    assert tombstones.find("r") == replace(asked(more), positions={place: 15})
+
+
+def test_of_several_erasures_each_goes_up_to_its_own_place() -> None:
+    place, other = ("clean.track", 0), ("clean.track", 1)
+    frame = data.frame("track", [_track(visitor=each) for each in ("v1", "v2", "v1", "v2", "v3")])
+    tombstones = Tombstones()
+    assert not tombstones.erased(frame, *place).any()
+    for number, (person, at) in enumerate([("v1", 12), ("v2", 20), ("v1", 11)]):
+        tombstones.add(replace(asked({person}), receipt_id=str(number), positions={place: at}))
+    assert tombstones.erased(frame, *place).to_list() == [True, True, False, True, False]
+    assert not tombstones.erased(frame, *other).any()
+
+
+def test_events_are_looked_at_while_erasures_come_in() -> None:
+    place, frame = ("clean.track", 0), data.frame("track", [_track(visitor="v1")])
+    tombstones = Tombstones()
+    tombstones.add(replace(asked({"v1"}), positions={place: 15}))
+
+    def come_in() -> None:
+        for number in range(400):
+            tombstones.add(replace(asked({f"w{number}"}), receipt_id=f"w{number}", positions={place: 15}))
+
+    with ThreadPoolExecutor(1) as pool:
+        coming = pool.submit(come_in)
+        while not coming.done():
+            assert tombstones.erased(frame, *place).to_list() == [True]
+            assert tombstones.from_before(frame) is not None
+        coming.result()
+
+
+def _track(**fields: Any) -> dict[str, Any]:
+    plain = dict.fromkeys((*data.ENVELOPE, *data.KINDS["track"]))
+    times = {"occurred_at": data.BASE, "received_at": data.BASE}
+    return {**plain, "project": "p", "type": "track", "name": "open", "sample_rate": 1.0, **times, **fields}
 
 
 @laws

@@ -109,6 +109,7 @@ def test_control_columns_that_skip_a_rule_are_found(broken: str, monkeypatch: py
     row = next(
         row for row in near_records(Random(1), "track", 50) if refusal_of(compile_plan("track"), KEYS, row) is None
     )
+    row |= {"project": "default"}
     told = {**row, "consent": "granted", "user_id": None, "properties": '{"a":"jane@example.org","b":"the author"}'}
     assert_alike("track", RULES["patterns"], [told])
     assert_alike("track", RULES["allowances"], [told])

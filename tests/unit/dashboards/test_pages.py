@@ -63,6 +63,15 @@ def test_daily_and_monthly_persons_are_those_of_today() -> None:
     assert (found["mau"].value, found["mau"].note) == ("80", "in November · 25% of them today")
 
 
+def test_persons_who_come_between_the_two_questions_do_not_make_today_larger_than_the_month() -> None:
+    days = Rows(("day", "persons", "cookieless"), [["2026-11-23", 13, 0]])
+    months = Rows(("month", "persons", "cookieless"), [["2026-11-01", 11, 0]])
+
+    found = {tile.key: tile for tile in tiles(snapshot({"daily_active": days, "monthly_active": months}))}
+
+    assert (found["mau"].value, found["mau"].note) == ("13", "in November · 100% of them today")
+
+
 def test_a_months_persons_say_which_visitors_they_leave_out() -> None:
     days = Rows(("day", "persons", "cookieless"), [["2026-11-23", 50, 30]])
     months = Rows(("month", "persons", "cookieless"), [["2026-11-01", 80, 400]])

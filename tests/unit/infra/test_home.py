@@ -13,7 +13,7 @@ from nacl.public import PrivateKey
 from tidegate_infra import home, ports
 from tidegate_infra.broker.java import parse_major
 from tidegate_infra.errors import HomeInUseError, PortInUseError
-from tidegate_infra.keys import ensure_keys, loose_files
+from tidegate_infra.keys import ensure_edge_key, ensure_keys, loose_files
 from tidegate_infra.processes import free_ports, pss_bytes
 from tidegate_infra.runtime import addresses, child_environment, embedded_services
 from tidegate_infra.settings import Settings, load
@@ -188,3 +188,24 @@ def test_memory_of_a_process_counts_its_children() -> None:
         process.kill()
         process.communicate()
     assert pss_bytes(process.pid) == 0
+
+
+def test_an_edge_key_is_made_where_events_are_to_be_sealed_and_follows_the_gates_key(settings: Settings) -> None:
+    assert ensure_edge_key(settings) is None
+    assert not (settings.keys_dir / "sealing.key").exists()
+    sealing = settings.model_copy(update={"seal_raw": True})
+    first = ensure_edge_key(sealing)
+    assert first == ensure_edge_key(sealing) == (settings.keys_dir / "edge.key").read_text()
+    (settings.keys_dir / "sealing.key").rename(settings.keys_dir / "sealing-1.key")
+    second = ensure_edge_key(sealing)
+    assert first is not None and second is not None
+    assert second[:64] != first[:64]
+    assert second[64:] == first[64:]  # people stay in their partitions
+    assert second == (settings.keys_dir / "edge.key").read_text()
+    assert loose_files(settings.keys_dir) == []
+
+
+def test_an_edge_key_that_was_given_leaves_no_private_key_on_the_machine(settings: Settings) -> None:
+    given = settings.model_copy(update={"seal_raw": True, "edge_key": "ab" * 64})
+    assert ensure_edge_key(given) == "ab" * 64
+    assert not (settings.keys_dir / "sealing.key").exists()

@@ -65,10 +65,11 @@ class Whom:
 
 
 def retained(settings: Settings) -> timedelta:
-    """How long Kafka's log keeps what was written: the longest of all topics, with the segment that it is in."""
+    """How long Kafka's log keeps events: the longest of all topics that expire, with the segment that it is in."""
     topics = tidegate_topics(settings.partitions, settings.raw_retention_hours, settings.clean_retention_days)
-    expiring = [topic.config for topic in topics if int(topic.config.get("retention.ms", -1)) > 0]
-    longest = max(int(config["retention.ms"]) + int(config["segment.ms"]) for config in expiring)
+    expiring = [topic.config for topic in topics if topic.config["cleanup.policy"] == "delete"]
+    timed = [config for config in expiring if int(config["retention.ms"]) > 0]
+    longest = max(int(config["retention.ms"]) + int(config["segment.ms"]) for config in timed)
     return max(timedelta(milliseconds=longest), COMPACTED_WITHIN) + _MARGIN
 
 
