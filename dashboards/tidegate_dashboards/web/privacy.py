@@ -127,6 +127,8 @@ async def _told(said: ui.html, act: Callable[[], str], fields: tuple[ui.input, .
         log.exception("what an operator asked for did not work")
         said.set_content('<p class="bad">That did not work: is ClickHouse there? The dashboard’s log says more.</p>')
         return
+    if text is None:  # the dashboard is being stopped
+        return
     said.set_content(f"<p>{escape(text)}</p>")
     for field in fields:
         field.set_value("")
