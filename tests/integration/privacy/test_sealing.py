@@ -12,7 +12,7 @@ import pytest
 from confluent_kafka import TopicPartition
 from nacl.public import PrivateKey
 from polars.testing import assert_frame_equal
-from tests.privacy.test_canaries import events
+from tests.privacy.events import events
 
 from tidegate.publish import KafkaPublisher
 from tidegate.sealing import EdgeSeal

@@ -77,7 +77,7 @@ def test_a_rebuild_of_some_hours_changes_nothing_though_visits_began_long_before
     done = rebuilt(stack, "archive", (3, 5))
     assert differences(before, stack.views()) == {}
     assert sum(each.removed for each in done) == 0
-    assert [row for row in before["sessions"] if row[6] > 23 * 3600]
+    assert [row for row in before["sessions"] if row[7] > 23 * 3600]
 
 
 def test_what_the_archive_has_forgotten_is_refused(stack: Stack) -> None:

@@ -12,7 +12,7 @@ import polars as pl
 import pytest
 from nacl.public import PrivateKey, SealedBox
 from polars.testing import assert_frame_equal
-from tests.privacy.test_canaries import events, valid
+from tests.privacy.events import events, valid
 
 from tidegate.publish import MemoryPublisher
 from tidegate.sealing import EdgeSeal
