@@ -25,7 +25,8 @@ def configs_of(brokers: str, topics: Iterable[str]) -> Mapping[str, Mapping[str,
     wanted = [ConfigResource(ResourceType.TOPIC, name) for name in topics]
     if not wanted:
         return {}
-    answers = admin_client(brokers).describe_configs(wanted, request_timeout=_REQUEST_SECONDS)
+    admin = admin_client(brokers)  # kept until all have answered: what is asked ends with its client
+    answers = admin.describe_configs(wanted, request_timeout=_REQUEST_SECONDS)
     return {
         resource.name: {name: entry.value or "" for name, entry in answer.result(_REQUEST_SECONDS).items()}
         for resource, answer in answers.items()
@@ -44,7 +45,8 @@ def align(brokers: str, topics: Iterable[Topic]) -> list[str]:
         differing = {name: change for name, change in changes.items() if change}
         if differing:
             asked = [_asked(name, change) for name, change in differing.items()]
-            answers = admin_client(brokers).incremental_alter_configs(asked, request_timeout=_REQUEST_SECONDS)
+            admin = admin_client(brokers)
+            answers = admin.incremental_alter_configs(asked, request_timeout=_REQUEST_SECONDS)
             for answer in answers.values():
                 answer.result(_REQUEST_SECONDS)
     except KafkaException as error:

@@ -48,7 +48,8 @@ def old_topic(broker: str) -> Iterator[str]:
     producer.produce(OLD, b"an event", partition=0, timestamp=int((NOW - timedelta(days=3)).timestamp() * 1000))
     assert producer.flush(30) == 0
     yield OLD
-    admin_client(broker).delete_topics([OLD])[OLD].result(30)
+    admin = admin_client(broker)
+    admin.delete_topics([OLD])[OLD].result(30)
 
 
 def test_every_table_has_the_ttl_of_its_policy(client: Client) -> None:
