@@ -1,4 +1,4 @@
-"""Events with one canary each, in turn in every text field that a kind has: what edges seal, and only the gate opens."""
+"""Events with one canary each, in turn in every text field of a kind: what edges seal, and only the gate opens."""
 
 from __future__ import annotations
 
