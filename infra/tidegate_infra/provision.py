@@ -66,8 +66,8 @@ def _provide_or_end(settings: Settings, where: Addresses) -> None:
     try:
         provide_topics(settings, where)
     except Exception as error:
+        # Each line is flushed. `logging.shutdown` here waited for ever for a main thread that set its logging up anew.
         log.critical("this service ends: %s", error, exc_info=not isinstance(error, TidegateError))
-        logging.shutdown()
         os._exit(1)
 
 
