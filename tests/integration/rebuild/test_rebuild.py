@@ -24,7 +24,7 @@ from tidegate_stream.folds import all_folds
 from tidegate_stream.rebuild import Stretch
 
 T = TypeVar("T")
-pytestmark = [pytest.mark.broker, pytest.mark.clickhouse, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.broker, pytest.mark.clickhouse, pytest.mark.faults, pytest.mark.timeout(180)]
 
 
 def past() -> Iterator[tuple[Kind, dict[str, Any]]]:
