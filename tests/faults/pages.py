@@ -18,6 +18,7 @@ from tests.waiting import wait_until
 
 from tidegate_infra.browser_bundle import ensure_bundle
 from tidegate_infra.maven import default_cache
+from tidegate_schemas.consent import DECISION
 
 VISITED = "visited"
 MOST_EVENTS = 60
@@ -141,6 +142,15 @@ def archived(stack: Stack) -> dict[str, tuple[str, int]]:
     return {str(token): (str(producer), int(count)) for token, producer, count in rows}
 
 
+def decisions(stack: Stack) -> dict[str, int]:
+    """By who numbered them: the events by which pages tell that somebody agreed."""
+    rows = stack.client.query(
+        "SELECT producer_id, uniqExact(event_id) FROM tidegate.events_track WHERE name = {name:String} GROUP BY 1",
+        parameters={"name": DECISION},
+    ).result_rows
+    return {str(producer): int(count) for producer, count in rows}
+
+
 def accounts(stack: Stack) -> dict[str, Account]:
     """The ledger's pages by producer."""
     rows = stack.client.query(
@@ -150,16 +160,20 @@ def accounts(stack: Stack) -> dict[str, Account]:
     return {str(producer): Account(str(state), *map(int, numbers)) for producer, state, *numbers in rows}
 
 
-def account_of(visit: Visit, there: tuple[str, int] | None, told: dict[str, Account]) -> tuple[int, int]:
+def account_of(
+    visit: Visit, there: tuple[str, int] | None, told: dict[str, Account], decided: dict[str, int]
+) -> tuple[int, int]:
     """Events of a page that are lost, and those of them that the ledger calls missing; checks what it claims."""
     if there is None:
         return visit.tracked, 0  # nothing of it came, so nobody knows of it
     producer, stored = there
     account = told[producer]
-    lost = visit.tracked - stored - account.dropped
-    assert account.stored == stored, (visit.token, account)
+    lost, choices = visit.tracked - stored - account.dropped, decided.get(producer, 0)
+    assert choices == visit.consents, (visit.token, choices)
+    assert account.stored == stored + choices, (visit.token, account)
     if account.state == "closed":
-        assert (account.last_number, account.nowhere) == (visit.tracked, lost), (visit.token, visit.killed, account)
+        numbered = visit.tracked + choices
+        assert (account.last_number, account.nowhere) == (numbered, lost), (visit.token, visit.killed, account)
     else:
         assert 0 <= lost - account.nowhere <= account.tail_at_most, (visit.token, visit.killed, lost, account)
     return lost, account.nowhere

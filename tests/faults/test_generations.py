@@ -16,6 +16,7 @@ from tests.waiting import comes_true
 
 from tidegate.publish import KafkaPublisher
 from tidegate_infra.broker.topics import create_topics, tidegate_topics
+from tidegate_schemas.topics import CONSENTS, ERASURES
 from tidegate_stream.flight import in_flight
 
 pytestmark = [pytest.mark.faults, pytest.mark.broker, pytest.mark.clickhouse, pytest.mark.timeout(300)]
@@ -235,7 +236,11 @@ def test_topics_of_an_earlier_generation_may_be_deleted_beside_a_worker(switchin
     switching.until(worker, lambda: switching.archived(1) and switching.settled())
     admin = AdminClient({"bootstrap.servers": stack.brokers})
     for deleted in admin.delete_topics(
-        [topic.name for topic in tidegate_topics(2) if "gate-ids" not in topic.name]
+        [
+            topic.name
+            for topic in tidegate_topics(2)
+            if "gate-ids" not in topic.name and topic.name not in (CONSENTS, ERASURES)
+        ]
     ).values():
         deleted.result(30)
     send(switching.new, [1, 0])

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import pytest
 from tests.faults.edges import POSTED, TRACKED, Applications, Gateway, Poster
-from tests.faults.pages import Pages, account_of, accounts, visiting
+from tests.faults.pages import Pages, account_of, accounts, decisions, visiting
 from tests.faults.pages import archived as archived_pages
 from tests.faults.run_gateway import PROJECT
 from tests.faults.stack import Stack, running
@@ -105,7 +105,10 @@ def test_missing_is_what_was_lost_to_the_event(seed: int, tmp_path: Path) -> Non
 def check_pages(stack: Stack, pages: Pages) -> None:
     """Killed pages lose what the stated bound allows, and only without consent; of all others nothing is missing."""
     there, told = archived_pages(stack), accounts(stack)
-    found = [(visit, *account_of(visit, there.get(visit.token), told)) for visit in pages.visits if visit.tracked]
+    decided = decisions(stack)
+    found = [
+        (visit, *account_of(visit, there.get(visit.token), told, decided)) for visit in pages.visits if visit.tracked
+    ]
     lost = {visit.token: (lost, nowhere) for visit, lost, nowhere in found if lost}
     assert {visit.token for visit, *_ in found if visit.token in lost and (visit.consents or not visit.killed)} == set()
     # The control: with a bound of nothing, the tail of a killed page would be a sum that doesn't balance.
