@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -22,7 +23,7 @@ from tidegate_schemas.identity import derived_event_id
 from tidegate_schemas.rows import RowCodec
 from tidegate_schemas.subjects import clean_schema, dead_letter_schema, raw_schema
 from tidegate_stream.gate import FencedError, KindGate, MemoryKeys, Passage, Records
-from tidegate_stream.gate.transaction import PartitionTransactions, read_partition, read_progress
+from tidegate_stream.gate.transaction import Batch, PartitionTransactions, read_partition, read_progress
 
 pytestmark = pytest.mark.broker
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -195,3 +196,18 @@ def test_the_largest_record_passes_however_much_longer_cleaning_makes_it(brokers
     (value,) = committed(brokers, "clean.track", 1)
     assert len(value) > 3 * (1 << 20)
     assert ColumnCodec(clean_schema("track")).decode([value]).bad == []
+
+
+def test_a_gate_knows_its_progress_behind_what_a_killed_gate_of_another_kind_left_open(brokers: str) -> None:
+    """All kinds' progress is in one partition, and an open transaction hides what comes after it."""
+    own, killed = (PartitionTransactions(brokers, topic, 1) for topic in ("raw.track", "raw.error"))
+    killed._producer.begin_transaction()
+    killed._produce(Batch([], [], [], [], None, 5))
+    killed._producer.flush(20)
+    own.write(Batch([], [], [], [], None, 9))
+    with ThreadPoolExecutor(1) as pool:
+        successor = pool.submit(lambda: PartitionTransactions(brokers, "raw.track", 1).progress)
+        with pytest.raises(TimeoutError):
+            successor.result(2)
+        PartitionTransactions(brokers, "raw.error", 1)
+        assert successor.result(30) == 9
