@@ -1,11 +1,11 @@
 """Write docs/settings.md from the model: `python -m tidegate_infra.settings_table [--check] PATH`."""
 
 import sys
-from pathlib import Path
 from typing import Literal, get_args, get_origin
 
 from pydantic.fields import FieldInfo
 
+from tidegate_infra.generated_page import keep
 from tidegate_infra.settings import ENV_PREFIX, FILE_NAME, Settings
 
 __all__ = ["main", "render"]
@@ -39,14 +39,7 @@ def render() -> str:
 
 def main(arguments: list[str]) -> int:
     """Write the file, or with --check say whether it is current (exit code 1 if not)."""
-    path = Path(arguments[-1])
-    if "--check" not in arguments:
-        path.write_text(render(), encoding="utf-8")
-        return 0
-    if path.exists() and path.read_text(encoding="utf-8") == render():
-        return 0
-    sys.stderr.write(f"{path} isn't current: run python -m tidegate_infra.settings_table {path}\n")
-    return 1
+    return keep(arguments, render, "tidegate_infra.settings_table")
 
 
 def _row(name: str, field: FieldInfo) -> str:

@@ -94,7 +94,11 @@ class Log:
         return [(topic, number) for topic in topics for number in range(counts.get(topic, 0))]
 
     def extents(self, places: Iterable[Place]) -> Mapping[Place, tuple[int, int]]:
-        """Where partitions begin, and one past their last offset, whether committed or not."""
+        """Where partitions begin, and one past their last offset.
+
+        With `uncommitted` that is the log's end; else where the last transaction that is over ends: one that is open
+        hides what was committed after it.
+        """
         return {place: self._extent(TopicPartition(*place)) for place in places}
 
     def _extent(self, place: TopicPartition) -> tuple[int, int]:

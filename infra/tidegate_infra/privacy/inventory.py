@@ -2,8 +2,8 @@
 
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 
+from tidegate_infra.generated_page import keep
 from tidegate_infra.privacy.retention.files import elsewhere, file_policies
 from tidegate_infra.privacy.retention.policy import Policy
 from tidegate_infra.privacy.retention.report import kept
@@ -60,14 +60,7 @@ def render() -> str:
 
 def main(arguments: list[str]) -> int:
     """Write the file, or with --check say whether it is current (exit code 1 if not)."""
-    path = Path(arguments[-1])
-    if "--check" not in arguments:
-        path.write_text(render(), encoding="utf-8")
-        return 0
-    if path.exists() and path.read_text(encoding="utf-8") == render():
-        return 0
-    sys.stderr.write(f"{path} isn't current: run python -m tidegate_infra.privacy.inventory {path}\n")
-    return 1
+    return keep(arguments, render, "tidegate_infra.privacy.inventory")
 
 
 def _table(fields: Iterator[Field]) -> Iterator[str]:
