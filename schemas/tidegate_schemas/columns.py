@@ -1,12 +1,13 @@
 """The columnar codec: thousands of records at once through polars-avro, with the row path as its measure.
 
-Where polars-avro refuses a batch, those around whose end it stumbles are read by row, and the others by column again.
-What is refused then (bytes that aren't UTF-8) is tried in pieces, and a refused piece is read by row. One bad record
-costs itself and some time, never its neighbours.
+Where polars-avro refuses a batch, those that don't end where their record does are read by row, and the others by column
+again. What is refused then (bytes that aren't UTF-8) is tried in pieces, and a refused piece is read by row. One bad
+record costs itself and some time, never its neighbours.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import compress
 from typing import Any
 
 import polars as pl
@@ -14,6 +15,7 @@ import polars as pl
 from tidegate_schemas.binary import RecordReader, record_reader
 from tidegate_schemas.container import MarkedReader, write_marked
 from tidegate_schemas.dtypes import fit, physical_schema, polars_schema
+from tidegate_schemas.ends import Ends, record_ends
 from tidegate_schemas.errors import DecodeError, FramingError, UnknownSchemaError
 from tidegate_schemas.reasons import Reason
 from tidegate_schemas.registry import SchemaRegistry
@@ -26,8 +28,6 @@ __all__ = ["INDEX", "BadRecord", "ColumnCodec", "Decoded", "polars_schema", "val
 
 INDEX = "_index"
 _PIECE = 512
-_STEP = 16
-"""Of so many records, one that doesn't end right has all read by row."""
 _FEW = 128
 """So many records or fewer are read by row: polars-avro takes 3 ms for a call, however few the records."""
 
@@ -54,10 +54,9 @@ class _Batch:
         """Take the records from start to end (excluded)."""
         return _Batch(self.indices[start:end], self.bodies[start:end])
 
-    def add(self, more: "_Batch") -> None:
-        """Append records."""
-        self.indices += more.indices
-        self.bodies += more.bodies
+    def those(self, chosen: Sequence[bool]) -> "_Batch":
+        """Take the records for which a flag stands."""
+        return _Batch(list(compress(self.indices, chosen)), list(compress(self.bodies, chosen)))
 
 
 class ColumnCodec:
@@ -68,7 +67,7 @@ class ColumnCodec:
         self._versions = KnownVersions([schema], registry)
         self._header = write_header(schema, registry)
         self._rows = RowCodec(schema, registry)
-        self._by_version: dict[Version, tuple[MarkedReader, RecordReader]] = {}
+        self._by_version: dict[Version, tuple[MarkedReader, RecordReader, Ends]] = {}
         self._columns = physical_schema(schema)
         self._names = [*schema.names, INDEX]
         logical = polars_schema(schema)
@@ -151,22 +150,23 @@ class ColumnCodec:
 
     def _read(self, version: Version, batch: _Batch, bad: list[BadRecord]) -> list[pl.DataFrame]:
         """Decode records of one version into frames of the writer's physical columns and `_index`."""
-        marked, by_row = self._readers(version)
-        if len(batch.bodies) > _PIECE:
+        marked, by_row, ends = self._readers(version)
+        frame = _attempt(marked, batch)
+        if frame is not None:
+            return [frame]
+        if len(batch) > _FEW:
+            batch = _ending_right(ends, by_row, batch, bad)
             frame = _attempt(marked, batch)
             if frame is not None:
                 return [frame]
-            batch = _ending_right(marked, by_row, batch, bad)
-            frame = _attempt(marked, batch)
-            if frame is not None:
-                return [frame]
-        starts = range(0, len(batch.bodies), _PIECE)
+        starts = range(0, len(batch), _PIECE)
         return [_read_piece(marked, by_row, batch.part(start, start + _PIECE), bad) for start in starts]
 
-    def _readers(self, version: Version) -> tuple[MarkedReader, RecordReader]:
+    def _readers(self, version: Version) -> tuple[MarkedReader, RecordReader, Ends]:
         readers = self._by_version.get(version)
         if readers is None:
-            readers = MarkedReader(version.writer), record_reader(version.writer.definition)
+            definition = version.writer.definition
+            readers = MarkedReader(version.writer), record_reader(definition), record_ends(definition)
             self._by_version[version] = readers
         return readers
 
@@ -192,18 +192,12 @@ class ColumnCodec:
         return pl.concat(frames, rechunk=True).sort(INDEX)
 
 
-def _ending_right(marked: MarkedReader, by_row: RecordReader, batch: _Batch, bad: list[BadRecord]) -> _Batch:
-    """Leave out the bad ones among the records around whose end polars-avro stumbles."""
-    right, start = _Batch(), 0
-    while start < len(batch):
-        piece = batch.part(start, start + _PIECE)
-        number = marked.ending_right(piece.bodies, _STEP)
-        right.add(piece.part(0, number))
-        if number < len(piece):
-            right.add(_sift(by_row, piece.part(number, number + _STEP), bad)[0])
-            number += _STEP
-        start += number
-    return right
+def _ending_right(ends: Ends, by_row: RecordReader, batch: _Batch, bad: list[BadRecord]) -> _Batch:
+    """Leave out the bad ones among the records that don't seem to end where their body does."""
+    right = ends(batch.bodies)
+    for at in (~right).nonzero()[0]:
+        right[at] = bool(len(_sift(by_row, batch.part(at, at + 1), bad)[0]))
+    return batch.those(right.tolist())
 
 
 def _read_piece(marked: MarkedReader, by_row: RecordReader, batch: _Batch, bad: list[BadRecord]) -> pl.DataFrame:

@@ -3,7 +3,7 @@
 import io
 import json
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import nullcontext
 
 import polars as pl
@@ -48,25 +48,10 @@ class MarkedReader:
         if not bodies:
             raise DecodeError("no records to read")
         data, mark = self._container(bodies)
-        frame = next(_frames(data, len(bodies), None))
+        frame = _frame(data, len(bodies))
         if frame.height != len(bodies) or not frame.select((pl.col(_MARK) == pl.lit(mark)).all()).item():
             raise DecodeError("a record doesn't end where its message ends")
         return frame.select(pl.col(name).cast(dtype) for name, dtype in self.columns.items())
-
-    def ending_right(self, bodies: Sequence[bytes], step: int) -> int:
-        """How many bodies from the first one on end where their record does, in whole steps.
-
-        Only the marks are made columns, some 1 µs a body with steps of 16: what lies between is skipped over, so that
-        `read` may still refuse such bodies, for bytes that aren't UTF-8 say.
-        """
-        data, mark = self._container(bodies)
-        frames, right = _frames(data, step, [_MARK]), 0
-        try:
-            while right + step <= len(bodies) and next(frames)[_MARK].to_list() == [mark] * step:
-                right += step
-        except DecodeError:
-            return right
-        return right
 
     def _container(self, bodies: Sequence[bytes]) -> tuple[bytes, bytes]:
         """The bodies as a file, and the mark that stands after each."""
@@ -92,22 +77,20 @@ def write_marked(frame: pl.DataFrame) -> list[bytes]:
     return bodies
 
 
-def _frames(data: bytes, rows: int, columns: list[str] | None) -> Iterator[pl.DataFrame]:
-    """A file's rows, so many at a time; DecodeError at those that can't be read."""
+def _frame(data: bytes, rows: int) -> pl.DataFrame:
+    """A file's first rows; DecodeError where they can't be read."""
     source = AvroSource([lambda: nullcontext(io.BytesIO(data))], strict=False, utf8_view=False)
     # Kept by name while it may raise: its end runs Python code, which would lose the error under way.
-    batches = source.batch_iter(rows, columns)
-    while True:
-        try:
-            frame = pl.DataFrame(next(batches))
-        except (AvroError, StopIteration, SystemError, ValueError, pl.exceptions.PolarsError) as error:
-            raise DecodeError("polars-avro refused the records") from error
-        except BaseException as error:
-            # A Rust panic surfaces as an exception class of the extension's own, below BaseException.
-            if type(error).__name__ != "PanicException":
-                raise
-            raise DecodeError("polars-avro panicked over the records") from None
-        yield frame
+    batches = source.batch_iter(rows, None)
+    try:
+        return pl.DataFrame(next(batches))
+    except (AvroError, StopIteration, SystemError, ValueError, pl.exceptions.PolarsError) as error:
+        raise DecodeError("polars-avro refused the records") from error
+    except BaseException as error:
+        # A Rust panic surfaces as an exception class of the extension's own, below BaseException.
+        if type(error).__name__ != "PanicException":
+            raise
+        raise DecodeError("polars-avro panicked over the records") from None
 
 
 def _block_data(container: bytes) -> bytes:

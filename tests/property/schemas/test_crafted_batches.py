@@ -18,7 +18,7 @@ from tidegate_schemas.rows import RowCodec
 from tidegate_schemas.subjects import raw_schema
 if {plainly}:
     container._ENDLESS = container._long(1000)
-    container._frames = lambda data, rows, columns: iter([read_avro(BytesIO(data))])
+    container._frame = lambda data, rows: read_avro(BytesIO(data))
 at = datetime(2026, 3, 1, tzinfo=UTC)
 good = RowCodec(raw_schema("span")).encode(
     {{"event_id": "01890a5d-ac96-774b-bcce-b302099a8057", "producer_id": "p", "project": "p", "name": "GET /",
