@@ -22,6 +22,7 @@ from tidegate_schemas.columns import ColumnCodec
 from tidegate_schemas.identity import derived_event_id
 from tidegate_schemas.rows import RowCodec
 from tidegate_schemas.subjects import clean_schema, dead_letter_schema, raw_schema
+from tidegate_stream.flight import in_flight
 from tidegate_stream.gate import FencedError, KindGate, MemoryKeys, Passage, Records
 from tidegate_stream.gate.transaction import Batch, PartitionTransactions, read_partition, read_progress
 
@@ -211,3 +212,16 @@ def test_a_gate_knows_its_progress_behind_what_a_killed_gate_of_another_kind_lef
             successor.result(2)
         PartitionTransactions(brokers, "raw.error", 1)
         assert successor.result(30) == 9
+
+
+def test_what_an_open_transaction_hides_is_still_in_flight(brokers: str) -> None:
+    """Of a topic of all kinds: whoever believed careful readers would stop the worker before the ledger had it."""
+    own, killed = (PartitionTransactions(brokers, topic, 1) for topic in ("raw.span", "raw.log"))
+    before = in_flight(brokers)
+    killed._producer.begin_transaction()
+    killed._produce(Batch([], [], [], [b"never"], None, 5))
+    killed._producer.flush(20)
+    own.write(Batch([], [], [], [b"told"], None, 9))
+    assert in_flight(brokers) == before + 2
+    PartitionTransactions(brokers, "raw.log", 1)
+    assert in_flight(brokers) == before + 1
