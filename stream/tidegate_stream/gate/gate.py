@@ -117,13 +117,14 @@ class Gate:
         told = told_in(self.plan, self._keys, self._names.every, frame)
         judged = consented(self.plan, self._names.every, fresh, told, self._consents)
         read = {record.index: self._read(chunk.values[record.index]) for record in bad}
-        refused = pl.concat(
+        refused = self._refused(
             [
-                self._refused(pl.concat([frame.filter(broken), reasons], how="horizontal"), chunk),
-                self._refused(_told(valid.filter(repeated), Reason.DUPLICATE), chunk),
-                *([] if judged.refused is None else [self._refused(judged.refused, chunk)]),
-                self._undecoded(bad, read, chunk),
-            ]
+                *([frame.filter(broken).hstack(reasons)] if reasons.height else []),
+                *([_told(valid.filter(repeated), Reason.DUPLICATE)] if repeated.any() else []),
+                *([] if judged.refused is None else [judged.refused]),
+                *([_undecoded(bad, read, chunk)] if bad else []),
+            ],
+            chunk,
         )
         passing = judged.passing
         clean, removed = self._clean(passing, chunk, parsed)
@@ -134,7 +135,7 @@ class Gate:
         gone = self._tombstones.from_before(clean)
         if gone is not None:
             clean = clean.filter(~gone)
-            refused = pl.concat([refused, self._refused(_told(passing.filter(gone), Reason.ERASED), chunk)])
+            refused = pl.concat([refused, self._refused([_told(passing.filter(gone), Reason.ERASED)], chunk)])
         return GateResult(
             clean=clean,
             keys=clean.select(pl.coalesce("visitor", "event_id").cast(pl.Binary)).to_series().to_list(),
@@ -173,36 +174,37 @@ class Gate:
         shown = {index: row for index, row in {**decoded, **read}.items() if row and "data_key" not in row}
         return {index: excerpt(self.plan, row, self._rules) for index, row in shown.items()}
 
-    def _refused(self, rows: pl.DataFrame, chunk: RawChunk) -> pl.DataFrame:
+    def _refused(self, parts: Sequence[pl.DataFrame], chunk: RawChunk) -> pl.DataFrame:
         """A broken record may tell any time of receipt, so the ledger's minute falls back to the record's own."""
-        if rows.is_empty():
+        if not parts:
             return pl.DataFrame(schema=REFUSED)
+        columns = [pl.col(name).cast(dtype) for name, dtype in REFUSED.items()]
+        rows = pl.concat([part.select(columns) for part in parts])
         stamps = (pl.Series(chunk.timestamps, dtype=pl.Int64) * 1000).gather(rows["_index"])
-        received = pl.col("received_at").cast(pl.Int64)
+        received = pl.col("received_at")
         near = (received - stamps).abs() <= 86_400_000_000
-        number = pl.col("sequence").clip(0).fill_null(0)
-        timed = rows.with_columns(pl.when(near).then(received).otherwise(stamps).alias("received_at"), number)
-        return timed.with_columns(named_safely(timed)).select(
-            pl.col(name).cast(dtype) for name, dtype in REFUSED.items()
+        return rows.with_columns(
+            pl.when(near).then(received).otherwise(stamps).alias("received_at"),
+            pl.col("sequence").clip(0).fill_null(0),
+            *named_safely(rows),
         )
 
-    def _undecoded(self, bad: Sequence[Bad], read: Mapping[int, Mapping[str, Any]], chunk: RawChunk) -> pl.DataFrame:
-        if not bad:
-            return pl.DataFrame(schema=REFUSED)
-        rows = [
-            {
-                "_index": record.index,
-                "project": known.get("project"),
-                "producer_id": known.get("producer_id"),
-                "sequence": known.get("sequence"),
-                "received_at": _micros(known.get("received_at"), chunk.timestamps[record.index] * 1000),
-                "reason": str(record.reason),
-                "detail": record.detail,
-            }
-            for record in bad
-            for known in [read[record.index]]
-        ]
-        return self._refused(pl.DataFrame(rows, schema=REFUSED), chunk)
+
+def _undecoded(bad: Sequence[Bad], read: Mapping[int, Mapping[str, Any]], chunk: RawChunk) -> pl.DataFrame:
+    rows = [
+        {
+            "_index": record.index,
+            "project": known.get("project"),
+            "producer_id": known.get("producer_id"),
+            "sequence": known.get("sequence"),
+            "received_at": _micros(known.get("received_at"), chunk.timestamps[record.index] * 1000),
+            "reason": str(record.reason),
+            "detail": record.detail,
+        }
+        for record in bad
+        for known in [read[record.index]]
+    ]
+    return pl.DataFrame(rows, schema=REFUSED)
 
 
 def _offsets(chunk: RawChunk, rows: pl.DataFrame) -> pl.Series:

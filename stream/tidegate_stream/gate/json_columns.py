@@ -109,6 +109,7 @@ class _Scrubbing:
             _collect(value, keys, strings)
         self._telling = {key for key in keys if sensitive_key(key)}
         self._clean = changed_texts(pl.Series(list(keys | strings), dtype=pl.String))
+        self._marked = keys & (self._telling | self._clean.keys()) | {"value"}
 
     def __call__(self, value: object) -> object:
         """The value as `scrub_json` gives it."""
@@ -122,6 +123,10 @@ class _Scrubbing:
 
     def _object(self, members: dict[str, object]) -> dict[str, object]:
         clean = self._clean
+        if self._marked.isdisjoint(members):  # as nearly always: no key tells, none is renamed, none stands for others
+            return {
+                key: clean.get(item, item) if type(item) is str else self._item(item) for key, item in members.items()
+            }
         scrubbed_members: dict[str, object] = {}
         renamed = False
         named = named_secret(members) in self._telling
@@ -136,6 +141,10 @@ class _Scrubbing:
     def _member(self, key: str, item: object, *, telling: bool) -> object:
         if (telling or key in self._telling) and not tells_nothing(item):
             return SECRET
+        return self._item(item)
+
+    def _item(self, item: object) -> object:
+        """As for the value itself, the commonest first."""
         if type(item) is str:
             return self._clean.get(item, item)
         if type(item) in NUMBERS and -SHORT < item < SHORT:  # type: ignore[operator]
