@@ -1,7 +1,7 @@
 """The columnar codec: thousands of records at once through polars-avro, with the row path as its measure.
 
-Where polars-avro refuses a batch, those that don't end where their record does are read by row, and the others by column
-again. What is refused then (bytes that aren't UTF-8) is tried in pieces, and a refused piece is read by row. One bad
+Where polars-avro refuses a batch, those that don't end where their record does are read by row, and the others by
+column again. What is refused then (bytes that aren't UTF-8) is tried in pieces, and a refused piece is read by row. One bad
 record costs itself and some time, never its neighbours.
 """
 
@@ -195,7 +195,7 @@ class ColumnCodec:
 def _ending_right(ends: Ends, by_row: RecordReader, batch: _Batch, bad: list[BadRecord]) -> _Batch:
     """Leave out the bad ones among the records that don't seem to end where their body does."""
     right = ends(batch.bodies)
-    for at in (~right).nonzero()[0]:
+    for at in (~right).nonzero()[0].tolist():
         right[at] = bool(len(_sift(by_row, batch.part(at, at + 1), bad)[0]))
     return batch.those(right.tolist())
 

@@ -25,7 +25,7 @@ _MOST_ITEMS = 256
 """A step each: a body that claims a million would hold up all others."""
 _PAD = 16
 _BEYOND = _PAD - 1
-"""So far before the end of the bytes is a position at which no body ends; whoever comes there or further is held there."""
+"""So far before the end of the bytes is a position at which no body ends: whoever comes past all bodies is held there."""
 _FAR = np.int64(2**62)
 """Where a body is sent that isn't one record, or of which that can't be told here."""
 

@@ -11,7 +11,8 @@ from faust.types import TP
 from tidegate_schemas.topics import generation_of, kind_of, of_generation
 from tidegate_stream.failpoint import crossing
 from tidegate_stream.gate.elsewhere import Elsewhere
-from tidegate_stream.gate.passage import KindGate, Passage, Passed
+from tidegate_stream.gate.passage import KindGate, Passed
+from tidegate_stream.gate.passages import Passages
 from tidegate_stream.observability import HORIZON, NAMELESS, REFUSED, REMOVED, AgentMetrics
 from tidegate_stream.transport.app import ChunkApp
 from tidegate_stream.transport.chunk import Chunk
@@ -29,8 +30,8 @@ class GateAgent:
         self._kind, self._generation = kind_of(topic), generation_of(topic)
         self.name = of_generation(f"gate.{self._kind}", self._generation)
         self.topic = topic
-        self._app, self._gate, self._brokers = app, gate, brokers
-        self._passages: dict[int, tuple[int, Passage]] = {}
+        self._app, self._brokers = app, brokers
+        self._passages = Passages(gate, brokers, self._generation)
         self._elsewhere: Elsewhere | None = None
         self._looked = -1  # the epoch in which it was found out whether there are other generations
         self._metrics = AgentMetrics(self.name)
@@ -79,12 +80,7 @@ class GateAgent:
         return there.catch_up(lambda: self._app.is_current(chunk))
 
     def _pass(self, chunk: Chunk) -> Passed:
-        epoch, passage = self._passages.get(chunk.partition, (-1, None))
-        if passage is None or epoch != chunk.epoch:
-            if passage is not None:
-                passage.close()
-            passage = Passage(self._gate, self._brokers, chunk.partition, self._generation)
-            self._passages[chunk.partition] = chunk.epoch, passage
+        passage = self._passages.of(chunk.partition, chunk.epoch, lambda: self._app.owned(chunk.topic))
         others = self._elsewhere.known if self._elsewhere else None
         passed = passage.take(chunk, others)
         horizons = [known.horizon_ms or 0 for known in (passage.seen, others) if known is not None]

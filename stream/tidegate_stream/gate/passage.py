@@ -144,7 +144,8 @@ class Passed:
 
 
 class Passage:
-    """One source partition. Opening fences the earlier owner and restores progress and duplicates. Blocks."""
+    """One source partition. Opening fences the earlier owner, unless `transactions` did, and restores progress and
+    duplicates. Blocks."""
 
     def __init__(
         self,
@@ -154,10 +155,13 @@ class Passage:
         generation: int = 1,
         *,
         span: int = SPAN_OFFSETS,
+        transactions: PartitionTransactions | None = None,
     ) -> None:
         self._gate = gate
         self._kind = gate.gate.kind
-        self._transactions = PartitionTransactions(brokers, raw_topic(self._kind, generation), partition)
+        topic = raw_topic(self._kind, generation)
+        self._transactions = transactions or PartitionTransactions(brokers, topic, partition)
+        self._transactions.find_progress()
         # The earlier owner may have come past notices of erasures that this process has not read of.
         gate.erasures.refresh()
         messages = read_partition(brokers, TopicPartition(ids_topic(self._kind, generation), partition))

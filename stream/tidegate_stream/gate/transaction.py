@@ -37,6 +37,8 @@ NO_PROGRESS = -1
 VISITED_KEY = b"visited"
 """Key of the records in an ids topic that tell of visits; those of ids have none."""
 TRANSACTION_TIMEOUT_SECONDS = 60.0
+ABORT_CHECK_SECONDS = 10.0
+"""How often a broker looks for transactions that took too long: Kafka's default, and the embedded broker's."""
 MESSAGE_OVERHEAD_BYTES = 65_536
 ONLY_PARTITION = 0
 """Of topics that each gate reads wholly."""
@@ -79,8 +81,8 @@ def progress_key(topic: str, partition: int) -> bytes:
 class PartitionTransactions:
     """Transactions of one source partition. All calls block; use it from one thread at a time.
 
-    Opening fences any earlier owner, then reads the progress: the raw offset up to which (inclusive) everything
-    is in committed transactions.
+    Opening fences any earlier owner, and ends what it left open. After that the progress can be found: the raw offset
+    up to which (inclusive) everything is in committed transactions.
     """
 
     def __init__(self, brokers: str, topic: str, partition: int) -> None:
@@ -89,7 +91,12 @@ class PartitionTransactions:
         self._clean_topic, self._ids_topic = clean_topic(kind, self._generation), ids_topic(kind, self._generation)
         self._producer = Producer(_settings(brokers, transactional_id(topic, partition)))
         _guarded(lambda: self._producer.init_transactions(TRANSACTION_TIMEOUT_SECONDS))
-        self.progress = read_progress(brokers, topic, partition)
+        self._brokers, self.progress = brokers, NO_PROGRESS
+
+    def find_progress(self) -> int:
+        """Read the progress, which is to be known before anything is written."""
+        self.progress = read_progress(self._brokers, self._topic, self._partition)
+        return self.progress
 
     def write(self, batch: Batch) -> None:
         """Commit a chunk, and move the progress to its last offset.
@@ -187,12 +194,16 @@ def _guarded(step: Callable[[], object]) -> None:
         return
 
 
-def read_progress(brokers: str, topic: str, partition: int, timeout_seconds: float = 30.0) -> int:
-    """The committed progress of a source partition, `NO_PROGRESS` if there is none."""
+def read_progress(brokers: str, topic: str, partition: int) -> int:
+    """The committed progress of a source partition, `NO_PROGRESS` if there is none.
+
+    Waits for transactions of gates of other kinds in the same partition. Where no successor ends one that a killed gate
+    left open, as nobody has its partition, the broker does.
+    """
     progress = NO_PROGRESS
     key = progress_key(topic, partition)
     place = TopicPartition(of_generation(GATE_PROGRESS, generation_of(topic)), partition)
-    for message in read_partition(brokers, place, timeout_seconds):
+    for message in read_partition(brokers, place, TRANSACTION_TIMEOUT_SECONDS + ABORT_CHECK_SECONDS + 20):
         if message.key() == key and (value := message.value()) is not None:
             progress = _PROGRESS.unpack(value)[0]
     return progress

@@ -85,6 +85,10 @@ class ChunkApp(faust.App):
         """Where this generation began to read a partition."""
         return self._chunks.sought(tp)
 
+    def owned(self, topic: str) -> Collection[int]:
+        """The partitions of a topic that this worker has been given."""
+        return {tp.partition for tp in self.consumer.assignment() if tp.topic == topic}
+
     def is_current(self, chunk: Chunk) -> bool:
         """Whether nothing happened since a chunk was fetched that makes it come again; False once the app stops."""
         return chunk.epoch == self._chunks.epoch and not self.should_stop

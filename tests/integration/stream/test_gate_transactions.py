@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -24,6 +24,7 @@ from tidegate_schemas.rows import RowCodec
 from tidegate_schemas.subjects import clean_schema, dead_letter_schema, raw_schema
 from tidegate_stream.flight import in_flight
 from tidegate_stream.gate import FencedError, KindGate, MemoryKeys, Passage, Records
+from tidegate_stream.gate.passages import Passages
 from tidegate_stream.gate.transaction import Batch, PartitionTransactions, read_partition, read_progress
 
 pytestmark = pytest.mark.broker
@@ -81,6 +82,7 @@ import os, signal, sys
 from tests.integration.stream.test_gate_transactions import KEYS, chunk
 from tidegate_schemas.topics import clean_topic
 from tidegate_stream.gate import KindGate, Passage, Seen
+from tidegate_stream.gate.passages import Passages
 from tidegate_stream.gate.transaction import PartitionTransactions
 
 class Dying(PartitionTransactions):
@@ -175,8 +177,8 @@ def test_a_visit_without_consent_goes_on_over_midnight_and_over_a_restart(broker
 
 def test_progress_of_one_partition_is_not_that_of_another(brokers: str) -> None:
     Passage(KindGate("track", KEYS), brokers, 1).take(chunk(0, 10))
-    assert PartitionTransactions(brokers, "raw.track", 0).progress == -1
-    assert PartitionTransactions(brokers, "raw.span", 1).progress == -1
+    assert PartitionTransactions(brokers, "raw.track", 0).find_progress() == -1
+    assert PartitionTransactions(brokers, "raw.span", 1).find_progress() == -1
 
 
 def test_records_larger_than_any_may_be_cost_themselves_and_the_partition_goes_on(brokers: str) -> None:
@@ -207,7 +209,7 @@ def test_a_gate_knows_its_progress_behind_what_a_killed_gate_of_another_kind_lef
     killed._producer.flush(20)
     own.write(Batch([], [], [], [], None, 9))
     with ThreadPoolExecutor(1) as pool:
-        successor = pool.submit(lambda: PartitionTransactions(brokers, "raw.track", 1).progress)
+        successor = pool.submit(lambda: PartitionTransactions(brokers, "raw.track", 1).find_progress())
         with pytest.raises(TimeoutError):
             successor.result(2)
         PartitionTransactions(brokers, "raw.error", 1)
@@ -225,3 +227,31 @@ def test_what_an_open_transaction_hides_is_still_in_flight(brokers: str) -> None
     assert in_flight(brokers) == before + 2
     PartitionTransactions(brokers, "raw.log", 1)
     assert in_flight(brokers) == before + 1
+
+
+def left_open(brokers: str, topic: str, partition: int, progress: int) -> None:
+    """What a gate leaves that is killed within a transaction, after one that it committed."""
+    killed = PartitionTransactions(brokers, topic, partition)
+    killed.find_progress()
+    killed.write(Batch([], [], [], [], None, progress))
+    killed._producer.begin_transaction()
+    killed._produce(Batch([], [], [], [], None, progress + 1))
+    killed._producer.flush(20)
+
+
+@pytest.mark.parametrize("owned", [(0, 1), ()], ids=["all owned are fenced", "control: one at a time"])
+def test_gates_that_were_killed_in_two_partitions_dont_wait_for_each_other(brokers: str, owned: Sequence[int]) -> None:
+    for topic in ("raw.track", "raw.error"):
+        for partition in (0, 1):
+            left_open(brokers, topic, partition, 7)
+    track, error = (Passages(KindGate(kind, KEYS), brokers, 1) for kind in ("track", "error"))
+    with ThreadPoolExecutor(2) as pool:
+        opened = [pool.submit(track.of, 1, 1, lambda: owned), pool.submit(error.of, 0, 1, lambda: owned)]
+        if owned:
+            assert [each.result(30).progress for each in opened] == [7, 7]
+            return
+        with pytest.raises(TimeoutError):
+            opened[0].result(3)
+        PartitionTransactions(brokers, "raw.track", 0)
+        PartitionTransactions(brokers, "raw.error", 1)
+        assert [each.result(30).progress for each in opened] == [7, 7]

@@ -107,9 +107,7 @@ def test_columns_read_what_rows_read_whatever_stands_between(kind: Kind, data: s
 
 
 @pytest.mark.parametrize("broken", [{3}, {0, 15, 16, 999}, {498, 512, 513}, set(range(0, 1000, 211))], ids=len)
-def test_bad_records_have_none_but_themselves_read_by_row(
-    broken: set[int], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_bad_records_have_none_but_themselves_read_by_row(broken: set[int], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.undo()
     by_row = []
 
