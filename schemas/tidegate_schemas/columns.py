@@ -1,8 +1,8 @@
 """The columnar codec: thousands of records at once through polars-avro, with the row path as its measure.
 
 Where polars-avro refuses a batch, those that don't end where their record does are read by row, and the others by
-column again. What is refused then (bytes that aren't UTF-8) is tried in pieces, and a refused piece is read by row. One bad
-record costs itself and some time, never its neighbours.
+column again. What is refused then (bytes that aren't UTF-8) is tried in pieces, and a refused piece is read by row. One
+bad record costs itself and some time, never its neighbours.
 """
 
 from collections.abc import Sequence
