@@ -60,14 +60,13 @@ WITH
             s.project AS project,
             s.producer_id AS producer_id,
             min(s.word) AS first,
-            if((project, producer_id) IN (SELECT l.project, l.producer_id FROM tidegate.ledger AS l WHERE l.window_start < {since:DateTime('UTC')})
-                    OR (project, producer_id) IN (SELECT p.project, p.producer_id FROM settled AS p WHERE p.at < {since:DateTime('UTC')}),
+            if(max(s.known) OR (project, producer_id) IN (SELECT l.project, l.producer_id FROM tidegate.ledger AS l WHERE l.window_start < {since:DateTime('UTC')}),
                 first - 1, -1) AS before
         FROM
         (
-            SELECT project, producer_id, word FROM live
+            SELECT project, producer_id, word, 0 AS known FROM live
             UNION ALL
-            SELECT project, producer_id, toInt64(0) FROM settled WHERE at >= {since:DateTime('UTC')}
+            SELECT project, producer_id, if(at < {since:DateTime('UTC')}, toInt64(9223372036854775807), 0), at < {since:DateTime('UTC')} FROM settled
         ) AS s
         GROUP BY project, producer_id
     ),
@@ -106,7 +105,7 @@ WITH
     (
         SELECT project, producer_id, word, 'a_stored' AS fate, window_start AS minute, '' AS reason, groupBitOr(bits) AS bits, toInt64(0) AS last
         FROM tidegate.ledger FINAL
-        WHERE word >= 0 AND (project, producer_id) IN (SELECT project, producer_id FROM starts)
+        WHERE word >= 0 AND (project, producer_id) IN (SELECT project, producer_id FROM live)
         GROUP BY project, producer_id, word, minute
         UNION ALL
         SELECT project, producer_id, toInt64(arrayJoin(range(toUInt64(intDiv(last - 1, 64) + 1)))) AS spanned, 'a_settled', at, '',
@@ -137,7 +136,7 @@ WITH
         SELECT project, producer_id, intDiv(max(quantity) - 1, 64), 'e_reported', toDateTime(argMax(minute, quantity), 'UTC'), '', toUInt64(0), max(quantity)
         FROM tidegate.outcomes FINAL
         WHERE outcome IN ('numbered', 'closed') AND quantity BETWEEN 1 AND 1099511627776
-            AND (project, producer_id) IN (SELECT project, producer_id FROM starts)
+            AND (project, producer_id) IN (SELECT project, producer_id FROM live)
         GROUP BY project, producer_id
     ),
     gaps AS

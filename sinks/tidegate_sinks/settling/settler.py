@@ -31,7 +31,8 @@ COLUMNS = ("project", "page", "minute", "fate", "reason", "quantity")
 _BEYOND = 1 << 62
 TOPS: Mapping[str, str] = {
     "ledger": f"if(word < 0, {_BEYOND}, word * 64 + 1 + bitPositionsToArray(bits)[-1])",
-    "outcomes": f"multiIf(outcome = 'closed', quantity, outcome = 'dropped' AND notEmpty(sequences), arrayMax(sequences), {_BEYOND})",
+    "outcomes": "multiIf(outcome = 'closed', quantity, outcome = 'dropped' AND notEmpty(sequences), arrayMax(sequences), "
+    f"{_BEYOND})",
 }
 
 _Row = tuple[str, bytes, datetime, str, str, int]
@@ -65,8 +66,7 @@ class Settler:
             if len(pages) < max_pages:
                 break
             settled += len(pages)
-        if settled + len(pages):
-            self.remove()
+        self.remove()
         return settled + len(pages)
 
     def last_run(self) -> int:
@@ -89,9 +89,11 @@ class Settler:
         self._client.insert("tidegate.ledger_pages", rows, column_names=COLUMNS, settings=settings)
 
     def remove(self) -> None:
-        """Remove the rows of settled pages."""
+        """Remove the rows of settled pages, if there are any. Raises ClickHouseError."""
         for table, top in TOPS.items():
             which = _sql("settled").replace("{top}", top).replace("{table}", table)
+            if not self._client.query(f"{which} LIMIT 1").result_rows:
+                continue
             self._client.command(
                 f"ALTER TABLE tidegate.{table} DELETE WHERE (project, producer_id) IN ({which})",
                 settings={"mutations_sync": 2, "allow_nondeterministic_mutations": 1},
@@ -107,7 +109,9 @@ def _rows(pages: Sequence[Mapping[str, Any]]) -> list[_Row]:
         rows.append((page["project"], bytes.fromhex(page["producer_id"][8:]), last, "page", "", page["numbers"]))
         for minute, fate, reason, quantity in page["entries"]:
             sums[page["project"], minute, fate, reason] += quantity
-    return rows + [(project, NOBODY, *key, quantity) for (project, *key), quantity in sums.items()]
+    for (project, minute, fate, reason), quantity in sums.items():
+        rows.append((project, NOBODY, minute, fate, reason, quantity))
+    return rows
 
 
 def _sql(name: str) -> str:

@@ -7,11 +7,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from tests.unit.gateway.sentry.edge import ID, Edge, envelope
+from tests.unit.gateway.sentry.edge import ID, Edge, Item, envelope
 
-from tidegate_gateway.sentry.client_reports import KINDS, NOT_EVENTS, OTHERS, REASONS
 from tidegate_gateway.sentry.items import HANDLERS, UNSUPPORTED
 from tidegate_schemas.identity import derived_event_id
+from tidegate_schemas.sentry_discards import KINDS, NOT_EVENTS, OTHERS, REASONS
 
 AT = "2026-03-01T12:00:00Z"
 SESSION = {
@@ -321,11 +321,12 @@ def test_a_client_report_again_counts_once_and_another_one_as_well(edge: Edge) -
 
 @pytest.mark.parametrize("header", [{"event_id": ID, "sent_at": AT}, {"sent_at": AT}])
 def test_an_unsupported_item_that_is_sent_again_counts_once_by_whichever_gateway(header: dict[str, str]) -> None:
-    edges, items = (Edge(), Edge()), [({"type": "replay_event"}, {"a": 1}), ({"type": "statsd", "item_count": 7}, {})]
-    twice = [*items, items[0]]  # the same item twice in one envelope is two
+    edges = Edge(), Edge()
+    replay: Item = {"type": "replay_event"}, {"a": 1}
+    body = envelope(replay, ({"type": "statsd", "item_count": 7}, {}), replay, **header)
     told: dict[str, tuple[str, int]] = {}
     for edge in (*edges, edges[0]):
-        assert edge.post(envelope(*twice, **header)).json()["unsupported"] == {"sentry.replay_event": 2, "sentry.statsd": 7}
+        assert edge.post(body).json()["unsupported"] == {"sentry.replay_event": 2, "sentry.statsd": 7}
     for row in (row for edge in edges for row in edge.outcomes()):
         assert (row["outcome"], row["reason"], row["producer_id"]) == ("dropped", "unsupported_item", "sentry")
         told[row["outcome_id"]] = (row["kind"], row["quantity"])
