@@ -31,8 +31,8 @@ COLUMNS = ("project", "page", "minute", "fate", "reason", "quantity")
 _BEYOND = 1 << 62
 TOPS: Mapping[str, str] = {
     "ledger": f"if(word < 0, {_BEYOND}, word * 64 + 1 + bitPositionsToArray(bits)[-1])",
-    "outcomes": "multiIf(outcome = 'closed', quantity, outcome = 'dropped' AND notEmpty(sequences), arrayMax(sequences), "
-    f"{_BEYOND})",
+    "outcomes": "multiIf(outcome = 'closed', quantity, outcome = 'dropped' AND notEmpty(sequences), "
+    f"arrayMax(sequences), {_BEYOND})",
 }
 
 _Row = tuple[str, bytes, datetime, str, str, int]
