@@ -1,9 +1,8 @@
 """sentry-sdk without a Sentry: `sentry_sdk.init("http://key@tidegate/1", transport=transport(client))`.
 
 sentry-sdk goes on catching exceptions wherever its integrations do; its error events are published to Kafka. Its
-transactions are left to Tidegate's own instrumentation, and its other items are counted as unsupported. What it gives up
-itself, such as by its sample rate, is counted with its own quantities and reasons, so that nothing is lost without a
-number.
+transactions are left to Tidegate's own instrumentation, and its other items are counted as unsupported. What it gives
+up itself, such as by its sample rate, is counted with its own quantities and reasons: nothing is lost without a number.
 """
 
 from __future__ import annotations
