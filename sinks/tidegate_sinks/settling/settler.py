@@ -56,18 +56,20 @@ class Settler:
                 log.warning("no pages settled this time: %s", (str(error).splitlines() or [""])[0][:300])
 
     def settle(self, max_pages: int = MAX_PAGES) -> int:
-        """Settle all that are due; returns how many pages there were. Raises ClickHouseError."""
+        """Settle all that are due, `max_pages` in one run; returns how many there were. Raises ClickHouseError."""
         settled = 0
         while True:
             before = self.last_run()
             pages = self.due(max_pages)
             if pages:
                 self.record(pages, before)
-            if len(pages) < max_pages:
+            if self.last_run() == before:
                 break
             settled += len(pages)
+            if len(pages) < max_pages:
+                break
         self.remove()
-        return settled + len(pages)
+        return settled
 
     def last_run(self) -> int:
         """Number of the last run; 0: there was none. To be read before what is `due`."""
@@ -105,9 +107,10 @@ def _rows(pages: Sequence[Mapping[str, Any]]) -> list[_Row]:
     rows: list[_Row] = []
     sums: Counter[tuple[str, datetime, str, str]] = Counter()
     for page in pages:
-        last = max(minute for minute, *_ in page["entries"])
+        entries = [(minute.replace(tzinfo=UTC), *said) for minute, *said in page["entries"]]
+        last = max(minute for minute, *_ in entries)
         rows.append((page["project"], bytes.fromhex(page["producer_id"][8:]), last, "page", "", page["numbers"]))
-        for minute, fate, reason, quantity in page["entries"]:
+        for minute, fate, reason, quantity in entries:
             sums[page["project"], minute, fate, reason] += quantity
     for (project, minute, fate, reason), quantity in sums.items():
         rows.append((project, NOBODY, minute, fate, reason, quantity))
