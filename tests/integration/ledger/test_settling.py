@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -18,6 +19,7 @@ from tests.integration.ledger.accounts import Account
 from tidegate_infra.addresses import ClickHouseAddress
 from tidegate_sinks.clickhouse import Address, connect
 from tidegate_sinks.settling import Settler
+from tidegate_stream.reconcile import Judged, Scope, differences
 
 pytestmark = [pytest.mark.clickhouse, pytest.mark.timeout(300)]
 NOW = datetime.now(UTC).replace(second=0, microsecond=0)
@@ -82,9 +84,22 @@ class Pages:
         return {str(name): (int(sent), int(missing)) for name, sent, missing in answer.result_rows}
 
 
+def insert(client: Client, table: str, rows: list[dict[str, Any]]) -> None:
+    client.insert(f"tidegate.{table}", [list(row.values()) for row in rows], column_names=list(rows[0]))
+
+
 def page(number: int, last: int, *missing: int, closed: bool = True, since: int = 1) -> Account:
     said = {each: {"missing" if each in missing else "stored"} for each in range(since, last + 1)}
     return Account(f"browser:{number:032x}", last, said, reported=closed)
+
+
+def forget(client: Client, project: str) -> None:
+    """Forget which pages of a project are settled."""
+    client.command(
+        "ALTER TABLE tidegate.ledger_pages DELETE WHERE project = {project:String} AND fate = 'page'",
+        parameters={"project": project},
+        settings={"mutations_sync": 2},
+    )
 
 
 @pytest.mark.parametrize("seed", range(2))
@@ -162,10 +177,7 @@ def test_forgetting_which_pages_are_settled_is_seen_in_the_sums(client: Client) 
     pages = Pages(client, "forgotten")
     pages.write_accounts(Random(8), [page(0xC1, 10)], OLD)
     Settler(client).settle()
-    client.command(
-        "ALTER TABLE tidegate.ledger_pages DELETE WHERE project = 'forgotten' AND fate = 'page'",
-        settings={"mutations_sync": 2},
-    )
+    forget(client, "forgotten")
     pages.write_accounts(Random(9), [page(0xC1, 12, since=11)], NOW - timedelta(hours=2))
     assert pages.sums() != pages.sums(twins=True)
     assert pages.producers()[f"browser:{0xC1:032x}"] == (12, 10)
@@ -184,6 +196,27 @@ def test_of_two_that_settle_at_once_and_one_that_was_cut_off_each_page_counts_on
     assert [each for each in settler.due() if each["project"] == "at-once"] == []
     settler.remove()
     assert (pages.rows("ledger"), pages.sums()) == (0, before)
+
+
+def test_the_reconciler_does_not_miss_the_rows_of_settled_pages(client: Client) -> None:
+    project, page_id, partition = "reconciled", f"browser:{0xF1:032x}", 77
+    stored = {"project": project, "producer_id": page_id, "source_partition": partition, "version": 1 << 48}
+    insert(client, "events_track", [{**stored, "received_at": OLD, "occurred_at": OLD, "event_id": uuid.uuid4()}])
+    row = {**stored, "window_start": OLD, "word": 0, "bits": 1, "stored": 1, "source_topic": "clean.track"}
+    insert(client, "ledger", [row])
+    account = Account(page_id, 1, {}, reported=True)
+    insert(client, "outcomes", accounts.outcomes(Random(1), account, project, OLD))
+    begin, end = (int(at.timestamp() * 1e6) for at in (OLD - timedelta(hours=1), NOW))
+    judged, scope = Judged({("track", partition): end}, []), Scope(begin, end, 1, 3600, 1800)
+
+    def missed() -> list[float]:
+        return [each.expected for each in differences(client, judged, scope) if each.aggregate == "ledger"]
+
+    assert missed() == []
+    Settler(client).settle()
+    assert (Pages(client, project).rows("ledger"), missed()) == (0, [])
+    forget(client, project)  # the control
+    assert missed() == [1]
 
 
 KEPT: dict[str, dict[str, Any]] = {
