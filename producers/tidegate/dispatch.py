@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -82,7 +83,12 @@ class Dispatch:
     def send(self, batch: Sequence[Waiting]) -> None:
         """Publish events, in order within a kind; what can't be is counted."""
         records: dict[Kind, list[KeyAndValue]] = {}
-        publisher, encode = self._ready()
+        try:
+            publisher, encode = self._ready()
+        except Exception as error:  # noqa: BLE001 - whatever kept it from opening, it costs this batch
+            for kind, number in Counter(one.kind for one in batch).items():
+                self._drops.count(kind, Reason.UNDELIVERABLE, why(error), number)
+            return
         for (kind, event, _), event_id in zip(batch, new_event_ids(len(batch)), strict=True):
             event["event_id"] = event_id
             try:
@@ -118,6 +124,10 @@ class Dispatch:
                 records = publisher.put_many(kind, records, self._delivered[kind])
             except PublishError as error:
                 self._drops.count(kind, reason_for(error), error, len(records))
+                return
+            except Exception as error:  # noqa: BLE001 - whatever it was, the other kinds go on
+                why_not = f"publishing raised {type(error).__name__}"
+                self._drops.count(kind, Reason.UNDELIVERABLE, why_not, len(records))
                 return
             if records and (time.monotonic() > deadline or self._stop.wait(PAUSE_SECONDS)):
                 why_not = "Kafka's client has no room, and it came to nothing to wait for some"

@@ -15,11 +15,10 @@ from tidegate.publish import Publisher
 from tidegate.settings import Clock
 from tidegate_schemas.identity import derived_event_id
 from tidegate_schemas.reasons import Reason
-from tidegate_schemas.topics import Kind
 
 log = logging.getLogger(__name__)
 
-_Bucket = tuple[Kind, Reason, datetime]
+_Bucket = tuple[str, Reason, datetime]
 _QUIET = frozenset([Reason.SAMPLED, Reason.CONSENT_DENIED])
 """Dropped because somebody wants it so: counted, but not worth a warning."""
 
@@ -35,7 +34,7 @@ class Drops:
         self._reports = itertools.count(1)
         self.counts: Counter[Reason] = Counter() if counts is None else counts
 
-    def count(self, kind: Kind, reason: Reason, why: object = "", quantity: int = 1) -> None:
+    def count(self, kind: str, reason: Reason, why: object = "", quantity: int = 1) -> None:
         """These didn't get out."""
         minute = self._clock().replace(second=0, microsecond=0)
         with self._lock:

@@ -133,10 +133,10 @@ class Producer:
         """An event that couldn't be read: it has a number, too."""
         self.leave_out(kind, reason_for(error), why(error))
 
-    def leave_out(self, kind: Kind, reason: Reason, what: object = "") -> None:
-        """An event that is not to be sent, for a reason."""
-        self._numbering.take()
-        self._drops.count(kind, reason, what)
+    def leave_out(self, kind: str, reason: Reason, what: object = "", quantity: int = 1) -> None:
+        """Events that are not to be sent, for a reason: each has a number, too."""
+        self._numbering.take_block(quantity)
+        self._drops.count(kind, reason, what, quantity)
 
     def flush(self, timeout_seconds: float = 10.0) -> int:
         """Wait until everything queued is delivered; returns how much is still queued."""

@@ -72,6 +72,8 @@ class Batch:
     bad: list[BadItem] = field(default_factory=list)
     #: items that we have no place for, by kind: counted, not kept
     dropped: Counter[tuple[str, Reason]] = field(default_factory=Counter)
+    #: the same of items that can be named: sent again, they count once
+    left_out: list[Report] = field(default_factory=list)
     #: what the producers themselves count, by the name of the protocol
     reports: list[Report] = field(default_factory=list)
 
@@ -265,6 +267,9 @@ class Intake:
             }
             for (kind, outcome, reason), number in counts.items()
         ]
+        for report in batch.left_out:
+            REFUSED.labels(batch.protocol, report.reason).inc(report.quantity)
+        counted += [{**shared, **_reported("gateway", report)} for report in batch.left_out]
         return counted + [{**shared, **_reported(batch.protocol, report)} for report in batch.reports]
 
 

@@ -1,6 +1,6 @@
 """The worker's process: waits for ClickHouse, builds the app, and runs Faust until SIGTERM or the first error.
 
-Beside Faust run the reconciler and the custodian of keys, each in a thread.
+Beside Faust run the reconciler, the settler of pages and the custodian of keys, each in a thread.
 """
 
 from __future__ import annotations
@@ -14,8 +14,9 @@ import faust
 from clickhouse_connect.driver.client import Client
 
 from tidegate_schemas.registry import SchemaRegistry
-from tidegate_schemas.topics import CONSENTS, generation_of
+from tidegate_schemas.topics import CONSENTS, clean_topic, generation_of
 from tidegate_sinks.clickhouse import Address, wait_for
+from tidegate_sinks.settling import Settler
 from tidegate_sinks.writer import ClickHouseWriter
 from tidegate_stream import probe
 from tidegate_stream.app import build
@@ -34,6 +35,9 @@ __all__ = ["WorkerSettings", "run"]
 
 #: Objects made and not gone until the youngest are looked at, and how many such rounds until older ones are.
 GARBAGE_THRESHOLDS = (50_000, 20, 50)
+
+#: Between two looks for pages to settle.
+SETTLE_SECONDS = 1800.0
 
 log = logging.getLogger(__name__)
 
@@ -56,6 +60,7 @@ def run(settings: WorkerSettings, registry: SchemaRegistry | None = None) -> Non
     probe.serve(settings.metrics_port, lambda: _health(wiring.app))
     if settings.reconcile_seconds > 0:
         _reconcile(settings, client, wiring.app)
+    _settle(settings, client, wiring.app)
     for name in _CHATTY:
         logging.getLogger(name).setLevel(logging.WARNING)
     generations = sorted({generation_of(topic) for topic in wiring.topics if topic != CONSENTS})
@@ -107,15 +112,23 @@ def _health(app: faust.App) -> dict[str, str]:
 
 def _reconcile(settings: WorkerSettings, client: Client, app: faust.App) -> None:
     """Compare what this worker owns with the archive, for as long as the process lives."""
-
-    def own() -> set[tuple[str, int]]:
-        return {(tp.topic, tp.partition) for tp in app.consumer.assignment()} if app.started else set()
-
     reconciler = Reconciler(
         client,
         lambda places: committed_offsets(settings.brokers, settings.app_id, places),
-        own,
+        lambda: _own(app),
         Scope(0, 0, settings.generation, settings.lateness_seconds, settings.session_gap_seconds),
     )
     arguments = (threading.Event(), settings.reconcile_seconds)
     threading.Thread(target=reconciler.run, args=arguments, name="reconciler", daemon=True).start()
+
+
+def _settle(settings: WorkerSettings, client: Client, app: faust.App) -> None:
+    """Settle pages in the ledger, as the one worker that owns a certain partition, for as long as the process lives."""
+    one = clean_topic("track", settings.generation), 0
+    arguments = (threading.Event(), SETTLE_SECONDS, lambda: one in _own(app))
+    threading.Thread(target=Settler(client).run, args=arguments, name="settler", daemon=True).start()
+
+
+def _own(app: faust.App) -> set[tuple[str, int]]:
+    """Topics and partitions that are assigned to this worker."""
+    return {(tp.topic, tp.partition) for tp in app.consumer.assignment()} if app.started else set()

@@ -1,8 +1,8 @@
 """sentry-sdk without a Sentry: `sentry_sdk.init("http://key@tidegate/1", transport=transport(client))`.
 
 sentry-sdk goes on catching exceptions wherever its integrations do; its error events are published to Kafka. Its
-transactions are left to Tidegate's own instrumentation, and its other items are counted as unsupported, so that
-nothing is lost without a number.
+transactions are left to Tidegate's own instrumentation, and its other items are counted as unsupported. What it gives
+up itself, such as by its sample rate, is counted with its own quantities and reasons: nothing is lost without a number.
 """
 
 from __future__ import annotations
@@ -10,12 +10,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from sentry_sdk.envelope import Envelope
+from sentry_sdk.envelope import Envelope, Item
 from sentry_sdk.transport import Transport
 
 from tidegate.client import Client
 from tidegate_schemas.canonical import canonical_json, canonical_object
 from tidegate_schemas.reasons import Reason
+from tidegate_schemas.sentry_discards import NOT_EVENTS, kind_of_category, reason_of
 
 MAX_FRAMES = 100
 LEVELS = frozenset(["fatal", "error", "warning", "info", "debug"])
@@ -36,7 +37,20 @@ def transport(client: Client) -> type[Transport]:
                 if isinstance(event, Mapping):
                     _publish(client, event)
                 else:
-                    client.leave_out("error", Reason.UNSUPPORTED_ITEM)
+                    _leave_out(client, item.data_category, Reason.UNSUPPORTED_ITEM, _records_of(item))
+
+        def record_lost_event(
+            self, reason: str, data_category: Any = None, item: Item | None = None, *, quantity: int = 1
+        ) -> None:
+            """See sentry-sdk: what it gives up itself. Its spans' count has a transaction's own among them."""
+            if item is not None and item.data_category == "transaction":
+                transaction = item.get_transaction_event() or {}
+                data_category, quantity = "span", len(_values(transaction.get("spans"))) + 1
+            elif item is not None:
+                data_category, quantity = item.data_category, _records_of(item)
+            elif data_category == "transaction":
+                return
+            _leave_out(client, str(data_category), reason_of(reason), quantity)
 
         def flush(self, timeout: float, callback: Any = None) -> None:
             """See sentry-sdk."""
@@ -47,6 +61,17 @@ def transport(client: Client) -> type[Transport]:
             return True
 
     return TidegateTransport
+
+
+def _leave_out(client: Client, category: str, reason: Reason, quantity: int) -> None:
+    if category not in NOT_EVENTS or reason is Reason.UNSUPPORTED_ITEM:
+        client.leave_out(kind_of_category(category), reason, quantity=max(1, quantity))
+
+
+def _records_of(item: Item) -> int:
+    """How many records an item holds: containers tell it."""
+    said = item.headers.get("item_count")
+    return said if isinstance(said, int) and said > 0 else 1
 
 
 def _publish(client: Client, event: Mapping[str, Any]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -45,9 +46,9 @@ def receipt(event_id: str, batch: Batch) -> Response:
     content: dict[str, Any] = {"id": event_id.replace("-", "").lower()} if event_id else {}
     if batch.bad:
         content["rejected"] = batch.rejected
-    unsupported = {
-        kind: number for (kind, reason), number in batch.dropped.items() if reason is Reason.UNSUPPORTED_ITEM
-    }
+    unsupported = Counter[str]()
+    for item in batch.left_out:
+        unsupported[item.kind] += item.quantity
     if unsupported:
         content["unsupported"] = unsupported
     return answer_json(content)

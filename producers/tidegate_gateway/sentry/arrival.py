@@ -45,3 +45,15 @@ class Arrival:
             return new_event_id()
         digest = hashlib.sha256(payload).hexdigest()
         return derived_event_id(what, self.project, digest, canonical_json(self.header), *place)
+
+    def name_of(self, what: str, payload: bytes, place: int) -> str:
+        """Name of an item that is only counted: the same wherever and whenever its envelope is sent again.
+
+        An envelope is known by its `event_id`, as a client that sends again may say anew when it does; one without is
+        known by its whole header, as in `identity_of`.
+        """
+        event_id = self.header.get("event_id")
+        if not isinstance(event_id, str):
+            return self.identity_of(what, payload, str(place))
+        digest = hashlib.sha256(payload).hexdigest()
+        return derived_event_id(what, self.project, digest, event_id, str(place))

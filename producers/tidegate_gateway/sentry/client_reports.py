@@ -14,49 +14,13 @@ from tidegate_gateway.sentry.arrival import Arrival
 from tidegate_gateway.values import instant, mapping, text
 from tidegate_schemas.canonical import canonical_json
 from tidegate_schemas.reasons import Reason
+from tidegate_schemas.sentry_discards import NOT_EVENTS, kind_of_category, reason_of
 
 #: They number nothing, so they are one producer, apart from the gateway that passes their word on.
 PRODUCER = "sentry"
 MAX_ENTRIES = 1_000
 MAX_AGE = timedelta(days=1)
 LISTS = ("discarded_events", "rate_limited_events", "filtered_events", "filtered_sampling_events")
-REASONS: Mapping[str, Reason] = {
-    "sample_rate": Reason.SAMPLED,
-    "backpressure": Reason.SAMPLED,
-    "queue_overflow": Reason.QUEUE_FULL,
-    "cache_overflow": Reason.QUEUE_FULL,
-    "buffer_overflow": Reason.QUEUE_FULL,
-    "ratelimit_backoff": Reason.HELD_BACK,
-    "network_error": Reason.NETWORK_ERROR,
-    "send_error": Reason.NETWORK_ERROR,
-    "before_send": Reason.FILTERED,
-    "event_processor": Reason.FILTERED,
-    "ignored": Reason.FILTERED,
-    "insufficient_data": Reason.FILTERED,
-    "no_parent_span": Reason.FILTERED,
-    "invalid": Reason.FILTERED,
-    "internal_sdk_error": Reason.CLIENT_ERROR,
-}
-"""Our word for each reason of Sentry's; any other is `client_error`."""
-KINDS: Mapping[str, str] = {
-    "default": "error",
-    "error": "error",
-    "security": "error",
-    "transaction": "span",
-    "span": "span",
-    "span_indexed": "span",
-    "session": "health",
-    "monitor": "health",
-    "feedback": "health",
-    "user_report_v2": "health",
-    "log_item": "log",
-}
-"""Kind of what a category counts."""
-NOT_EVENTS = frozenset({"attachment", "log_byte", "trace_metric_byte", "profile_duration", "profile_duration_ui"})
-"""Categories that count bytes or milliseconds."""
-OTHERS = frozenset(
-    {"profile", "profile_chunk", "profile_chunk_ui", "replay", "metric_bucket", "statsd", "trace_metric", "internal"}
-)
 
 
 def client_reports(report: Mapping[str, Any], arrival: Arrival) -> Iterator[Report]:
@@ -80,13 +44,8 @@ def _counts(report: Mapping[str, Any]) -> Counter[tuple[str, Reason]]:
         # A client that counts spans has counted the transaction's own among them.
         twice = category == "transaction" and reason in with_spans
         if quantity and category not in NOT_EVENTS and not twice:
-            counts[kind_of_category(category), REASONS.get(reason, Reason.CLIENT_ERROR)] += quantity
+            counts[kind_of_category(category), reason_of(reason)] += quantity
     return counts
-
-
-def kind_of_category(category: str) -> str:
-    """One of our kinds, else `sentry.` and Sentry's own name; a name that we don't know is `sentry.other`."""
-    return KINDS.get(category) or f"sentry.{category if category in OTHERS else 'other'}"
 
 
 def _entries(report: Mapping[str, Any]) -> list[Mapping[str, Any]]:

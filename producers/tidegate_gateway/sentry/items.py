@@ -8,10 +8,10 @@ from typing import Any
 import orjson
 
 from tidegate_gateway.errors import RefusedError
-from tidegate_gateway.intake import Batch, Event
+from tidegate_gateway.intake import Batch, Event, Report
 from tidegate_gateway.sentry.arrival import Arrival
 from tidegate_gateway.sentry.check_ins import check_in_event
-from tidegate_gateway.sentry.client_reports import client_reports
+from tidegate_gateway.sentry.client_reports import PRODUCER, client_reports
 from tidegate_gateway.sentry.envelope import Item, SentryEnvelope
 from tidegate_gateway.sentry.events import error_event
 from tidegate_gateway.sentry.feedback import feedback_event, user_report_event
@@ -72,14 +72,20 @@ def sort_item(batch: Batch, index: int, item: Item, arrival: Arrival) -> None:
         return  # what is kept of it is in the error
     handle = HANDLERS.get(item.type)
     if handle is None:
-        count_unsupported(batch, item.type, _number(item))
+        name = arrival.name_of("unsupported", item.payload, index)
+        count_unsupported(batch, item.type, name, _number(item))
     else:
         handle(batch, index, item, arrival)
 
 
-def count_unsupported(batch: Batch, name: str, quantity: int = 1) -> None:
-    """Count what has no place here, by its name; a name of the sender's own invention is no name."""
-    batch.dropped[f"{PROTOCOL}.{name if name in UNSUPPORTED else 'other'}", Reason.UNSUPPORTED_ITEM] += quantity
+def count_unsupported(batch: Batch, kind: str, name: str, quantity: int = 1) -> None:
+    """Count what has no place here, by its kind; one of the sender's own invention is none.
+
+    Of several with the same `name` one counts, whichever gateways they came by: so they are the clients' and not a
+    gateway's.
+    """
+    known = f"{PROTOCOL}.{kind if kind in UNSUPPORTED else 'other'}"
+    batch.left_out.append(Report(PRODUCER, name, known, "dropped", Reason.UNSUPPORTED_ITEM.value, quantity))
 
 
 def sort_transaction(batch: Batch, index: int, transaction: Mapping[str, Any], arrival: Arrival) -> None:

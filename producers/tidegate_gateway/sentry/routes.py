@@ -26,6 +26,7 @@ from tidegate_gateway.sentry.events import error_event, sentry_id
 from tidegate_gateway.sentry.items import PROTOCOL, count_unsupported, sort_out, sort_transaction
 from tidegate_gateway.settings import Project
 from tidegate_gateway.values import instant, parse_object, text
+from tidegate_schemas.identity import new_event_id
 from tidegate_schemas.reasons import Reason
 
 Read = TypeVar("Read")
@@ -74,7 +75,7 @@ def routes(edge: Edge) -> list[Route]:
             edge.admit(project, 1)
             async for _ in request.stream():
                 pass  # read to its end, or the sender never gets to see the answer
-            count_unsupported(batch, name)
+            count_unsupported(batch, name, new_event_id())  # whose copy it may be isn't known
             await edge.intake.take(project, batch, edge.intake.clock())
             raise RefusedError(
                 Reason.UNSUPPORTED_ITEM, "path", f"{what} have no place in Tidegate; this one was counted"

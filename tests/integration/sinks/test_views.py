@@ -263,7 +263,7 @@ def test_a_replicated_layout_names_engine_and_cluster() -> None:
     statements = [layout.fill(statement) for each in migrate.migrations() for statement in each.statements()]
     tables = [statement for statement in statements if statement.startswith("CREATE TABLE")]
     assert tables
-    engine = re.compile("ENGINE = Replicated(Replacing|Aggregating)MergeTree")
+    engine = re.compile("ENGINE = Replicated(Replacing|Aggregating|Summing)MergeTree")
     assert all("ON CLUSTER main" in statement and engine.search(statement) for statement in tables)
 
 

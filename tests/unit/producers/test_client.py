@@ -10,9 +10,14 @@ from typing import Any
 import pytest
 from tests.unit.producers.recording import NOON, Recording
 
+from tidegate.dispatch import Dispatch
+from tidegate.drops import Drops
 from tidegate.errors import InvalidSettingError
-from tidegate.publish import MemoryPublisher
+from tidegate.outbox import Waiting
+from tidegate.publish import KeyAndValue, MemoryPublisher, Publisher
 from tidegate_schemas.reasons import Reason
+from tidegate_schemas.rows import RowCodec
+from tidegate_schemas.subjects import outcome_schema
 
 
 @pytest.fixture
@@ -147,6 +152,40 @@ def test_what_kafka_did_not_take_is_counted() -> None:
     client.track("lost")
     client.flush()
     assert client.dropped == {Reason.UNDELIVERABLE: 1}
+
+
+class Broken(MemoryPublisher):
+    """Raises what no publisher should."""
+
+    def put_many(self, *_: Any) -> list[KeyAndValue]:
+        raise RuntimeError("anna@example.org")
+
+
+def test_of_a_batch_that_no_publisher_takes_each_event_is_counted_by_its_kind() -> None:
+    client = Recording(Broken())
+    for number in range(7):
+        with client.span("work"):
+            client.record("metric", {"name": "orders", "instrument": "gauge", "value": float(number)}, {})
+    client.track("tick")
+    client.flush()
+    assert client.dropped == {Reason.UNDELIVERABLE: 15}
+    told = {(each["kind"], each["reason"]): each["quantity"] for each in client.outcomes}
+    assert told == {(kind, "undeliverable"): number for kind, number in (("span", 7), ("metric", 7), ("track", 1))}
+
+
+def test_a_batch_for_which_no_publisher_opens_is_counted() -> None:
+    def refusing() -> Publisher:
+        raise InvalidSettingError("no such brokers")
+
+    drops = Drops("sdk:1", "shop", lambda: NOON)
+    dispatch = Dispatch(refusing, {}, drops)
+    dispatch.send([Waiting(kind, {}, 0) for kind in ("span", "span", "metric")])
+    assert drops.counts == {Reason.UNDELIVERABLE: 3}
+    memory = MemoryPublisher()
+    drops.report(memory)
+    codec = RowCodec(outcome_schema())
+    told = [codec.decode(value) for _, value in memory.records["outcomes"]]
+    assert {each["kind"]: each["quantity"] for each in told} == {"span": 2, "metric": 1}
 
 
 def test_large_properties_lose_their_largest_members_and_say_so(client: Recording) -> None:

@@ -16,6 +16,7 @@ from opentelemetry.sdk.metrics.view import ExponentialBucketHistogramAggregation
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.trace import SpanKind
+from sentry_sdk.envelope import Envelope, Item
 from tests.unit.producers.recording import Recording
 
 from tidegate.instrument.opentelemetry import MetricExporter, SpanExporter
@@ -66,6 +67,35 @@ def test_a_message_is_an_error_event_and_other_items_are_counted() -> None:
     (event,) = client.of("error")
     assert (event["name"], event["message"], event["level"]) == ("message", "stock is low", "warning")
     assert client.dropped == {Reason.UNSUPPORTED_ITEM: 1}
+
+
+def test_what_sentrys_sdk_gives_up_itself_is_counted_by_quantity_and_has_numbers() -> None:
+    client = Recording()
+    settings: Any = {"default_integrations": False, "before_send": lambda *_: None}
+    lossy = sentry_sdk.Client("http://key@tidegate.example/1", transport=transport(client), **settings)
+    with sentry_sdk.new_scope() as scope:
+        scope.set_client(lossy)
+        scope.capture_message("filtered")
+    said: Any = lossy.transport
+    said.record_lost_event("queue_overflow", "log_item", quantity=40)
+    said.record_lost_event("queue_overflow", "log_byte", quantity=9_000)
+    said.record_lost_event("sample_rate", "transaction")
+    said.record_lost_event("sample_rate", "span", quantity=12)
+    said.record_lost_event("a new one", "a new one too", quantity=2)
+    logs = Item(payload=b"{}", headers={"type": "log", "item_count": 7})
+    said.record_lost_event("network_error", item=logs)
+    said.capture_envelope(Envelope(items=[logs]))
+    client.flush()
+    assert {(each["kind"], each["reason"]): each["quantity"] for each in client.outcomes} == {
+        ("error", "filtered"): 1,
+        ("log", "queue_full"): 40,
+        ("span", "sampled"): 12,
+        ("sentry.other", "client_error"): 2,
+        ("log", "network_error"): 7,
+        ("log", "unsupported_item"): 7,
+    }
+    client.record("error", {"name": "x"}, {})
+    assert [event["sequence"] for event in client.of("error")] == [70]
 
 
 def test_an_ended_span_of_opentelemetry_is_ours() -> None:

@@ -61,6 +61,7 @@ TABLES: Mapping[str, TablePolicy] = {
     ),
     "outcomes": TablePolicy("minute", 90, "what was dropped, counted by reason", "the ledger", "nobody"),
     "ledger": TablePolicy("window_start", 90, "which numbers of events came", "the ledger", "nobody"),
+    "ledger_pages": TablePolicy("minute", 90, "how many events of which pages came", "the ledger", "nobody"),
     "reconciliation": TablePolicy("window_start", 730, "differences that were found", "correct numbers", "nobody"),
     "consents": TablePolicy("decided_at", 1826, "decisions about consent", "proof of consent", "pseudonyms", _PROOF),
     "erasures": TablePolicy("requested_at", 1826, "receipts of erasures", "proof of erasure", "pseudonyms", _PROOF),

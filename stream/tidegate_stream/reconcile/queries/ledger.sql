@@ -1,4 +1,5 @@
--- Events by minute of receipt and producer, by the archive and by the ledger, which counted them as they were inserted.
+-- Events by minute of receipt and producer, by the archive and by the ledger, which counted them as they were inserted. Those of
+-- settled pages have no rows any more; they were compared before.
 SELECT
     toStartOfMinute(toDateTime(received_at, 'UTC')) AS window_start,
     project,
@@ -12,6 +13,12 @@ WHERE has({partitions:Array(UInt16)}, source_partition)
     AND received_at >= fromUnixTimestamp64Micro({begin:Int64}, 'UTC')
     AND toUnixTimestamp64Micro(received_at)
         < least({end:Int64}, transform(source_partition, {partitions:Array(UInt16)}, {closed:Array(Int64)}, toInt64(0)))
+    AND (project, producer_id) NOT IN
+    (
+        SELECT project, tidegatePageProducer(page)
+        FROM tidegate.ledger_pages
+        WHERE fate = 'page' AND minute >= toDateTime(fromUnixTimestamp64Micro({begin:Int64}, 'UTC'))
+    )
 UNION ALL
 SELECT
     window_start,
@@ -22,3 +29,9 @@ SELECT
     [('stored', 0., toFloat64(stored))]
 FROM tidegate.ledger FINAL
 WHERE {aggregated}
+    AND (project, producer_id) NOT IN
+    (
+        SELECT project, tidegatePageProducer(page)
+        FROM tidegate.ledger_pages
+        WHERE fate = 'page' AND minute >= toDateTime(fromUnixTimestamp64Micro({begin:Int64}, 'UTC'))
+    )

@@ -49,12 +49,14 @@ class Edge:
         codec = RowCodec(raw_schema(kind))
         return [codec.decode(value) for _, value in self.publisher.records.get(raw_topic(kind), [])]
 
-    def dropped(self) -> dict[tuple[str, str], int]:
-        """Quantities by kind and reason, an outcome that was told twice once, as ClickHouse keeps them."""
+    def outcomes(self) -> list[dict[str, Any]]:
+        """Outcomes as published."""
         codec = RowCodec(outcome_schema())
-        rows = [codec.decode(value) for _, value in self.publisher.records.get(OUTCOMES, [])]
-        names = ("project", "kind", "producer_id", "minute", "outcome", "reason", "outcome_id")
-        kept = {tuple(row[name] for name in names): row for row in rows if row["outcome"] == "dropped"}
+        return [codec.decode(value) for _, value in self.publisher.records.get(OUTCOMES, [])]
+
+    def dropped(self) -> dict[tuple[str, str], int]:
+        """Quantities by kind and reason, an outcome that was told twice once, as the ledger counts them."""
+        kept = {row["outcome_id"]: row for row in self.outcomes() if row["outcome"] == "dropped"}
         found: dict[tuple[str, str], int] = {}
         for row in kept.values():
             key = (row["kind"], row["reason"])

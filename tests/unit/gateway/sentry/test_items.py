@@ -7,11 +7,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from tests.unit.gateway.sentry.edge import ID, Edge, envelope
+from tests.unit.gateway.sentry.edge import ID, Edge, Item, envelope
 
-from tidegate_gateway.sentry.client_reports import KINDS, NOT_EVENTS, OTHERS, REASONS
 from tidegate_gateway.sentry.items import HANDLERS, UNSUPPORTED
 from tidegate_schemas.identity import derived_event_id
+from tidegate_schemas.sentry_discards import KINDS, NOT_EVENTS, OTHERS, REASONS
 
 AT = "2026-03-01T12:00:00Z"
 SESSION = {
@@ -317,6 +317,34 @@ def test_a_client_report_again_counts_once_and_another_one_as_well(edge: Edge) -
     assert edge.dropped() == {("error", "queue_full"): 2}
     edge.send(other)
     assert edge.dropped() == {("error", "queue_full"): 4}
+
+
+@pytest.mark.parametrize("header", [{"event_id": ID, "sent_at": AT}, {"sent_at": AT}])
+def test_an_unsupported_item_that_is_sent_again_counts_once_by_whichever_gateway(header: dict[str, str]) -> None:
+    edges = Edge(), Edge()
+    replay: Item = {"type": "replay_event"}, {"a": 1}
+    body = envelope(replay, ({"type": "statsd", "item_count": 7}, {}), replay, **header)
+    told: dict[str, tuple[str, int]] = {}
+    for edge in (*edges, edges[0]):
+        assert edge.post(body).json()["unsupported"] == {"sentry.replay_event": 2, "sentry.statsd": 7}
+    for row in (row for edge in edges for row in edge.outcomes()):
+        assert (row["outcome"], row["reason"], row["producer_id"]) == ("dropped", "unsupported_item", "sentry")
+        told[row["outcome_id"]] = (row["kind"], row["quantity"])
+    assert sorted(told.values()) == [("sentry.replay_event", 1), ("sentry.replay_event", 1), ("sentry.statsd", 7)]
+
+
+def test_a_retry_is_known_by_the_event_even_if_its_client_says_anew_when_it_sends(edge: Edge) -> None:
+    for sent_at in (AT, "2026-03-01T12:05:00Z"):
+        edge.post(envelope(({"type": "attachment"}, {"a": 1}), event_id=ID, sent_at=sent_at))
+    assert edge.dropped() == {("sentry.attachment", "unsupported_item"): 1}
+
+
+def test_alike_items_of_envelopes_that_nothing_tells_apart_count_each(edge: Edge) -> None:
+    for _ in range(2):
+        edge.post(envelope(({"type": "statsd"}, {"a": 1})))
+    edge.post(envelope(({"type": "statsd"}, {"a": 1}), sent_at=AT))
+    edge.post(envelope(({"type": "statsd"}, {"a": 1}), sent_at="2026-03-01T12:05:00Z"))
+    assert edge.dropped() == {("sentry.statsd", "unsupported_item"): 4}
 
 
 def test_every_type_is_processed_or_has_a_name() -> None:
