@@ -9,9 +9,10 @@ from typing import Any
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 
+from tidegate.foreign.otel.exceptions import ELSEWHERE
+from tidegate.foreign.values import text
 from tidegate_gateway.errors import RefusedError
 from tidegate_gateway.otlp.limits import MAX_VALUES
-from tidegate_gateway.values import text
 from tidegate_schemas.reasons import Reason
 
 MAX_DEPTH = 8
@@ -89,5 +90,5 @@ class Origin:
             text(named, "telemetry.sdk.language")[:64],
             identity,
             fields,
-            text(named, "tidegate.exceptions") != "elsewhere",
+            text(named, ELSEWHERE) != "elsewhere",
         )

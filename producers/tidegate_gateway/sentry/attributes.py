@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from tidegate_gateway.values import mapping
+from tidegate.foreign.values import mapping
 
 #: Attributes that name a machine or a person, or hold what a statement or an address was given.
 LEFT_OUT = frozenset(

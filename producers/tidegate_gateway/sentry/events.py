@@ -6,13 +6,13 @@ import hashlib
 from collections.abc import Mapping
 from typing import Any
 
+from tidegate.foreign.sentry.contexts import debug_images, kept_contexts, members_of, sdk_of, threads
+from tidegate.foreign.values import http_method, mapping, optional, text
 from tidegate_gateway.errors import RefusedError
 from tidegate_gateway.intake import Event
 from tidegate_gateway.object_text import array_text, object_text
 from tidegate_gateway.sentry.arrival import Arrival
 from tidegate_gateway.sentry.attributes import service_of
-from tidegate_gateway.sentry.contexts import debug_images, kept_contexts, members_of, sdk_of, threads
-from tidegate_gateway.values import http_method, mapping, optional, text
 from tidegate_schemas.canonical import canonical_json
 from tidegate_schemas.identity import derived_event_id
 from tidegate_schemas.reasons import Reason
