@@ -1,26 +1,26 @@
 """sentry-sdk without a Sentry: `sentry_sdk.init("http://key@tidegate/1", transport=transport(client))`.
 
-sentry-sdk goes on catching exceptions wherever its integrations do; its error events are published to Kafka. Its
-transactions are left to Tidegate's own instrumentation, and its other items are counted as unsupported, so that
-nothing is lost without a number.
+sentry-sdk goes on catching exceptions wherever its integrations do; its error events are published to Kafka, as the
+gateway would read them. Its transactions are left to Tidegate's own instrumentation, and its other items are counted as
+unsupported, so that nothing is lost without a number.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
-from sentry_sdk.envelope import Envelope
+from sentry_sdk.envelope import Envelope, Item
 from sentry_sdk.transport import Transport
 
 from tidegate.client import Client
+from tidegate.foreign.sentry.contexts import attachment_of
+from tidegate.foreign.sentry.events import error_fields
+from tidegate.foreign.values import moment_of
+from tidegate.instrument.adopting import adopted
 from tidegate_schemas.canonical import canonical_json, canonical_object
 from tidegate_schemas.reasons import Reason
-
-MAX_FRAMES = 100
-LEVELS = frozenset(["fatal", "error", "warning", "info", "debug"])
-_FRAME = ("module", "filename", "function", "lineno", "colno", "context_line", "in_app")
-_NO_FINGERPRINT: tuple[list[str], ...] = ([], ["{{ default }}"], ["{{default}}"])
 
 
 def transport(client: Client) -> type[Transport]:
@@ -31,11 +31,12 @@ def transport(client: Client) -> type[Transport]:
 
         def capture_envelope(self, envelope: Envelope) -> None:
             """See sentry-sdk; never raises."""
+            errors = [item for item in envelope.items if item.headers.get("type") == "event"]
+            attached = [item for item in envelope.items if errors and item.headers.get("type") == "attachment"]
             for item in envelope.items:
-                event = item.payload.json if item.headers.get("type") == "event" else None
-                if isinstance(event, Mapping):
-                    _publish(client, event)
-                else:
+                if item in errors:
+                    _publish(client, item, envelope.headers, attached)
+                elif item not in attached:
                     client.leave_out("error", Reason.UNSUPPORTED_ITEM)
 
         def flush(self, timeout: float, callback: Any = None) -> None:
@@ -49,57 +50,27 @@ def transport(client: Client) -> type[Transport]:
     return TidegateTransport
 
 
-def _publish(client: Client, event: Mapping[str, Any]) -> None:
+def _publish(client: Client, item: Item, header: Mapping[str, Any], attached: list[Item]) -> None:
     try:
-        fields, who = error_fields(event), _who(event)
+        event = json.loads(item.payload.get_bytes())  # as the gateway would get it
+        attachments = [attachment_of(each.headers, len(each.payload.get_bytes())) for each in attached]
+        fields = error_event(event, header, attachments)
     except Exception as error:  # noqa: BLE001 - whatever an integration puts there, it costs its event and no more
         client.refuse("error", error)
     else:
-        client.record("error", fields, who, len(fields["stack"]) + len(fields["breadcrumbs"]))
+        size = sum(len(fields[name]) for name in ("stack", "breadcrumbs", "properties"))
+        client.record("error", adopted(client, fields), {}, size)
 
 
-def error_fields(event: Mapping[str, Any]) -> dict[str, Any]:
-    """The fields of kind `error` of sentry-sdk's event; no local variables, no source around the line."""
-    exception = (_values(event.get("exception")) or [{}])[-1]  # raised last; those before it are its causes
-    mechanism = exception.get("mechanism") or {}
-    trace = (event.get("contexts") or {}).get("trace") or {}
-    transaction = str(event.get("transaction") or "")
-    fingerprint = [str(part) for part in event.get("fingerprint") or []]
-    level = event.get("level") or "error"
+def error_event(
+    event: Mapping[str, Any], header: Mapping[str, Any], attachments: list[dict[str, Any]]
+) -> dict[str, Any]:
+    """The fields of kind `error`, of an event and the header of its envelope. The clock is the process's own."""
+    fields = error_fields(event, header, attachments)
     return {
-        "name": str(exception.get("type") or "message"),
-        "message": str(exception.get("value") or "") if exception.get("type") else _message(event),
-        "level": level if level in LEVELS else "error",
-        "handled": mechanism.get("handled") is not False,
-        "stack": canonical_json(_frames(exception.get("stacktrace") or {})),
-        "fingerprint": "" if fingerprint in _NO_FINGERPRINT else canonical_json(fingerprint),
-        "platform": str(event.get("platform") or ""),
-        "route": transaction if transaction.startswith("/") else "",
-        "method": str((event.get("request") or {}).get("method") or ""),
-        "span_id": trace.get("span_id"),
-        "trace_id": trace.get("trace_id"),
-        "breadcrumbs": canonical_json(_values(event.get("breadcrumbs"))[-MAX_FRAMES:]),
-        "properties": canonical_object({"tags": event.get("tags") or {}, "extra": event.get("extra") or {}}),
+        **fields,
+        "occurred_at": moment_of(event.get("timestamp")),
+        "stack": canonical_json(fields["stack"]),
+        "breadcrumbs": canonical_json(fields["breadcrumbs"]),
+        "properties": canonical_object(fields["properties"]),
     }
-
-
-def _who(event: Mapping[str, Any]) -> dict[str, Any]:
-    user, request = event.get("user") or {}, event.get("request") or {}
-    said = {"user_id": user.get("id"), "ip": user.get("ip_address"), "url": request.get("url")}
-    return {name: str(value) for name, value in said.items() if value}
-
-
-def _message(event: Mapping[str, Any]) -> str:
-    entry = event.get("logentry") or {}
-    return str(entry.get("formatted") or entry.get("message") or event.get("message") or "")
-
-
-def _values(value: Any) -> list[Any]:
-    """sentry-sdk wraps most lists in `{"values": […]}`."""
-    inner = value.get("values") if isinstance(value, Mapping) else value
-    return list(inner or [])
-
-
-def _frames(stacktrace: Mapping[str, Any]) -> list[dict[str, Any]]:
-    kept = list(stacktrace.get("frames") or [])[-MAX_FRAMES:]
-    return [{name: frame[name] for name in _FRAME if frame.get(name) is not None} for frame in kept]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -36,15 +35,6 @@ LEFT_OUT_BEGINS = (
     "http.request.header.",
     "url.query.",
 )
-
-
-_RELEASE = re.compile(r"([\w. +/-]+)@(?![\w-]+(?:\.[\w-]+)*\.[^\W\d_][\w-])")
-
-
-def service_of(release: str) -> str:
-    """What stands before the @ of `shop@1.4.0`; empty for e-mail and other addresses, of which a part would be kept."""
-    found = _RELEASE.match(release)
-    return found[1] if found else ""
 
 
 def plain_attributes(attributes: object) -> dict[str, Any]:

@@ -12,8 +12,6 @@ from tidegate_schemas.canonical import canonical_json
 MAX_EXCEPTIONS = 32
 """Of one span; OpenTelemetry's SDKs keep 128 span events by default."""
 EVENT_NAME = "exception"
-ELSEWHERE = "tidegate.exceptions"
-"""The resource's attribute that says `elsewhere` where another client reports a service's exceptions."""
 #: What an error has of the span that it was recorded on.
 _OF_SPAN = ("sample_rate", "trace_id", "span_id", "user_id", "session_id", "ip", "user_agent", "url")
 _TAKEN = frozenset({"exception.type", "exception.message", "exception.stacktrace", "exception.escaped"})
