@@ -7,10 +7,13 @@ told, nor names with a space, and nothing from the first mark on that dialects r
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from tidegate.foreign.otel.statements import BEFORE_TARGET, STARTS, joined, walked, without_sql
 
 _READ_CHARACTERS = 4_096
+#: An application has some dozens of statements; with values written into them, these are at most 1 MB.
+_REMEMBERED = 256
 #: From here on a literal may look like a name: an escaped quote, a dollar quote, MySQL's comment.
 _AMBIGUOUS = re.compile(r"\\|\$\w*\$|#")
 #: What stands in quotes, and comments: whichever begins first, as the other one's mark means nothing in it.
@@ -24,9 +27,14 @@ _NAMED_QUERY = re.compile(
 
 def summarise(statement: str, system: str = "") -> str:
     """At most 255 characters; empty for what is no statement. `system`: the product, as OpenTelemetry names it."""
+    return _summary(statement[:_READ_CHARACTERS], system)
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _summary(statement: str, system: str) -> str:
     if (told := without_sql(statement, system)) is not None:
         return told
-    text = _AMBIGUOUS.split(statement[:_READ_CHARACTERS], maxsplit=1)[0]
+    text = _AMBIGUOUS.split(statement, maxsplit=1)[0]
     text = _BRACKETS.sub(r"\1", _MARKED.sub(_plain, text)).lstrip(" (\n\t\r")
     own = {found.lower() for found in _NAMED_QUERY.findall(text)}
     words = [word for word in walked(text) if word.lower() not in own]
