@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
 
 from tidegate.foreign.otel.statements import joined, walked, without_sql
-from tidegate_gateway import sql
 
 #: Longer statements are scanned, not parsed: the parser takes some 4 µs a character.
 PARSED_CHARACTERS = 4_000
@@ -72,7 +71,7 @@ class Summariser:
     def _summary(self, statement: str, dialect: str) -> str:
         understood = dialect in _DOLLAR_QUOTING or not _DOLLAR_QUOTE.search(statement)
         parsed = understood and self._affords(len(statement))
-        words = sql.words(_PLACEHOLDER.sub("?", statement), dialect) if parsed else None
+        words = _parsed_words(_PLACEHOLDER.sub("?", statement), dialect) if parsed else None
         return joined(_scan(statement) if words is None else words)
 
     def _affords(self, characters: int) -> bool:
@@ -83,6 +82,13 @@ class Summariser:
             return False
         self._left -= characters
         return True
+
+
+def _parsed_words(statement: str, dialect: str) -> list[str] | None:
+    """As `sql.words`. The parser is loaded for the first statement, which waits a third of a second for it."""
+    from tidegate_gateway import sql  # noqa: PLC0415 - 29 MB, for nothing where no SQL is sent
+
+    return sql.words(statement, dialect)
 
 
 def _scan(statement: str) -> Iterator[str]:
