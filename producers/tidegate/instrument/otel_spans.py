@@ -43,10 +43,12 @@ def span_fields(span: ReadableSpan) -> dict[str, Any]:
 
 def error_events(span: ReadableSpan, fields: Mapping[str, Any]) -> list[dict[str, Any]]:
     """The exceptions that were recorded on a span, as fields of kind `error`; `fields`: the span's."""
-    resource = named(span.resource.attributes)
-    if not span.events or not resources.tells_exceptions(resource):
-        return []
     recorded = [event for event in span.events if event.name == exceptions.EVENT_NAME]
+    if not recorded:  # nearly all
+        return []
+    resource = named(span.resource.attributes)
+    if not resources.tells_exceptions(resource):
+        return []
     return [
         _error_event(event, fields, resources.platform(resource)) for event in recorded[: exceptions.MAX_EXCEPTIONS]
     ]
