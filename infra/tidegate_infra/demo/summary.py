@@ -12,6 +12,8 @@ from tidegate_infra.demo.refusals import refused
 RESENT = "duplicate"
 """The reason under which the gate drops what was sent again after an answer was lost: a copy, not an event."""
 
+_NEVER_TAKEN = "                             lost, or in requests that were refused whole: logs/gateway.log names these"
+
 
 @dataclass(frozen=True)
 class Account:
@@ -169,6 +171,7 @@ class Summary:
             f"  dead-lettered  {self.account.dead_lettered:>9}   {json.dumps(dict(self.account.dead_letters))}",
             f"  in flight      {self.in_flight:>9}",
             f"  missing        {self.missing:>9}   the ledger {verdict}",
+            *([_NEVER_TAKEN] if self.missing > 0 else []),
             *self._chaos_lines(),
             f"  lost           {self.lost:>9}",
             f"  doubled        {self.doubled:>9}   {self.account.resent} copies sent again were told apart",

@@ -42,7 +42,9 @@ def test_what_is_stored_dropped_and_dead_lettered_is_what_was_sent() -> None:
 def test_anything_else_does_not_balance(unbalanced: Summary, missing: int, lost: int, doubled: int) -> None:
     found = (unbalanced.missing, unbalanced.lost, unbalanced.doubled, unbalanced.balances)
     assert found == (missing, lost, doubled, False)
-    assert "DOES NOT BALANCE" in "\n".join(unbalanced.lines())
+    text = "\n".join(unbalanced.lines())
+    assert "DOES NOT BALANCE" in text
+    assert ("logs/gateway.log" in text) is (missing > 0)
 
 
 def test_a_copy_that_the_gate_dropped_is_no_event() -> None:
