@@ -71,7 +71,7 @@ def test_importing_it_brings_none_of_the_stack() -> None:
 
 
 def test_importing_it_brings_nothing_about_other_libraries() -> None:
-    theirs = "('tidegate.foreign', 'tidegate.instrument')"
+    theirs = "('tidegate.foreign', 'tidegate.instrument.')"
     script = f"import sys, tidegate; print(any(name.startswith({theirs}) for name in sys.modules))"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=True)
     assert done.stdout.strip() == "False"
