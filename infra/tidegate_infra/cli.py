@@ -63,7 +63,7 @@ def demo(
         int | None, typer.Option(envvar="CHAOS_SEED", help="Replay the order of victims of an earlier run.")
     ] = None,
 ) -> None:
-    """Run the stack with a demo marketplace and live traffic; fails unless every event is accounted for, once."""
+    """Run the stack with a demo marketplace and live traffic; fails unless every event is accounted for and taken."""
     from tidegate_infra.demo import demo as run_demo  # noqa: PLC0415 - only this command needs it
     from tidegate_infra.demo.chaos import new_seed  # noqa: PLC0415 - same
 

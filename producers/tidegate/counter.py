@@ -10,11 +10,11 @@ import itertools
 import logging
 import mmap
 import threading
+import uuid
 from collections.abc import Callable
 from pathlib import Path
 
 from tidegate.counter_file import LAST, OUTSTANDING, TIME, CounterFile
-from tidegate.publish import new_producer_id
 
 log = logging.getLogger(__name__)
 
@@ -38,7 +38,7 @@ class Numbering:
         folder: Path | None = None,
         outstanding: bool = False,
     ) -> None:
-        self.kind, self.project, self.producer_id = kind, project, new_producer_id(kind)
+        self.kind, self.project, self.producer_id = kind, project, _new_producer_id(kind)
         self._clock, self._numbers, self._lock = clock, itertools.count(1), threading.RLock()
         self.file = self._made(folder, outstanding=outstanding) if folder else None
         memory = self.file.memory if self.file else mmap.mmap(-1, OUTSTANDING)
@@ -118,3 +118,8 @@ class Numbering:
         """Let go of the file in a forked child: it stays its parent's, lock and all."""
         self._lock = threading.RLock()
         self.close(remove=False)
+
+
+def _new_producer_id(kind: str) -> str:
+    """A name for one numbering of events, led by who numbers, such as `sdk`: random, never derived from a person."""
+    return f"{kind}:{uuid.uuid4().hex}"

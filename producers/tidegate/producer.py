@@ -112,6 +112,11 @@ class Producer:
         return int(self._clock().timestamp() * 1e6)
 
     @property
+    def settled(self) -> Mapping[str, str]:
+        """Project, environment, release and service as they were set, empty where they weren't."""
+        return self._common
+
+    @property
     def queued(self) -> int:
         """Events that wait for the sender's thread."""
         return len(self._outbox)

@@ -19,10 +19,10 @@ import tidegate_gateway.browser.routes as browser
 import tidegate_gateway.otlp.routes as otlp
 import tidegate_gateway.segment.routes as segment
 import tidegate_gateway.sentry.routes as sentry
+from tidegate.foreign.errors import Problem
 from tidegate.publish import Publisher
 from tidegate_gateway import well_known
 from tidegate_gateway.edge import Edge, answer_json
-from tidegate_gateway.errors import Problem
 from tidegate_gateway.intake import Intake
 from tidegate_gateway.limits import Limiter
 from tidegate_gateway.openapi import description

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
-from tidegate_schemas.errors import TidegateError
+from tidegate.foreign.errors import UnfitError
 from tidegate_schemas.reasons import Reason
 
 _STATUS = {
@@ -18,25 +17,11 @@ _STATUS = {
 RETRY_AFTER_SECONDS = 5
 
 
-@dataclass(frozen=True)
-class Problem:
-    """Why something was refused: names the field and what is allowed, never a value that a person could be behind."""
-
-    reason: Reason
-    field: str
-    message: str
-
-    def as_json(self) -> dict[str, str]:
-        """For an answer's body."""
-        return {"reason": self.reason.value, "field": self.field, "message": self.message}
-
-
-class RefusedError(TidegateError):
+class RefusedError(UnfitError):
     """A request or an item that can't be taken; `retry_after_seconds` says when the same request may be."""
 
     def __init__(self, reason: Reason, field: str, message: str, *, retry_after_seconds: float | None = None) -> None:
-        super().__init__(f"{reason.value}: {field}: {message}")
-        self.problem = Problem(reason, field, message)
+        super().__init__(reason, field, message)
         self._retry_after_seconds = retry_after_seconds
 
     @property

@@ -17,9 +17,10 @@ from typing import Any
 from nacl.public import PublicKey, SealedBox
 
 from tidegate.errors import PublishError, QueueFullError
+from tidegate.foreign.errors import Problem, UnfitError
 from tidegate.publish import Encoder, KeyAndValue, Publisher
 from tidegate_gateway.delivery import Delivery
-from tidegate_gateway.errors import Problem, RefusedError
+from tidegate_gateway.errors import RefusedError
 from tidegate_gateway.metrics import EVENTS, REFUSED
 from tidegate_gateway.numbers import Numbers
 from tidegate_gateway.settings import Project
@@ -77,7 +78,7 @@ class Batch:
     #: what the producers themselves count, by the name of the protocol
     reports: list[Report] = field(default_factory=list)
 
-    def refuse(self, index: int, error: RefusedError, payload: bytes) -> None:
+    def refuse(self, index: int, error: UnfitError, payload: bytes) -> None:
         """Note an item that can't be taken; the others go on."""
         self.bad.append(BadItem(index, error.problem, payload))
 

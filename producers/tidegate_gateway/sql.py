@@ -10,12 +10,10 @@ import sqlglot
 from sqlglot import Token, exp
 from sqlglot.errors import SqlglotError
 
+from tidegate.foreign.otel.statements import NO_START_AFTER, STARTS
+
 #: Deeper nesting is not parsed: the parser recurs, and looks again at what stands in brackets.
 MAX_DEPTH = 24
-STARTS = frozenset({"SELECT", "INSERT", "UPDATE", "DELETE"})
-"""Words that begin a statement within another one, too."""
-NO_START_AFTER = frozenset({"FOR", "DO", "KEY", "ON", "THEN", "NO", "GRANT", "REVOKE", ",", "AFTER", "BEFORE", "OR"})
-"""Where such a word is no start: FOR UPDATE, ON CONFLICT DO UPDATE, ON DELETE CASCADE."""
 #: Dialects in which a backslash takes the meaning of the quote after it.
 _BACKSLASH = frozenset({"mysql", "clickhouse", "bigquery", "hive", "snowflake"})
 _ESCAPED_QUOTE = re.compile(r"\\['\"`]")

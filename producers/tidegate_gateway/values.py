@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import orjson
 
+from tidegate.foreign.values import moment_of
 from tidegate_gateway.errors import RefusedError
 from tidegate_schemas.reasons import Reason
 
-MAX_METHOD = 16
-MAX_TEXT = 8_192
 _EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 _LATEST = datetime(2200, 1, 1, tzinfo=UTC)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -42,41 +39,9 @@ def kind_name(value: object) -> str:
     return names.get(type(value), "a number")
 
 
-def text(source: Mapping[str, Any], *names: str, default: str = "") -> str:
-    """The first of these members that is a text that isn't empty; numbers count as their digits."""
-    for name in names:
-        value = source.get(name)
-        if value is None or value == "":
-            continue
-        if isinstance(value, str):
-            return value[:MAX_TEXT]
-        if isinstance(value, int | float) and not isinstance(value, bool):
-            return str(value)
-    return default
-
-
-def optional(source: Mapping[str, Any], *names: str) -> str | None:
-    """As `text`; None for none."""
-    return text(source, *names) or None
-
-
-def mapping(value: object) -> Mapping[str, Any]:
-    """A JSON object, or an empty one in place of anything else."""
-    return value if isinstance(value, dict) else {}
-
-
 def instant(value: object, field: str) -> datetime:
     """ISO 8601 text or seconds since the epoch, within 2000 and 2200. Raises RefusedError (invalid_field)."""
-    moment = None
-    try:
-        if isinstance(value, str):
-            moment = datetime.fromisoformat(value)
-            moment = moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
-        elif isinstance(value, int | float) and not isinstance(value, bool):
-            moment = _EPOCH + timedelta(seconds=value)
-    except (ValueError, OverflowError):
-        moment = None
-    return in_range(moment, field)
+    return in_range(moment_of(value), field)
 
 
 def from_nanos(nanos: int, field: str) -> datetime:
@@ -92,16 +57,3 @@ def in_range(moment: datetime | None, field: str) -> datetime:
     if moment is None or not _EARLIEST <= moment < _LATEST:
         raise RefusedError(Reason.INVALID_FIELD, field, "must be a time between the years 2000 and 2200")
     return moment
-
-
-def finite(value: float, field: str) -> float:
-    """A number that is neither NaN nor infinite. Raises RefusedError (invalid_field)."""
-    if not math.isfinite(value):
-        raise RefusedError(Reason.INVALID_FIELD, field, "must be a finite number")
-    return value
-
-
-def http_method(source: Mapping[str, Any], *names: str) -> str:
-    """A request's method in capitals; empty for what is none: of any other text a part would be kept, cut anywhere."""
-    method = text(source, *names).upper()
-    return method if len(method) <= MAX_METHOD and method.isascii() and method.isalpha() else ""

@@ -99,6 +99,10 @@ class TestDemo:
         assert summary.as_json() | {"missing": 0, "in_flight": 0} == summary.as_json()
         assert summary.balances
 
+    def test_no_event_of_its_healthy_traffic_was_refused(self, run: tuple[Outcome, Answers]) -> None:
+        assert run[0].summary.account.refused == {}
+        assert run[0].summary.is_well
+
     def test_registrations_and_logins_are_those_of_the_visitors(self, run: tuple[Outcome, Answers]) -> None:
         outcome, answers = run
         assert answers.events["user_registered"] == outcome.record["registrations"] > 0

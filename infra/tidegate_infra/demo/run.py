@@ -132,8 +132,11 @@ class Demo:
 
 
 def demo(settings: Settings, say: Say, seconds: float | None, json_file: Path | None, chaos_seed: int | None) -> bool:
-    """Run it; returns whether the summary balances. `chaos_seed` None: nobody is killed."""
+    """Run it; returns whether it went well: the summary balances, and nothing healthy was refused.
+
+    `chaos_seed` None: nobody is killed.
+    """
     outcome = asyncio.run(Demo(settings, say, seconds, chaos_seed=chaos_seed).run())
     if json_file:
         json_file.write_text(json.dumps(outcome.summary.as_json(), indent=2) + "\n", encoding="utf-8")
-    return outcome.summary.balances
+    return outcome.summary.is_well

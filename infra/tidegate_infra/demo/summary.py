@@ -6,8 +6,13 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from tidegate_infra.demo.refusals import lines as refusal_lines
+from tidegate_infra.demo.refusals import refused
+
 RESENT = "duplicate"
 """The reason under which the gate drops what was sent again after an answer was lost: a copy, not an event."""
+
+_NEVER_TAKEN = "                             lost, or in requests that were refused whole: logs/gateway.log names these"
 
 
 @dataclass(frozen=True)
@@ -17,7 +22,9 @@ class Account:
     stored: int
     """Different events."""
     dropped: Mapping[str, int]
-    dead_lettered: int
+    """By reason."""
+    dead_letters: Mapping[str, int]
+    """By reason."""
     doubled: int = 0
     """Rows of events that have another row already."""
     resent: int = 0
@@ -28,24 +35,38 @@ class Account:
         """From numbers by outcome and reason."""
         dropped = {reason: number for (outcome, reason), number in counts.items() if outcome == "dropped"}
         resent = dropped.pop(RESENT, 0)
-        dead = sum(number for (outcome, _), number in counts.items() if outcome == "dead_lettered")
+        dead = {reason: number for (outcome, reason), number in counts.items() if outcome == "dead_lettered"}
         return cls(counts.get(("stored", ""), 0), dropped, dead, counts.get(("doubled", ""), 0), resent)
 
     def since(self, before: Account) -> Account:
         """What was added since an earlier account."""
-        dropped = {reason: number - before.dropped.get(reason, 0) for reason, number in self.dropped.items()}
         return Account(
             self.stored - before.stored,
-            {reason: number for reason, number in sorted(dropped.items()) if number},
-            self.dead_lettered - before.dead_lettered,
+            _more(self.dropped, before.dropped),
+            _more(self.dead_letters, before.dead_letters),
             self.doubled - before.doubled,
             self.resent - before.resent,
         )
 
     @property
+    def dead_lettered(self) -> int:
+        """Events that became dead letters, for whatever reason."""
+        return sum(self.dead_letters.values())
+
+    @property
+    def refused(self) -> dict[str, int]:
+        """Events that the pipeline would not have, by reason. The demo sends no bad one on purpose: each is a fault."""
+        return refused(self.dropped, self.dead_letters)
+
+    @property
     def total(self) -> int:
         """Events accounted for, each once."""
         return self.stored + sum(self.dropped.values()) + self.dead_lettered
+
+
+def _more(now: Mapping[str, int], before: Mapping[str, int]) -> dict[str, int]:
+    grown = {reason: number - before.get(reason, 0) for reason, number in now.items()}
+    return {reason: number for reason, number in sorted(grown.items()) if number}
 
 
 @dataclass(frozen=True)
@@ -109,6 +130,11 @@ class Summary:
         whole = self.sent > 0 and self.missing == 0 and self.in_flight == 0
         return whole and self.lost == 0 and self.doubled == 0 and self.adds_up
 
+    @property
+    def is_well(self) -> bool:
+        """Whether it balances, and none of the demo's events was refused."""
+        return self.balances and not self.account.refused
+
     def as_json(self) -> dict[str, object]:
         """The shape that scripts rely on."""
         return {
@@ -116,6 +142,8 @@ class Summary:
             "stored": self.account.stored,
             "dropped": dict(self.account.dropped),
             "dead_lettered": self.account.dead_lettered,
+            "dead_letters": dict(self.account.dead_letters),
+            "refused": self.account.refused,
             "in_flight": self.in_flight,
             "missing": self.missing,
             "resent": self.account.resent,
@@ -124,6 +152,7 @@ class Summary:
             "lost": self.lost,
             "doubled": self.doubled,
             "aggregates": {each.name: [each.counted, each.archived] for each in self.aggregates},
+            "is_well": self.is_well,
             "freshness_p95_seconds": self.freshness_p95_seconds,
             "resident_bytes": self.resident_bytes,
         }
@@ -139,15 +168,17 @@ class Summary:
             f"  sent           {self.sent:>9}   at the demo's own call sites",
             f"  stored         {self.account.stored:>9}",
             f"  dropped        {sum(self.account.dropped.values()):>9}   {json.dumps(dict(self.account.dropped))}",
-            f"  dead-lettered  {self.account.dead_lettered:>9}",
+            f"  dead-lettered  {self.account.dead_lettered:>9}   {json.dumps(dict(self.account.dead_letters))}",
             f"  in flight      {self.in_flight:>9}",
             f"  missing        {self.missing:>9}   the ledger {verdict}",
+            *([_NEVER_TAKEN] if self.missing > 0 else []),
             *self._chaos_lines(),
             f"  lost           {self.lost:>9}",
             f"  doubled        {self.doubled:>9}   {self.account.resent} copies sent again were told apart",
             f"  aggregates     {len(self.aggregates):>9}   {sums}",
             f"  freshness p95  {fresh:>9}   from the call to the insert",
             f"  memory         {self.resident_bytes / 1e6:>6.0f} MB   PSS of all processes",
+            *refusal_lines(self.account.dropped, self.account.dead_letters),
             "",
         ]
 

@@ -1,12 +1,14 @@
 """sentry-sdk without a Sentry: `sentry_sdk.init("http://key@tidegate/1", transport=transport(client))`.
 
-sentry-sdk goes on catching exceptions wherever its integrations do; its error events are published to Kafka. Its
-transactions are left to Tidegate's own instrumentation, and its other items are counted as unsupported. What it gives
-up itself, such as by its sample rate, is counted with its own quantities and reasons: nothing is lost without a number.
+sentry-sdk goes on catching exceptions wherever its integrations do; its error events are published to Kafka, as the
+gateway would read them. Its transactions are left to Tidegate's own instrumentation, and its other items are counted as
+unsupported. What it gives up itself, such as by its sample rate, is counted with its own quantities and reasons:
+nothing is lost without a number.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,14 +16,13 @@ from sentry_sdk.envelope import Envelope, Item
 from sentry_sdk.transport import Transport
 
 from tidegate.client import Client
+from tidegate.foreign.sentry.contexts import attachment_of
+from tidegate.foreign.sentry.events import error_fields
+from tidegate.foreign.values import moment_of
+from tidegate.instrument.adopting import adopted
 from tidegate_schemas.canonical import canonical_json, canonical_object
 from tidegate_schemas.reasons import Reason
 from tidegate_schemas.sentry_discards import NOT_EVENTS, kind_of_category, reason_of
-
-MAX_FRAMES = 100
-LEVELS = frozenset(["fatal", "error", "warning", "info", "debug"])
-_FRAME = ("module", "filename", "function", "lineno", "colno", "context_line", "in_app")
-_NO_FINGERPRINT: tuple[list[str], ...] = ([], ["{{ default }}"], ["{{default}}"])
 
 
 def transport(client: Client) -> type[Transport]:
@@ -32,25 +33,16 @@ def transport(client: Client) -> type[Transport]:
 
         def capture_envelope(self, envelope: Envelope) -> None:
             """See sentry-sdk; never raises."""
-            for item in envelope.items:
-                event = item.payload.json if item.headers.get("type") == "event" else None
-                if isinstance(event, Mapping):
-                    _publish(client, event)
-                else:
-                    _leave_out(client, item.data_category, Reason.UNSUPPORTED_ITEM, _records_of(item))
+            _take(client, envelope)
 
         def record_lost_event(
             self, reason: str, data_category: Any = None, item: Item | None = None, *, quantity: int = 1
         ) -> None:
-            """See sentry-sdk: what it gives up itself. Its spans' count has a transaction's own among them."""
-            if item is not None and item.data_category == "transaction":
-                transaction = item.get_transaction_event() or {}
-                data_category, quantity = "span", len(_values(transaction.get("spans"))) + 1
-            elif item is not None:
-                data_category, quantity = item.data_category, _records_of(item)
-            elif data_category == "transaction":
-                return
-            _leave_out(client, str(data_category), reason_of(reason), quantity)
+            """See sentry-sdk: what it gives up itself."""
+            if item is not None:
+                _leave_out(client, *_lost(item), reason_of(reason))
+            elif data_category != "transaction":  # its spans' count, told besides, has the transaction's own among them
+                _leave_out(client, str(data_category), quantity, reason_of(reason))
 
         def flush(self, timeout: float, callback: Any = None) -> None:
             """See sentry-sdk."""
@@ -63,7 +55,24 @@ def transport(client: Client) -> type[Transport]:
     return TidegateTransport
 
 
-def _leave_out(client: Client, category: str, reason: Reason, quantity: int) -> None:
+def _take(client: Client, envelope: Envelope) -> None:
+    errors = [item for item in envelope.items if item.headers.get("type") == "event"]
+    attached = [item for item in envelope.items if errors and item.headers.get("type") == "attachment"]
+    for item in envelope.items:
+        if item in errors:
+            _publish(client, item, envelope.headers, attached)
+        elif item not in attached:
+            _leave_out(client, item.data_category, _records_of(item), Reason.UNSUPPORTED_ITEM)
+
+
+def _lost(item: Item) -> tuple[str, int]:
+    """The category and the number of what an item holds; a transaction's are its spans and its own."""
+    if item.data_category != "transaction":
+        return item.data_category, _records_of(item)
+    return "span", len((item.get_transaction_event() or {}).get("spans") or []) + 1
+
+
+def _leave_out(client: Client, category: str, quantity: int, reason: Reason) -> None:
     if category not in NOT_EVENTS or reason is Reason.UNSUPPORTED_ITEM:
         client.leave_out(kind_of_category(category), reason, quantity=max(1, quantity))
 
@@ -74,57 +83,27 @@ def _records_of(item: Item) -> int:
     return said if isinstance(said, int) and said > 0 else 1
 
 
-def _publish(client: Client, event: Mapping[str, Any]) -> None:
+def _publish(client: Client, item: Item, header: Mapping[str, Any], attached: list[Item]) -> None:
     try:
-        fields, who = error_fields(event), _who(event)
+        event = json.loads(item.payload.get_bytes())  # as the gateway would get it
+        attachments = [attachment_of(each.headers, len(each.payload.get_bytes())) for each in attached]
+        fields = error_event(event, header, attachments)
     except Exception as error:  # noqa: BLE001 - whatever an integration puts there, it costs its event and no more
         client.refuse("error", error)
     else:
-        client.record("error", fields, who, len(fields["stack"]) + len(fields["breadcrumbs"]))
+        size = sum(len(fields[name]) for name in ("stack", "breadcrumbs", "properties"))
+        client.record("error", adopted(client, fields), {}, size)
 
 
-def error_fields(event: Mapping[str, Any]) -> dict[str, Any]:
-    """The fields of kind `error` of sentry-sdk's event; no local variables, no source around the line."""
-    exception = (_values(event.get("exception")) or [{}])[-1]  # raised last; those before it are its causes
-    mechanism = exception.get("mechanism") or {}
-    trace = (event.get("contexts") or {}).get("trace") or {}
-    transaction = str(event.get("transaction") or "")
-    fingerprint = [str(part) for part in event.get("fingerprint") or []]
-    level = event.get("level") or "error"
+def error_event(
+    event: Mapping[str, Any], header: Mapping[str, Any], attachments: list[dict[str, Any]]
+) -> dict[str, Any]:
+    """The fields of kind `error`, of an event and the header of its envelope. The clock is the process's own."""
+    fields = error_fields(event, header, attachments)
     return {
-        "name": str(exception.get("type") or "message"),
-        "message": str(exception.get("value") or "") if exception.get("type") else _message(event),
-        "level": level if level in LEVELS else "error",
-        "handled": mechanism.get("handled") is not False,
-        "stack": canonical_json(_frames(exception.get("stacktrace") or {})),
-        "fingerprint": "" if fingerprint in _NO_FINGERPRINT else canonical_json(fingerprint),
-        "platform": str(event.get("platform") or ""),
-        "route": transaction if transaction.startswith("/") else "",
-        "method": str((event.get("request") or {}).get("method") or ""),
-        "span_id": trace.get("span_id"),
-        "trace_id": trace.get("trace_id"),
-        "breadcrumbs": canonical_json(_values(event.get("breadcrumbs"))[-MAX_FRAMES:]),
-        "properties": canonical_object({"tags": event.get("tags") or {}, "extra": event.get("extra") or {}}),
+        **fields,
+        "occurred_at": moment_of(event.get("timestamp")),
+        "stack": canonical_json(fields["stack"]),
+        "breadcrumbs": canonical_json(fields["breadcrumbs"]),
+        "properties": canonical_object(fields["properties"]),
     }
-
-
-def _who(event: Mapping[str, Any]) -> dict[str, Any]:
-    user, request = event.get("user") or {}, event.get("request") or {}
-    said = {"user_id": user.get("id"), "ip": user.get("ip_address"), "url": request.get("url")}
-    return {name: str(value) for name, value in said.items() if value}
-
-
-def _message(event: Mapping[str, Any]) -> str:
-    entry = event.get("logentry") or {}
-    return str(entry.get("formatted") or entry.get("message") or event.get("message") or "")
-
-
-def _values(value: Any) -> list[Any]:
-    """sentry-sdk wraps most lists in `{"values": […]}`."""
-    inner = value.get("values") if isinstance(value, Mapping) else value
-    return list(inner or [])
-
-
-def _frames(stacktrace: Mapping[str, Any]) -> list[dict[str, Any]]:
-    kept = list(stacktrace.get("frames") or [])[-MAX_FRAMES:]
-    return [{name: frame[name] for name in _FRAME if frame.get(name) is not None} for frame in kept]

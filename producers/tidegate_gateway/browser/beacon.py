@@ -14,11 +14,12 @@ from typing import Any
 
 import orjson
 
+from tidegate.foreign.values import mapping, optional, text
 from tidegate_gateway.browser.events import KINDS
 from tidegate_gateway.consent import consent_of, is_decision
 from tidegate_gateway.errors import RefusedError
 from tidegate_gateway.intake import BadItem, Batch, Event, Report
-from tidegate_gateway.values import instant, kind_name, mapping, optional, text
+from tidegate_gateway.values import instant, kind_name
 from tidegate_schemas.networks import truncated_ip
 from tidegate_schemas.reasons import Reason
 from tidegate_schemas.topics import Kind

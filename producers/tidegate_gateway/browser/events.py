@@ -11,10 +11,10 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from tidegate.foreign.values import http_method, mapping, text
 from tidegate_gateway.browser.stack import frames
 from tidegate_gateway.errors import RefusedError
 from tidegate_gateway.intake import Event
-from tidegate_gateway.values import http_method, mapping, text
 from tidegate_schemas.canonical import canonical_json, canonical_object
 from tidegate_schemas.reasons import Reason
 from tidegate_schemas.topics import Kind

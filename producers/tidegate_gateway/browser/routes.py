@@ -6,12 +6,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from tidegate.foreign.errors import Problem
+from tidegate.foreign.values import text
 from tidegate_gateway.browser.beacon import PROTOCOL, Beacon
 from tidegate_gateway.browser.bundle import Bundle, installed_bundle
 from tidegate_gateway.consent import has_privacy_signal
 from tidegate_gateway.edge import Edge, answer_json
-from tidegate_gateway.errors import Problem
-from tidegate_gateway.values import parse_object, text
+from tidegate_gateway.values import parse_object
 from tidegate_schemas.reasons import Reason
 
 #: Under its version a bundle never changes; without one, browsers look again after an hour.

@@ -9,9 +9,9 @@ from typing import Any
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 
+from tidegate.foreign.otel import resources
 from tidegate_gateway.errors import RefusedError
 from tidegate_gateway.otlp.limits import MAX_VALUES
-from tidegate_gateway.values import text
 from tidegate_schemas.reasons import Reason
 
 MAX_DEPTH = 8
@@ -72,22 +72,13 @@ class Origin:
     fields: Mapping[str, str]
     """As envelope fields."""
     tells_exceptions: bool
-    """Whether exceptions on its spans are errors: not if it says `tidegate.exceptions=elsewhere`, as another client of
-    its reports them, and they would count twice."""
+    """Whether exceptions on its spans are errors."""
 
     @classmethod
     def of(cls, resource: Resource, values: Values) -> Origin:
         """From a resource's attributes. Raises RefusedError (oversize)."""
         named = values.named(resource.attributes)
         identity = tuple(f"{name}={named[name]}" for name in sorted(named))
-        fields = {
-            "service": text(named, "service.name"),
-            "release": text(named, "service.version"),
-            "environment": text(named, "deployment.environment.name", "deployment.environment"),
-        }
         return cls(
-            text(named, "telemetry.sdk.language")[:64],
-            identity,
-            fields,
-            text(named, "tidegate.exceptions") != "elsewhere",
+            resources.platform(named), identity, resources.service_fields(named), resources.tells_exceptions(named)
         )

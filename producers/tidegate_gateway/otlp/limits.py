@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from google.protobuf.message import Message
 
+from tidegate.foreign.errors import UnfitError
 from tidegate_gateway.errors import RefusedError
 from tidegate_gateway.intake import Batch
 from tidegate_gateway.turns import Slices
@@ -88,7 +89,7 @@ def _malformed() -> RefusedError:
     return RefusedError(Reason.MALFORMED_ENVELOPE, "body", "is no protobuf message of this kind")
 
 
-def refuse(batch: Batch, kind: str, index: int, error: RefusedError, item: Message) -> None:
+def refuse(batch: Batch, kind: str, index: int, error: UnfitError, item: Message) -> None:
     """Note an item that can't be taken; its bytes are kept for the first thousand."""
     if len(batch.bad) < MAX_LETTERS:
         batch.refuse(index, error, item.SerializeToString())

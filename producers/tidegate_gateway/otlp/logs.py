@@ -8,13 +8,14 @@ from collections.abc import Mapping
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
 
+from tidegate.foreign.values import optional, text
 from tidegate_gateway.errors import RefusedError
 from tidegate_gateway.intake import Batch, Event
 from tidegate_gateway.object_text import object_text
 from tidegate_gateway.otlp.attributes import Origin, Values
 from tidegate_gateway.otlp.limits import refuse
 from tidegate_gateway.turns import Slices
-from tidegate_gateway.values import from_nanos, optional, text
+from tidegate_gateway.values import from_nanos
 from tidegate_schemas.canonical import canonical_json
 from tidegate_schemas.identity import derived_event_id
 from tidegate_schemas.reasons import Reason

@@ -8,7 +8,6 @@ from typing import Any
 
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.metrics.v1.metrics_pb2 import (
-    AggregationTemporality,
     DataPointFlags,
     ExponentialHistogramDataPoint,
     HistogramDataPoint,
@@ -17,24 +16,22 @@ from opentelemetry.proto.metrics.v1.metrics_pb2 import (
     SummaryDataPoint,
 )
 
+from tidegate.foreign.errors import UnfitError
+from tidegate.foreign.otel import points
+from tidegate.foreign.otel.buckets import Exponential, Side, explicit
 from tidegate_gateway.errors import RefusedError
 from tidegate_gateway.intake import Batch, Event
 from tidegate_gateway.otlp.attributes import Origin, Values
-from tidegate_gateway.otlp.buckets import MAX_BUCKETS, explicit
 from tidegate_gateway.otlp.exemplars import exemplars
 from tidegate_gateway.otlp.limits import refuse
 from tidegate_gateway.otlp.summaries import summary_parts
 from tidegate_gateway.turns import Slices
-from tidegate_gateway.values import finite, from_nanos
+from tidegate_gateway.values import from_nanos
 from tidegate_schemas.canonical import canonical_json
 from tidegate_schemas.identity import derived_event_id
 from tidegate_schemas.reasons import Reason
 
 _NO_VALUE = DataPointFlags.DATA_POINT_FLAGS_NO_RECORDED_VALUE_MASK
-_TEMPORALITIES: Mapping[int, str] = {
-    AggregationTemporality.AGGREGATION_TEMPORALITY_DELTA: "delta",
-    AggregationTemporality.AGGREGATION_TEMPORALITY_CUMULATIVE: "cumulative",
-}
 
 Point = NumberDataPoint | HistogramDataPoint | ExponentialHistogramDataPoint | SummaryDataPoint
 
@@ -54,7 +51,7 @@ def metric_batch(request: ExportMetricsServiceRequest, project: str) -> Slices[B
                     yield
                     try:
                         events = point_events(series, point, values)
-                    except RefusedError as error:
+                    except UnfitError as error:
                         refuse(batch, "metric", index, error, point)
                     else:
                         batch.events.extend(("metric", event) for event in events)
@@ -109,46 +106,25 @@ def _event(series: Series, point: Any, name: str, named: Mapping[str, Any], meas
 def _values(metric: Metric, point: Any) -> Event:
     kind = metric.WhichOneof("data")
     if kind == "gauge":
-        return {"instrument": "gauge", "value": _number(point)}
+        return points.gauge(_number(point))
     if kind == "sum":
-        temporality = _temporality(metric.sum.aggregation_temporality)
-        # An up-down counter's total is a level, not an amount.
-        if not metric.sum.is_monotonic and temporality == "cumulative":
-            return {"instrument": "gauge", "value": _number(point)}
-        return {"instrument": "counter", "temporality": temporality, "value": _number(point)}
+        temporality, is_monotonic = metric.sum.aggregation_temporality, metric.sum.is_monotonic
+        return points.total(_number(point), temporality, is_monotonic=is_monotonic)
+    amounts = (point.count, point.sum)
     if kind == "histogram":
-        bounds, counts = list(point.explicit_bounds), list(point.bucket_counts)
-        if len(counts) != len(bounds) + 1 and counts:
-            raise RefusedError(Reason.INVALID_FIELD, "bucketCounts", "must be one more than explicitBounds")
-        if len(counts) > MAX_BUCKETS:
-            raise RefusedError(Reason.OVERSIZE, "bucketCounts", f"has more than {MAX_BUCKETS} buckets")
-        temporality = _temporality(metric.histogram.aggregation_temporality)
-    else:
-        bounds, counts = explicit(point)
-        temporality = _temporality(metric.exponential_histogram.aggregation_temporality)
-    return {
-        "instrument": "histogram",
-        "temporality": temporality,
-        "count": _count(point.count),
-        "sum": finite(point.sum, "sum"),
-        "bucket_bounds": [finite(bound, "explicitBounds") for bound in bounds] if counts else [],
-        "bucket_counts": [_count(count) for count in counts],
-    }
+        temporality = metric.histogram.aggregation_temporality
+        return points.histogram(amounts, point.explicit_bounds, point.bucket_counts, temporality)
+    bounds, counts = explicit(exponential_of(point))
+    return points.histogram(amounts, bounds, counts, metric.exponential_histogram.aggregation_temporality)
 
 
-def _temporality(number: int) -> str:
-    if number not in _TEMPORALITIES:
-        raise RefusedError(Reason.INVALID_FIELD, "aggregationTemporality", "must be delta or cumulative")
-    return _TEMPORALITIES[number]
+def exponential_of(point: ExponentialHistogramDataPoint) -> Exponential:
+    """An exponential histogram's point as plain values."""
+    positive, negative = (Side(each.offset, each.bucket_counts) for each in (point.positive, point.negative))
+    return Exponential(point.scale, point.zero_count, point.zero_threshold, positive, negative)
 
 
 def _number(point: NumberDataPoint) -> float:
     if point.WhichOneof("value") is None:
         raise RefusedError(Reason.MISSING_FIELD, "value", "asDouble or asInt must be given")
-    return finite(float(point.as_int if point.WhichOneof("value") == "as_int" else point.as_double), "value")
-
-
-def _count(number: int) -> int:
-    if number >= 1 << 63:
-        raise RefusedError(Reason.INVALID_FIELD, "count", "must be below 2^63")
-    return number
+    return float(point.as_int if point.WhichOneof("value") == "as_int" else point.as_double)

@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
-from typing import Any
 
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
+from tidegate.foreign.otel import conventions
+from tidegate.foreign.otel.shape import Shape, shape_of
 from tidegate_gateway.errors import RefusedError
 from tidegate_gateway.intake import Batch, Event
 from tidegate_gateway.object_text import object_text
-from tidegate_gateway.otlp import conventions
 from tidegate_gateway.otlp.attributes import Origin, Values
 from tidegate_gateway.otlp.exceptions import error_events
 from tidegate_gateway.otlp.limits import refuse
-from tidegate_gateway.otlp.shape import Shape, shape_of, told
+from tidegate_gateway.statements import summarise
 from tidegate_gateway.turns import Slices
 from tidegate_gateway.values import from_nanos
 from tidegate_schemas.identity import derived_event_id
 from tidegate_schemas.reasons import Reason
 
+_SIDES: Mapping[int, conventions.Side] = {Span.SPAN_KIND_SERVER: "server", Span.SPAN_KIND_CLIENT: "client"}
 _ZEROS = frozenset({bytes(16), bytes(8)})
 
 
@@ -49,33 +49,24 @@ def span_batch(request: ExportTraceServiceRequest, project: str) -> Slices[Batch
 def span_event(span: Span, origin: Origin, project: str, values: Values, shape: Shape | None = None) -> Event:
     """One span. Raises RefusedError. `shape`: where its attributes are looked for, by default where they are."""
     trace_id, span_id = ids_of(span)
-    began, ended, name = span.start_time_unix_nano, span.end_time_unix_nano, span.name
+    began, ended = span.start_time_unix_nano, span.end_time_unix_nano
     if ended < began:
         raise RefusedError(Reason.INVALID_FIELD, "endTimeUnixNano", "must not be before startTimeUnixNano")
     named = values.named(span.attributes)
     shape = shape or shape_of(named)
-    operation = conventions.operation(span.kind, named, shape)
-    query = conventions.query(name, named, operation, shape)
+    others = sum(event.name != "exception" for event in span.events) if span.events else 0
     return {
         **origin.fields,
         "event_id": derived_event_id("span", project, trace_id, span_id),
-        "name": conventions.name_of(name, query) if query else name,
         "occurred_at": from_nanos(began, "startTimeUnixNano"),
-        "sample_rate": sample_rate(span.trace_state),
-        "operation": operation,
+        "sample_rate": conventions.sample_rate(span.trace_state),
         "duration_seconds": (ended - began) / 1e9,
         "status": "error" if span.status.code == Status.STATUS_CODE_ERROR else "ok",
         "trace_id": trace_id,
         "span_id": span_id,
         "parent_span_id": span.parent_span_id.hex() or None,
-        "user_id": told(named, shape.user) or None,
-        "session_id": told(named, shape.session) or None,
-        "ip": conventions.client(named, operation, shape),
-        "user_agent": told(named, shape.agent) or None,
-        "url": conventions.url(named, operation, shape),
-        "properties": object_text(_properties(span, named, shape)),
-        **conventions.http(named, operation, shape),
-        **query,
+        "properties": object_text(conventions.properties(named, len(span.links), others, shape)),
+        **conventions.described(span.name, _SIDES.get(span.kind, ""), named, summarise, shape),
     }
 
 
@@ -86,29 +77,3 @@ def ids_of(item: Span) -> tuple[str, str]:
         if len(value) != size or value in _ZEROS:
             raise RefusedError(Reason.INVALID_FIELD, name, f"must have {size} bytes that aren't all zero")
     return trace_id.hex(), span_id.hex()
-
-
-def _properties(span: Span, named: Mapping[str, Any], shape: Shape) -> Mapping[str, Any]:
-    """Attributes without a field of their own, and how many links and other span events there were: none is kept."""
-    kept = shape.properties(named)
-    if links := len(span.links):
-        kept["span.links"] = links
-    if (events := span.events) and (others := sum(event.name != "exception" for event in events)):
-        kept["span.events"] = others
-    return kept
-
-
-def sample_rate(trace_state: str) -> float:
-    """OpenTelemetry's consistent sampling: `ot=th:T`, the share kept is 1 - T/16^14, T filled up with zeros."""
-    if not trace_state:  # most
-        return 1.0
-    for member in trace_state.split(","):
-        key, _, value = member.strip().partition("=")
-        if key != "ot":
-            continue
-        for part in value.split(";"):
-            name, _, threshold = part.partition(":")
-            if name == "th" and 0 < len(threshold) <= 14 and all(char in "0123456789abcdef" for char in threshold):
-                rate = 1 - int(threshold.ljust(14, "0"), 16) / 16**14
-                return rate if math.isfinite(rate) and 0 < rate <= 1 else 1.0
-    return 1.0

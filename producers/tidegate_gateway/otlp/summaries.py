@@ -7,9 +7,9 @@ from typing import Any
 
 from opentelemetry.proto.metrics.v1.metrics_pb2 import SummaryDataPoint
 
+from tidegate.foreign.values import finite
 from tidegate_gateway.errors import RefusedError
 from tidegate_gateway.intake import Event
-from tidegate_gateway.values import finite
 from tidegate_schemas.reasons import Reason
 
 MAX_QUANTILES = 64

@@ -10,8 +10,9 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
+from tidegate.foreign.errors import Problem
 from tidegate_gateway.edge import answer_json, retry_headers
-from tidegate_gateway.errors import Problem, RefusedError
+from tidegate_gateway.errors import RefusedError
 
 
 def taken(accepted: int, rejected: list[dict[str, Any]]) -> Response:

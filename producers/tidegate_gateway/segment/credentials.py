@@ -7,8 +7,8 @@ import binascii
 from collections.abc import Mapping
 from typing import Any
 
+from tidegate.foreign.values import text
 from tidegate_gateway.errors import RefusedError
-from tidegate_gateway.values import text
 from tidegate_schemas.reasons import Reason
 
 

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from tidegate.foreign.values import MAX_TEXT, text
 from tidegate_gateway.errors import RefusedError
-from tidegate_gateway.values import MAX_TEXT, instant, kind_name, text
+from tidegate_gateway.values import instant, kind_name
 from tidegate_schemas.reasons import Reason
 
 

@@ -7,12 +7,13 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from tidegate.foreign.values import mapping, text
 from tidegate_gateway.consent import consent_of, nameless
 from tidegate_gateway.errors import RefusedError
 from tidegate_gateway.intake import Event
 from tidegate_gateway.object_text import object_text
 from tidegate_gateway.segment.fields import identifier, members, moment, said
-from tidegate_gateway.values import in_range, mapping, text
+from tidegate_gateway.values import in_range
 from tidegate_schemas.canonical import canonical_json
 from tidegate_schemas.identity import derived_event_id, new_event_id
 from tidegate_schemas.reasons import Reason

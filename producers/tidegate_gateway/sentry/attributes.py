@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
-from tidegate_gateway.values import mapping
+from tidegate.foreign.values import mapping
 
 #: Attributes that name a machine or a person, or hold what a statement or an address was given.
 LEFT_OUT = frozenset(
@@ -36,15 +35,6 @@ LEFT_OUT_BEGINS = (
     "http.request.header.",
     "url.query.",
 )
-
-
-_RELEASE = re.compile(r"([\w. +/-]+)@(?![\w-]+(?:\.[\w-]+)*\.[^\W\d_][\w-])")
-
-
-def service_of(release: str) -> str:
-    """What stands before the @ of `shop@1.4.0`; empty for e-mail and other addresses, of which a part would be kept."""
-    found = _RELEASE.match(release)
-    return found[1] if found else ""
 
 
 def plain_attributes(attributes: object) -> dict[str, Any]:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from tidegate.foreign.sentry.events import release_of
+from tidegate.foreign.values import mapping, optional, text
 from tidegate_gateway.errors import RefusedError
 from tidegate_gateway.intake import Event
 from tidegate_gateway.sentry.arrival import Arrival
-from tidegate_gateway.sentry.events import release_of
 from tidegate_gateway.sentry.sessions import seconds_of
-from tidegate_gateway.values import mapping, optional, text
 from tidegate_schemas.canonical import canonical_object
 from tidegate_schemas.identity import derived_event_id, new_event_id
 from tidegate_schemas.reasons import Reason

@@ -8,10 +8,11 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
+from tidegate.foreign.values import mapping, text
 from tidegate_gateway.errors import RefusedError
 from tidegate_gateway.intake import Report
 from tidegate_gateway.sentry.arrival import Arrival
-from tidegate_gateway.values import instant, mapping, text
+from tidegate_gateway.values import instant
 from tidegate_schemas.canonical import canonical_json
 from tidegate_schemas.reasons import Reason
 from tidegate_schemas.sentry_discards import NOT_EVENTS, kind_of_category, reason_of

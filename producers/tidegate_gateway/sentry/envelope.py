@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from tidegate.foreign.values import text
 from tidegate_gateway.errors import RefusedError
-from tidegate_gateway.values import parse_object, text
+from tidegate_gateway.values import parse_object
 from tidegate_schemas.reasons import Reason
 
 MAX_ITEMS = 1_000

@@ -1,4 +1,4 @@
-"""Sentry's error events as ours. Pure."""
+"""Sentry's error events as ours: `tidegate.foreign.sentry` reads them, and here is what their arrival adds. Pure."""
 
 from __future__ import annotations
 
@@ -6,64 +6,29 @@ import hashlib
 from collections.abc import Mapping
 from typing import Any
 
+from tidegate.foreign.sentry.events import common_fields, error_fields
+from tidegate.foreign.values import text
 from tidegate_gateway.errors import RefusedError
 from tidegate_gateway.intake import Event
 from tidegate_gateway.object_text import array_text, object_text
 from tidegate_gateway.sentry.arrival import Arrival
-from tidegate_gateway.sentry.attributes import service_of
-from tidegate_gateway.sentry.contexts import debug_images, kept_contexts, members_of, sdk_of, threads
-from tidegate_gateway.values import http_method, mapping, optional, text
 from tidegate_schemas.canonical import canonical_json
 from tidegate_schemas.identity import derived_event_id
 from tidegate_schemas.reasons import Reason
 
-MAX_FRAMES = 100
-MAX_CAUSES = 10
-LEVELS = frozenset({"fatal", "error", "warning", "info", "debug"})
-_LEVEL_NAMES = {"critical": "fatal", "warn": "warning", "log": "info", "trace": "debug"}
 _HEX = frozenset("0123456789abcdef")
-_FRAME = ("module", "filename", "function", "lineno", "colno", "context_line", "in_app")
-_MECHANISM = ("type", "handled", "synthetic", "source", "exception_id", "parent_id", "is_exception_group")
 
 
 def error_event(event: Mapping[str, Any], arrival: Arrival) -> Event:
     """An error event. Raises RefusedError."""
-    causes, exception = _exceptions(event)
-    name, message = text(exception, "type"), text(exception, "value")
-    mechanism = mapping(exception.get("mechanism"))
-    listed, thread_stack = threads(event)
-    stack = mapping(exception.get("stacktrace")) or mapping(event.get("stacktrace")) or thread_stack
+    fields = error_fields(event, arrival.header, arrival.attachments)
     return {
-        **common(event, arrival),
+        **fields,
         "event_id": derived_event_id("sentry", arrival.project, sentry_id(event, arrival)),
-        "name": name or "message",
-        "message": message if name else _message(event),
-        "level": level_of(event),
-        "handled": mechanism.get("handled") is not False,
-        "stack": array_text(_frames(stack)),
-        "fingerprint": _fingerprint(event.get("fingerprint")),
-        "platform": text(event, "platform"),
-        "breadcrumbs": array_text(_values(event.get("breadcrumbs"))[-MAX_FRAMES:]),
-        "properties": object_text(
-            {
-                "tags": tags_of(event.get("tags")),
-                "extra": mapping(event.get("extra")),
-                **_present(
-                    causes=[_cause(cause) for cause in causes[-MAX_CAUSES:]],
-                    mechanism=members_of(mechanism, _MECHANISM),
-                    module=text(exception, "module"),
-                    message_template=text(mapping(event.get("logentry")), "message"),
-                    threads=listed,
-                    contexts=kept_contexts(mapping(event.get("contexts"))),
-                    debug_images=debug_images(event),
-                    logger=text(event, "logger"),
-                    transaction=text(event, "transaction"),
-                    dist=text(event, "dist"),
-                    sdk=sdk_of(event),
-                    attachments=list(arrival.attachments),
-                ),
-            }
-        ),
+        "occurred_at": arrival.corrected(event.get("timestamp"), "timestamp"),
+        "stack": array_text(fields["stack"]),
+        "breadcrumbs": array_text(fields["breadcrumbs"]),
+        "properties": object_text(fields["properties"]),
     }
 
 
@@ -79,105 +44,6 @@ def sentry_id(event: Mapping[str, Any], arrival: Arrival) -> str:
 
 
 def common(event: Mapping[str, Any], arrival: Arrival) -> Event:
-    """What error events and transactions share. Of the user an id is kept, of the request no header but one."""
-    request, user = mapping(event.get("request")), mapping(event.get("user"))
-    trace = mapping(mapping(event.get("contexts")).get("trace")) or mapping(arrival.header.get("trace"))
-    transaction, ip = text(event, "transaction"), text(user, "ip_address")
-    return {
-        **release_of(event),
-        "occurred_at": arrival.corrected(event.get("timestamp"), "timestamp"),
-        "user_id": optional(user, "id", "username", "email"),
-        "ip": ip if ip and ip != "{{auto}}" else None,
-        "user_agent": _header(request.get("headers"), "user-agent"),
-        "url": optional(request, "url"),
-        "trace_id": optional(trace, "trace_id"),
-        "span_id": optional(trace, "span_id"),
-        "route": transaction if transaction.startswith("/") else "",
-        "method": http_method(request, "method"),
-    }
-
-
-def release_of(event: Mapping[str, Any]) -> Event:
-    """Environment, release, and the service: the tag of that name, else what stands before the release's @."""
-    release = text(event, "release")
-    return {
-        "environment": text(event, "environment"),
-        "release": release,
-        "service": text(tags_of(event.get("tags")), "service") or service_of(release),
-    }
-
-
-def level_of(event: Mapping[str, Any]) -> str:
-    """One of ours; `error` for any that we don't know."""
-    level = text(event, "level", default="error").lower()
-    level = _LEVEL_NAMES.get(level, level)
-    return level if level in LEVELS else "error"
-
-
-def tags_of(value: object) -> dict[str, Any]:
-    """An object, or a list of pairs as older clients send it."""
-    if isinstance(value, dict):
-        return value
-    pairs = value if isinstance(value, list) else []
-    return {str(pair[0]): pair[1] for pair in pairs if isinstance(pair, list) and len(pair) == 2}
-
-
-def _exceptions(event: Mapping[str, Any]) -> tuple[list[Mapping[str, Any]], Mapping[str, Any]]:
-    """The causes, first one first, and the exception that was raised last."""
-    values: list[Mapping[str, Any]] = [each for each in _values(event.get("exception")) if isinstance(each, dict)]
-    if not values and isinstance(event.get("exception"), dict) and text(event["exception"], "type"):
-        values = [event["exception"]]
-    return (values[:-1], values[-1]) if values else ([], {})
-
-
-def _cause(exception: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        "type": text(exception, "type"),
-        "value": text(exception, "value"),
-        **_present(
-            module=text(exception, "module"),
-            mechanism=members_of(mapping(exception.get("mechanism")), _MECHANISM),
-            frames=_frames(mapping(exception.get("stacktrace"))),
-        ),
-    }
-
-
-def _values(value: object) -> list[Any]:
-    """Sentry wraps most lists in `{"values": […]}`."""
-    inner = value.get("values") if isinstance(value, dict) else value
-    return inner if isinstance(inner, list) else []
-
-
-def _message(event: Mapping[str, Any]) -> str:
-    entry = mapping(event.get("logentry"))
-    return (
-        text(entry, "formatted", "message")
-        or text(event, "message")
-        or text(mapping(event.get("message")), "formatted")
-    )
-
-
-def _frames(stack: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Frames without local variables and without the source around the line."""
-    frames = stack.get("frames")
-    kept = [each for each in frames if isinstance(each, dict)][-MAX_FRAMES:] if isinstance(frames, list) else []
-    return [members_of(frame, _FRAME) for frame in kept]
-
-
-def _header(headers: object, name: str) -> str | None:
-    """One request header, of an object or of a list of pairs."""
-    pairs = headers.items() if isinstance(headers, dict) else headers if isinstance(headers, list) else ()
-    for pair in pairs:
-        if isinstance(pair, list | tuple) and len(pair) == 2 and str(pair[0]).lower() == name:
-            return optional({name: pair[1]}, name)
-    return None
-
-
-def _present(**members: Any) -> dict[str, Any]:
-    return {name: value for name, value in members.items() if value}
-
-
-def _fingerprint(value: object) -> str:
-    """The sender's own grouping; Sentry's default mark alone is none."""
-    parts = [str(part) for part in value] if isinstance(value, list) else []
-    return "" if parts in ([], ["{{ default }}"], ["{{default}}"]) else canonical_json(parts)
+    """What error events and transactions share. Raises RefusedError."""
+    occurred_at = arrival.corrected(event.get("timestamp"), "timestamp")
+    return {**common_fields(event, arrival.header), "occurred_at": occurred_at}

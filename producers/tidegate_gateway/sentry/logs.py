@@ -6,11 +6,12 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from tidegate.foreign.sentry.releases import service_of
+from tidegate.foreign.values import mapping, optional, text
 from tidegate_gateway.errors import RefusedError
 from tidegate_gateway.intake import Event
 from tidegate_gateway.sentry.arrival import Arrival
-from tidegate_gateway.sentry.attributes import kept_attributes, plain_attributes, service_of
-from tidegate_gateway.values import mapping, optional, text
+from tidegate_gateway.sentry.attributes import kept_attributes, plain_attributes
 from tidegate_schemas.canonical import canonical_json, canonical_object
 from tidegate_schemas.identity import derived_event_id
 from tidegate_schemas.reasons import Reason

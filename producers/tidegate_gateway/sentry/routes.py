@@ -13,6 +13,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from tidegate.foreign.sentry.contexts import attachment_of
+from tidegate.foreign.values import text
 from tidegate_gateway.edge import Edge, answer_json
 from tidegate_gateway.errors import RefusedError
 from tidegate_gateway.intake import Batch
@@ -20,12 +22,11 @@ from tidegate_gateway.sentry.answers import error_answer, receipt
 from tidegate_gateway.sentry.arrival import Arrival
 from tidegate_gateway.sentry.auth import early_project, project_of
 from tidegate_gateway.sentry.check_ins import check_in_event
-from tidegate_gateway.sentry.contexts import attachment_of
 from tidegate_gateway.sentry.envelope import SentryEnvelope, parse_envelope
 from tidegate_gateway.sentry.events import error_event, sentry_id
 from tidegate_gateway.sentry.items import PROTOCOL, count_unsupported, sort_out, sort_transaction
 from tidegate_gateway.settings import Project
-from tidegate_gateway.values import instant, parse_object, text
+from tidegate_gateway.values import instant, parse_object
 from tidegate_schemas.identity import new_event_id
 from tidegate_schemas.reasons import Reason
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from tidegate.foreign.sentry.contexts import kept_contexts, members_of, sdk_of
+from tidegate.foreign.sentry.events import tags_of
+from tidegate.foreign.values import http_method, mapping, text
 from tidegate_gateway.intake import Event
 from tidegate_gateway.sentry.arrival import Arrival
-from tidegate_gateway.sentry.contexts import kept_contexts, members_of, sdk_of
-from tidegate_gateway.sentry.events import common, tags_of
+from tidegate_gateway.sentry.events import common
 from tidegate_gateway.sentry.spans import http_status, span_event, status_code
-from tidegate_gateway.values import http_method, mapping, text
 from tidegate_schemas.canonical import canonical_object
 
 

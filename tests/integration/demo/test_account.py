@@ -1,4 +1,4 @@
-"""Controls on the real engine: a planted loss, double or miscount of an aggregate ends the demo with status 1."""
+"""Controls on the real engine: a planted loss, double, miscount or refusal ends the demo with status 1."""
 
 from __future__ import annotations
 
@@ -45,6 +45,11 @@ class Planted:
         row = {"event_id": event_id, "project": self.project, "name": "e", "type": "track", "visitor": "v", **at}
         row["producer_id"] = producer_id
         insert(self._writer, "events_track", [{**row, "sample_rate": 1, "version": self._version}])
+
+    def refused(self, outcome: str, reason: str) -> None:
+        """An event that the gateway, or the gate, would not have."""
+        row = {"outcome_id": str(uuid4()), "project": self.project, "producer_id": "gateway:1", "outcome": outcome}
+        insert(self._writer, "outcomes", [{**row, "minute": self.began / 1e6, "reason": reason, "quantity": 1}])
 
     def counted(self, number: int) -> None:
         """What the aggregates of product events say."""
@@ -102,6 +107,34 @@ def test_lost_and_doubled_are_told_and_decide_the_exit_status(
 
     assert (told["lost"], told["doubled"], ended) == (lost, doubled, status)
     assert told["killed"] == 1
+
+
+@pytest.mark.parametrize(
+    ("outcome", "reason", "told_as", "status"),
+    [
+        ("dead_lettered", "invalid_field", {"invalid_field": 1}, 1),
+        ("dropped", "unsupported_item", {"unsupported_item": 1}, 1),
+        ("dropped", "consent_denied", {}, 0),  # a person's will
+    ],
+)
+def test_a_healthy_event_that_was_refused_ends_the_demo_with_status_1_although_it_balances(
+    outcome: str,
+    reason: str,
+    told_as: dict[str, int],
+    status: int,
+    planted: Planted,
+    client: Client,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for event_id in planted.ids[1:]:
+        planted.event(event_id)
+    planted.refused(outcome, reason)
+    planted.counted(SENT - 1)
+
+    ended, told = end_of_demo(planted.summary(client), tmp_path, monkeypatch)
+
+    assert (told["missing"], told["lost"], told["refused"], ended) == (0, 0, told_as, status)
 
 
 def test_what_has_arrived_is_known_by_id(planted: Planted, client: Client) -> None:

@@ -8,8 +8,8 @@ from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
+from tidegate.foreign.otel.shape import ANY, PARAMETERS
 from tidegate_gateway.otlp.attributes import Origin, Values
-from tidegate_gateway.otlp.shape import ANY, PARAMETERS
 from tidegate_gateway.otlp.spans import span_event
 
 MEANT = sorted({name for group in ANY[:-1] for name in group or ()} | {*PARAMETERS, f"{PARAMETERS[0]}.0", "db.name"})

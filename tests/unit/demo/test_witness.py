@@ -102,7 +102,7 @@ def marketplace() -> Iterator[str]:
 def test_what_two_threads_collect_at_once_counts_once(marketplace: str) -> None:
     """A look that goes on in its thread when the demo ends once made losses of what it had collected twice."""
     nobody = cast(Client, None)  # collecting asks the marketplace only
-    witness = Witness("127.0.0.1:1", nobody, "default", marketplace, Account(0, {}, 0))
+    witness = Witness("127.0.0.1:1", nobody, "default", marketplace, Account(0, {}, {}))
     threads = [threading.Thread(target=witness.collect) for _ in range(2)]
     for thread in threads:
         thread.start()

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tidegate_gateway.sentry.attributes import service_of
-from tidegate_gateway.values import http_method
+from tidegate.foreign.sentry.releases import service_of
+from tidegate.foreign.values import http_method
 
 
 @pytest.mark.parametrize(("release", "service"), [("shop@1.4.0", "shop"), ("My App@2", "My App"), ("shop", "")])

@@ -16,9 +16,9 @@ from opentelemetry.proto.metrics.v1.metrics_pb2 import (
     Metric,
 )
 
+from tidegate.foreign.otel.buckets import explicit
 from tidegate_gateway.intake import Batch, Event
-from tidegate_gateway.otlp.buckets import explicit
-from tidegate_gateway.otlp.points import metric_batch
+from tidegate_gateway.otlp.points import exponential_of, metric_batch
 from tidegate_gateway.turns import at_once
 from tidegate_schemas.rows import RowCodec
 from tidegate_schemas.subjects import raw_schema
@@ -68,7 +68,7 @@ def test_an_exponential_histogram_keeps_negative_zero_and_positive_values_apart(
         "negative": {"offset": 0, "bucket_counts": [5, 6]},
     }
     shaped = ExponentialHistogramDataPoint(scale=0, zero_count=2, **buckets)  # type: ignore[arg-type]
-    bounds, counts = explicit(shaped)
+    bounds, counts = explicit(exponential_of(shaped))
     assert bounds == [-4.0, -2.0, -1.0, 0.0, 2.0, 4.0, 8.0, 16.0]
     assert counts == [0, 6, 5, 2, 0, 3, 0, 4, 0]
 
@@ -76,9 +76,9 @@ def test_an_exponential_histogram_keeps_negative_zero_and_positive_values_apart(
 def test_a_zero_threshold_widens_the_bucket_about_zero() -> None:
     positive = ExponentialHistogramDataPoint.Buckets(offset=0, bucket_counts=[1])
     narrow = ExponentialHistogramDataPoint(scale=0, zero_count=2, zero_threshold=0.5, positive=positive)
-    assert explicit(narrow) == ([0.5, 1.0, 2.0], [2, 0, 1, 0])
+    assert explicit(exponential_of(narrow)) == ([0.5, 1.0, 2.0], [2, 0, 1, 0])
     wide = ExponentialHistogramDataPoint(scale=0, zero_count=2, zero_threshold=1.0, positive=positive)
-    assert explicit(wide) == ([1.0, 2.0], [2, 1, 0])
+    assert explicit(exponential_of(wide)) == ([1.0, 2.0], [2, 1, 0])
 
 
 COUNTS = st.lists(st.integers(0, 1000), max_size=20)
@@ -92,7 +92,7 @@ def test_no_value_is_lost_and_bounds_ascend(
     shaped.positive.offset, shaped.negative.offset = above, below
     shaped.positive.bucket_counts.extend(positive)
     shaped.negative.bucket_counts.extend(negative)
-    bounds, counts = explicit(shaped)
+    bounds, counts = explicit(exponential_of(shaped))
     assert sum(counts) == sum(positive) + sum(negative) + zero
     assert len(counts) == len(bounds) + 1
     assert sorted(set(bounds)) == bounds

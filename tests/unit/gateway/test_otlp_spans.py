@@ -12,10 +12,10 @@ from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
+from tidegate.foreign.otel.stacks import frames
 from tidegate_gateway.intake import Batch, Event
 from tidegate_gateway.otlp.logs import log_batch
 from tidegate_gateway.otlp.spans import span_batch
-from tidegate_gateway.otlp.stacks import frames
 from tidegate_gateway.turns import at_once
 
 AT = 1_772_366_400_000_000_000

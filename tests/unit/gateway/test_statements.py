@@ -1,6 +1,8 @@
 """Summaries of statements: what they say, and what a hostile statement may cost."""
 
 import logging
+import subprocess
+import sys
 
 import pytest
 
@@ -76,3 +78,14 @@ def test_the_parser_logs_no_statement(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.DEBUG):
         summarise("CREATE USER 'bob' IDENTIFIED BY 'secret'", "mysql")
     assert "bob" not in caplog.text
+
+
+def test_the_parser_is_in_memory_from_the_first_statement_on() -> None:
+    lines = (
+        "import sys, tidegate_gateway.serve as serve",
+        "from tidegate_gateway.statements import summarise",
+        "summarise('GET 42', 'redis'); before = 'sqlglot' in sys.modules",
+        "summarise('SELECT a FROM b'); print(before, 'sqlglot' in sys.modules)",
+    )
+    ended = subprocess.run([sys.executable, "-c", "\n".join(lines)], capture_output=True, text=True, check=True)
+    assert ended.stdout.split() == ["False", "True"]

@@ -5,17 +5,26 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import sentry_sdk
 from opentelemetry.sdk.metrics import MeterProvider
-from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
+from opentelemetry.sdk.metrics.export import (
+    Gauge,
+    Metric,
+    MetricsData,
+    NumberDataPoint,
+    PeriodicExportingMetricReader,
+    ResourceMetrics,
+    ScopeMetrics,
+)
 from opentelemetry.sdk.metrics.view import ExponentialBucketHistogramAggregation, View
+from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
-from opentelemetry.trace import SpanKind
+from opentelemetry.sdk.util.instrumentation import InstrumentationScope
+from opentelemetry.trace import NonRecordingSpan, SpanContext, SpanKind, TraceFlags, TraceState, set_span_in_context
 from sentry_sdk.envelope import Envelope, Item
 from tests.unit.producers.recording import Recording
 
@@ -23,6 +32,8 @@ from tidegate.instrument.opentelemetry import MetricExporter, SpanExporter
 from tidegate.instrument.sentry import transport
 from tidegate_schemas.bounds import broken_bound
 from tidegate_schemas.reasons import Reason
+
+SCOPE = InstrumentationScope("shop")
 
 
 @contextmanager
@@ -166,7 +177,26 @@ def test_exponential_buckets_get_bounds() -> None:
 
 def test_a_point_that_cannot_be_read_is_counted_and_its_neighbours_go_on() -> None:
     client = Recording()
-    metric: Any = SimpleNamespace(name="broken", unit="1", data=SimpleNamespace(data_points=[object()]))
-    scope = SimpleNamespace(scope_metrics=[SimpleNamespace(metrics=[metric])])
-    MetricExporter(client).export(SimpleNamespace(resource_metrics=[scope]))  # type: ignore[arg-type]
-    assert client.dropped == {Reason.INVALID_FIELD: 1}
+    points: list[Any] = [object(), *(NumberDataPoint({}, 1, 10**18, value) for value in (float("nan"), 2.0))]
+    metric = Metric("level", "", "1", Gauge(data_points=points))
+    MetricExporter(client).export(MetricsData([ResourceMetrics(Resource({}), [ScopeMetrics(SCOPE, [metric], "")], "")]))
+    assert [point["value"] for point in client.of("metric")] == [2.0]
+    assert client.dropped == {Reason.INVALID_FIELD: 2}
+
+
+def test_who_a_span_is_about_is_no_property_and_has_its_share_and_its_exceptions() -> None:
+    client, provider = Recording(), TracerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(SpanExporter(client)))
+    sampled = SpanContext(1, 2, is_remote=True, trace_flags=TraceFlags(1), trace_state=TraceState([("ot", "th:8")]))
+    about = {"user.id": "42", "client.address": "203.0.113.7", "url.full": "https://shop.example/x", "plan": "pro"}
+    span = provider.get_tracer("shop").start_span(
+        "GET /x", set_span_in_context(NonRecordingSpan(sampled)), SpanKind.SERVER, about
+    )
+    span.record_exception(ValueError("unlucky"))
+    span.end()
+    (served,), (error,) = client.of("span"), client.of("error")
+    assert (served["user_id"], served["ip"], served["url"]) == ("42", "203.0.113.7", "https://shop.example/x")
+    assert json.loads(served["properties"]) == {"plan": "pro"}
+    assert (served["sample_rate"], error["sample_rate"]) == (0.5, 0.5)
+    assert (error["name"], error["message"], error["user_id"]) == ("ValueError", "unlucky", "42")
+    assert (error["service"], error["release"]) == ("shop", "shop@1")  # the client's own

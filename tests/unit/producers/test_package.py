@@ -70,6 +70,13 @@ def test_importing_it_brings_none_of_the_stack() -> None:
     assert {name for name in loaded if name.startswith("tidegate")} == {"tidegate", "tidegate_schemas"}
 
 
+def test_importing_it_brings_nothing_about_other_libraries() -> None:
+    theirs = "('tidegate.foreign', 'tidegate.instrument.')"
+    script = f"import sys, tidegate; print(any(name.startswith({theirs}) for name in sys.modules))"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout.strip() == "False"
+
+
 def test_a_call_before_init_says_what_to_do() -> None:
     with pytest.raises(tidegate.NotStartedError, match=r"call tidegate\.init\(brokers=…\)"):
         tidegate.track("too early")

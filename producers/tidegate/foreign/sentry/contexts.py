@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from tidegate_gateway.values import mapping, text
+from tidegate.foreign.values import mapping, text
 
 _PLAIN = (str, int, float)
 MAX_IMAGES = 100

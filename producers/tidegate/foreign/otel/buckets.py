@@ -2,28 +2,43 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import pairwise
+from typing import NamedTuple
 
-from opentelemetry.proto.metrics.v1.metrics_pb2 import ExponentialHistogramDataPoint
-
-from tidegate_gateway.errors import RefusedError
-from tidegate_gateway.values import finite
+from tidegate.foreign.errors import UnfitError
+from tidegate.foreign.values import finite
 from tidegate_schemas.reasons import Reason
 
 MAX_BUCKETS = 1_024
 
-Buckets = ExponentialHistogramDataPoint.Buckets
+
+class Side(NamedTuple):
+    """Buckets of the positive or the negative values, from the one nearest to zero."""
+
+    offset: int
+    counts: Sequence[int]
 
 
-def explicit(point: ExponentialHistogramDataPoint) -> tuple[list[float], list[int]]:
+class Exponential(NamedTuple):
+    """An exponential histogram's point, as OpenTelemetry has it."""
+
+    scale: int
+    zero_count: int
+    zero_threshold: float
+    positive: Side
+    negative: Side
+
+
+def explicit(point: Exponential) -> tuple[list[float], list[int]]:
     """Upper bounds of all buckets but the last, and counts: negative values, those about zero, positive values.
 
     The bucket about zero ends at the zero threshold, 0 in most cases: what lies between it and the smallest positive
-    bucket is a bucket of its own, and empty. Raises RefusedError (oversize, invalid_field).
+    bucket is a bucket of its own, and empty. Raises UnfitError (oversize, invalid_field).
     """
-    positive, negative = list(point.positive.bucket_counts), list(point.negative.bucket_counts)
+    positive, negative = list(point.positive.counts), list(point.negative.counts)
     if len(positive) + len(negative) > MAX_BUCKETS:
-        raise RefusedError(Reason.OVERSIZE, "bucketCounts", f"has more than {MAX_BUCKETS} buckets")
+        raise UnfitError(Reason.OVERSIZE, "bucketCounts", f"has more than {MAX_BUCKETS} buckets")
     threshold = finite(point.zero_threshold, "zeroThreshold")
     above = _edges(point.scale, point.positive) if positive else []
     below = [-edge for edge in reversed(_edges(point.scale, point.negative))] if negative else []
@@ -37,17 +52,17 @@ def explicit(point: ExponentialHistogramDataPoint) -> tuple[list[float], list[in
         0,
     ]
     if any(low >= high for low, high in pairwise(bounds)):
-        raise RefusedError(Reason.INVALID_FIELD, "scale", "gives buckets that numbers can't tell apart")
+        raise UnfitError(Reason.INVALID_FIELD, "scale", "gives buckets that numbers can't tell apart")
     return bounds, counts
 
 
-def _edges(scale: int, buckets: Buckets) -> list[float]:
+def _edges(scale: int, buckets: Side) -> list[float]:
     """Absolute bounds of a side's buckets, from the one nearest to zero."""
     try:
         growth = 2.0**-scale
-        edges = [2.0 ** (growth * (buckets.offset + number)) for number in range(len(buckets.bucket_counts) + 1)]
+        edges = [2.0 ** (growth * (buckets.offset + number)) for number in range(len(buckets.counts) + 1)]
     except OverflowError:
         edges = []
     if not edges or edges[0] == 0.0:
-        raise RefusedError(Reason.INVALID_FIELD, "scale", "gives buckets beyond the numbers that there are")
+        raise UnfitError(Reason.INVALID_FIELD, "scale", "gives buckets beyond the numbers that there are")
     return edges

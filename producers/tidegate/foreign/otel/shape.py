@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
-from tidegate_gateway.values import text
+from tidegate.foreign.values import text
 
 Names = tuple[str, ...]
 MAX_SHAPES = 1_024

@@ -1,0 +1,1 @@
+"""Spans and metric points of OpenTelemetry."""

@@ -1,0 +1,1 @@
+"""Error events of Sentry."""
