@@ -193,6 +193,12 @@ class Settings(BaseSettings):
         description="How long an old pseudonym key is held after the next began: for late events, links "
         "and erasure. Then it is destroyed.",
     )
+    erase_withdrawn_interval_seconds: float = Field(
+        default=900.0,
+        ge=0,
+        description="Pause between two looks of `tidegate up` for erasures that people asked for as they withdrew their "
+        "consent, which it then carries out; 0: only `tidegate privacy erase-withdrawn` does.",
+    )
     salts_dir: Path | None = Field(
         default=None,
         description="Folder of the salts of visitors without consent, shared by all workers; unset: a folder in memory "

@@ -129,10 +129,12 @@ def erase_withdrawn(settings: Settings) -> None:
     stream = Stream(brokers, settings.generation, registry)
     eraser = Eraser(Store(client), stream, receipts, retained(settings), typer.echo)
     known = KnownErasures(brokers, registry)
-    done = carry_out(known, receipts, eraser, _now)
-    known.close()
-    for receipt in done:
-        _show(receipt)
+    done = 0
+    try:
+        for done, receipt in enumerate(carry_out(known, receipts, eraser, _now), 1):
+            _show(receipt)
+    finally:
+        known.close()
     if not done:
         typer.echo("no withdrawal asked for an erasure that is not done")
 
