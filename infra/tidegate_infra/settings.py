@@ -169,6 +169,18 @@ class Settings(BaseSettings):
         default=300.0, ge=0, description="Pause between two comparisons of the aggregates with the archive; 0: none."
     )
 
+    sealing_keys: str | None = Field(
+        default=None,
+        repr=False,
+        description="What opens sealed events in place of the files keys/sealing*.key: `sealing=<64 hexadecimal digits>`, "
+        "earlier keys as `sealing-1=…`, apart by spaces ([sealing.md](sealing.md#keys)).",
+    )
+    sealing_keys_command: str | None = Field(
+        default=None,
+        description="Command line, run without a shell, that prints such entries: a key management service.",
+    )
+    sealing_keys_command_seconds: float = Field(default=10.0, gt=0, description="How long that command may take.")
+
     pseudonym_keys: str | None = Field(
         default=None,
         repr=False,
