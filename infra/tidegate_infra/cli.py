@@ -168,7 +168,7 @@ def grafana(folder: Annotated[Path, typer.Argument(help="Folder for the provisio
 
 @app.command()
 def schemas(folder: Annotated[Path, typer.Argument(help="Folder for the schema files; made if absent.")]) -> None:
-    """Write the Avro schemas of the raw topics and of sealed records, for producers of your own (docs/edges/kafka.md)."""
+    """Write the Avro schemas of raw topics and sealed records, for producers of your own (docs/edges/kafka.md)."""
     from tidegate_schemas.publication import publish  # noqa: PLC0415 - only this command needs it
 
     for path in publish(folder, load().generation):

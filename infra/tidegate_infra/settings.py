@@ -177,6 +177,7 @@ class Settings(BaseSettings):
     )
     sealing_keys_command: str | None = Field(
         default=None,
+        repr=False,
         description="Command line, run without a shell, that prints such entries: a key management service.",
     )
     sealing_keys_command_seconds: float = Field(default=10.0, gt=0, description="How long that command may take.")
@@ -190,6 +191,7 @@ class Settings(BaseSettings):
     )
     pseudonym_keys_command: str | None = Field(
         default=None,
+        repr=False,
         description="Command line, run without a shell, that prints such entries: a key management service.",
     )
     pseudonym_keys_command_seconds: float = Field(default=10.0, gt=0, description="How long that command may take.")

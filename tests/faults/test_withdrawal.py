@@ -67,7 +67,7 @@ async def ran(stack: Stack, interval_seconds: float) -> list[JobState]:
     running = asyncio.create_task(jobs.run(ready))
     ready.set()
     async with asyncio.timeout(60):
-        while not all(state.succeeded_at for state in jobs.states.values()):  # noqa: ASYNC110 - a process ends
+        while not all(state.succeeded_at for state in jobs.states.values()):
             assert said == []
             await asyncio.sleep(0.1)
     running.cancel()

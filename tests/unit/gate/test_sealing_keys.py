@@ -21,7 +21,6 @@ from tidegate_stream.gate.key_sources import Text
 from tidegate_stream.gate.sealing_keys import READ_AGAIN_SECONDS, ToldKeys, named_keys
 from tidegate_stream.gate.unsealing import Opener
 
-
 NEW, OLD = PrivateKey(b"n" * 32), PrivateKey(b"o" * 32)
 
 
