@@ -95,7 +95,7 @@ def test_a_withdrawal_stops_what_comes_late_and_erases_what_is_stored(stack: Sta
 
         receipts, known, stream = Receipts(stack.client), KnownErasures(stack.brokers), Stream(stack.brokers, 1)
         (early,) = asked_for(known, receipts)
-        with pytest.raises(RightsError, match="cut short, with [1-9]"):
+        with pytest.raises(RightsError, match=r"cut short, with [1-9]"):
             Eraser(CutShort(stack.client), stream, receipts, timedelta(days=8)).erase(early, lambda: NOW)
         assert len(asked_for(known, receipts)) == 1  # taken up where it was left
 

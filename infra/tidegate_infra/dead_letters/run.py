@@ -134,10 +134,8 @@ def _replayer(settings: Settings) -> Iterator[Replayer]:
         generation=settings.generation,
         seal=None if edge_key is None else seal_of(edge_key),
     )
-    opener, post = (
-        Opener(settings.keys_dir, registry, sealing_keys(settings)),
-        poster(where.gateway_url, ensure_keys(settings)),
-    )
+    opener = Opener(settings.keys_dir, registry, sealing_keys(settings))
+    post = poster(where.gateway_url, ensure_keys(settings))
     try:
         yield Replayer(opener, publisher, where.brokers, post, registry)
     finally:

@@ -38,7 +38,7 @@ def named_keys(source: Told) -> Mapping[str, bytes]:
     for name, key in source.entries(CURRENT):
         if not _NAME.match(name) or name in keys:
             raise KeyFileError(
-                f"{source.told_by}: sealing keys are called {CURRENT} and, each once, {CURRENT}-1, {CURRENT}-2 and so on"
+                f"{source.told_by}: sealing keys are called {CURRENT} and, each once, {CURRENT}-1, {CURRENT}-2, …"
             )
         keys[name] = key
     if CURRENT not in keys:

@@ -129,13 +129,13 @@ def erase_withdrawn(settings: Settings) -> None:
     stream = Stream(brokers, settings.generation, registry)
     eraser = Eraser(Store(client), stream, receipts, retained(settings), typer.echo)
     known = KnownErasures(brokers, registry)
-    done = 0
+    receipt = None
     try:
-        for done, receipt in enumerate(carry_out(known, receipts, eraser, _now), 1):
+        for receipt in carry_out(known, receipts, eraser, _now):
             _show(receipt)
     finally:
         known.close()
-    if not done:
+    if receipt is None:
         typer.echo("no withdrawal asked for an erasure that is not done")
 
 
