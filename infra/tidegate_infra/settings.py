@@ -210,8 +210,8 @@ class Settings(BaseSettings):
     erase_withdrawn_interval_seconds: float = Field(
         default=900.0,
         ge=0,
-        description="Pause between two looks of `tidegate up` for erasures that withdrawals of consent asked for, which "
-        "it then carries out; 0: only `tidegate privacy erase-withdrawn` does.",
+        description="Pause between two looks of `tidegate up` for erasures that withdrawals of consent asked for, "
+        "which it then carries out; 0: only `tidegate privacy erase-withdrawn` does.",
     )
     salts_dir: Path | None = Field(
         default=None,
