@@ -48,7 +48,7 @@ def nameless(kind: Kind, event: Event) -> Event:
     """An event without ids, in fields and texts; of the address its network is left."""
     own = _own_ids(event.get(name) for name in (*IDS, "ip"))
     texts = {name: _without(text, own) for name in _TEXTS[kind] if (text := event.get(name))}
-    ids = {name: None for name in IDS if name in event}
+    ids: Event = {name: None for name in IDS if name in event}
     network = {} if kind == "metric" else {"ip": truncated_ip(event.get("ip") or "")}
     consent = consent_of(event.get("consent"), signal=True)
     return {**event, **texts, **ids, **network, "consent": consent}

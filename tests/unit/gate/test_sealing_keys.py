@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 from nacl.public import PrivateKey
@@ -46,7 +47,9 @@ def a_sealed_event(edge_key: str | None) -> bytes:
 def test_events_are_sealed_and_opened_with_keys_that_are_in_no_file(tmp_path: Path, told: str) -> None:
     answer = tmp_path / "answer"
     answer.write_text(BOTH)
-    given = {"sealing_keys": BOTH} if told == "variable" else {"sealing_keys_command": f"cat {answer}"}
+    given: dict[str, Any] = {"sealing_keys": BOTH}
+    if told == "command":
+        given = {"sealing_keys_command": f"cat {answer}"}
     settings = Settings(home=tmp_path / "home", seal_raw=True, **given)
     edge_key = ensure_edge_key(settings)
     assert edge_key is not None

@@ -73,7 +73,7 @@ class Receipts:
         self._client.insert("tidegate.erasures", [list(row.values())], column_names=list(row))
         return receipt
 
-    def find(self, receipt_id: str = "", project: str = "", stage: str = "", limit: int = 50) -> list[Receipt]:
+    def find(self, receipt_id: str = "", project: str = "", limit: int = 50, stage: str = "") -> list[Receipt]:
         """Receipts, the latest first."""
         text = files("tidegate_infra.privacy.rights").joinpath("queries", "receipts.sql").read_text(encoding="utf-8")
         parameters = {"receipt": receipt_id, "project": project, "stage": stage, "limit": limit}
