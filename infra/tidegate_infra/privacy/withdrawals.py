@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 
 from tidegate_infra.errors import RightsError, WorkerAwayError
-from tidegate_infra.privacy.rights.erase import Eraser
 from tidegate_infra.privacy.rights.receipts import REQUESTED, Receipt, Receipts
 from tidegate_stream.gate.decisions import SOURCE
 from tidegate_stream.gate.erasures import KnownErasures
@@ -34,20 +33,20 @@ def asked_for(known: KnownErasures, receipts: Receipts) -> list[Receipt]:
     return waiting
 
 
-def carry_out(
-    known: KnownErasures, receipts: Receipts, eraser: Eraser, clock: Callable[[], datetime]
-) -> Iterator[Receipt]:
+def carry_out(waiting: Iterable[Receipt], erase: Callable[[Receipt], Receipt]) -> Iterator[Receipt]:
     """Erase what withdrawals asked for, each receipt as it is done; one that fails keeps no other waiting.
 
-    Raises as `Eraser.erase`: RightsError once all others are done, at once where none could be.
+    Raises as `erase`: RightsError once all others are done, at once where none could be.
     """
     failed: list[RightsError] = []
-    for receipt in asked_for(known, receipts):
+    for receipt in waiting:
         try:
-            yield eraser.erase(receipt, clock)
+            done = erase(receipt)
         except WorkerAwayError:
             raise
         except RightsError as error:
             failed.append(error)
+        else:
+            yield done
     if failed:
-        raise RightsError(f"{len(failed)} erasures are not done, the first as {failed[0]}")
+        raise RightsError(f"erasures that are not done: {len(failed)}, the first as {failed[0]}")
