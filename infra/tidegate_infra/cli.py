@@ -119,6 +119,7 @@ def doctor() -> None:
 def trace(event_id: Annotated[str, typer.Argument(help="Id of the event, a UUID.")]) -> None:
     """Show every hop of one event: offsets, what the gate changed and why, its rows. Prints no personal data."""
     from tidegate_infra.keys import ensure_keys  # noqa: PLC0415 - only this command needs it
+    from tidegate_infra.privacy.keys import sealing_keys  # noqa: PLC0415 - same
     from tidegate_infra.provision import provide_registry  # noqa: PLC0415 - same
     from tidegate_infra.runtime import addresses  # noqa: PLC0415 - same
     from tidegate_infra.trace import trace as hops  # noqa: PLC0415 - same
@@ -127,7 +128,7 @@ def trace(event_id: Annotated[str, typer.Argument(help="Id of the event, a UUID.
     current = load()
     where = addresses(current)
     address = clickhouse.Address(where.clickhouse_url, "writer", ensure_keys(current).clickhouse_password)
-    for line in hops(where, clickhouse.connect(address), event_id, current.keys_dir, provide_registry(current)):
+    for line in hops(where, clickhouse.connect(address), event_id, sealing_keys(current), provide_registry(current)):
         typer.echo(line)
 
 
@@ -167,7 +168,7 @@ def grafana(folder: Annotated[Path, typer.Argument(help="Folder for the provisio
 
 @app.command()
 def schemas(folder: Annotated[Path, typer.Argument(help="Folder for the schema files; made if absent.")]) -> None:
-    """Write the Avro schemas of the raw topics, for producers of your own (docs/edges/kafka.md)."""
+    """Write the Avro schemas of raw topics and sealed records, for producers of your own (docs/edges/kafka.md)."""
     from tidegate_schemas.publication import publish  # noqa: PLC0415 - only this command needs it
 
     for path in publish(folder, load().generation):

@@ -16,6 +16,7 @@ __all__ = [
     "RebuildError",
     "SettingsError",
     "UnavailableError",
+    "WorkerAwayError",
 ]
 
 
@@ -65,6 +66,10 @@ class RebuildError(InfraError):
 
 class RightsError(InfraError):
     """What is held on a person can't be erased or handed out as asked; never says whose it is."""
+
+
+class WorkerAwayError(RightsError):
+    """No worker came past an erasure in time: those after it would wait in vain, too."""
 
 
 class SettingsError(InfraError):

@@ -52,7 +52,7 @@ def ensure_keys(settings: Settings) -> Keys:
 
 
 def ensure_edge_key(settings: Settings) -> str | None:
-    """What edges seal with, None if they aren't to; keys/edge.key follows keys/sealing.key, which is made if missing.
+    """What edges seal with, None if they aren't to; keys/edge.key follows the sealing key. Raises KeyFileError.
 
     Its second half, by which all edges name people to Kafka, stays when the first changes.
     """
@@ -62,14 +62,25 @@ def ensure_edge_key(settings: Settings) -> str | None:
         return settings.edge_key
     folder = settings.keys_dir
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    private = _ensure(folder / "sealing.key", lambda: bytes(PrivateKey.generate()).hex().encode())
-    public = bytes(PrivateKey(bytes.fromhex(private.decode())).public_key).hex()
+    public = bytes(PrivateKey(_sealing_key(settings)).public_key).hex()
     path = folder / "edge.key"
     kept = _ensure(path, (public + secrets.token_hex(32)).encode).decode()
     edge_key = public + kept[64:]
     if kept != edge_key:
         _write(path, edge_key.encode()).replace(path)
     return edge_key
+
+
+def _sealing_key(settings: Settings) -> bytes:
+    """The private key that edges seal for; a file is made if it is missing."""
+    if settings.sealing_keys or settings.sealing_keys_command:
+        from tidegate_infra.privacy.keys import sealing_source  # noqa: PLC0415 - loads polars, which gateways don't need
+        from tidegate_stream.gate.sealing_keys import CURRENT, named_keys  # noqa: PLC0415 - same
+
+        if (source := sealing_source(settings)) is not None:
+            return named_keys(source)[CURRENT]
+    path = settings.keys_dir / "sealing.key"
+    return bytes.fromhex(_ensure(path, lambda: bytes(PrivateKey.generate()).hex().encode()).decode())
 
 
 def loose_files(folder: Path) -> list[Path]:

@@ -4,11 +4,12 @@ import os
 import shutil
 from pathlib import Path
 
-__all__ = ["LOG_DAYS", "bound_age", "bound_length"]
+__all__ = ["LOG_DAYS", "bound_age", "bound_length", "last_line"]
 
 LOG_DAYS = 30
 """No line is older: at most half of that in the log, then as long again in `NAME.log.1`."""
 _BYTES = 16_000_000
+_SHOWN_LETTERS = 200
 _ASIDE_SECONDS = LOG_DAYS * 86_400 / 2
 
 
@@ -33,6 +34,16 @@ def bound_age(log: Path, now: float) -> None:
         shutil.copyfile(log, aside)
         os.utime(aside, (now, now))
         os.truncate(log, 0)
+
+
+def last_line(log: Path) -> str:
+    """What a log ends with, shortened; `(nothing)` if it is empty or not there."""
+    if not log.exists():
+        return "(nothing)"
+    with log.open("rb") as file:
+        file.seek(max(0, log.stat().st_size - 4096))
+        lines = file.read().decode("utf-8", "replace").strip().splitlines()
+    return lines[-1][:_SHOWN_LETTERS] if lines else "(nothing)"
 
 
 def _aside(log: Path) -> Path:

@@ -87,7 +87,7 @@ def _gateway(settings: Settings, where: Addresses, keys: Keys) -> None:
 
 
 def _worker(settings: Settings, where: Addresses, keys: Keys) -> None:
-    from tidegate_infra.privacy.keys import key_source, schedule  # noqa: PLC0415 - loads Faust and polars
+    from tidegate_infra.privacy.keys import key_source, schedule, sealing_keys  # noqa: PLC0415 - loads Faust and polars
     from tidegate_stream.worker import WorkerSettings, run  # noqa: PLC0415 - same
 
     provide_topics(settings, where)
@@ -103,6 +103,7 @@ def _worker(settings: Settings, where: Addresses, keys: Keys) -> None:
             data_dir=settings.data_dir / "worker",
             keys_dir=settings.keys_dir,
             key_source=key_source(settings),
+            sealing_keys=sealing_keys(settings),
             salts_dir=settings.salts_folder,
             key_schedule=schedule(settings),
             privacy_rules=settings.privacy_rules_file,

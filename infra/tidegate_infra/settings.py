@@ -169,6 +169,19 @@ class Settings(BaseSettings):
         default=300.0, ge=0, description="Pause between two comparisons of the aggregates with the archive; 0: none."
     )
 
+    sealing_keys: str | None = Field(
+        default=None,
+        repr=False,
+        description="What opens sealed events in place of the files keys/sealing*.key: `sealing=<64 hexadecimal "
+        "digits>` and earlier keys as `sealing-1=…`, apart by spaces ([sealing.md](sealing.md#keys)).",
+    )
+    sealing_keys_command: str | None = Field(
+        default=None,
+        repr=False,
+        description="Command line, run without a shell, that prints such entries: a key management service.",
+    )
+    sealing_keys_command_seconds: float = Field(default=10.0, gt=0, description="How long that command may take.")
+
     pseudonym_keys: str | None = Field(
         default=None,
         repr=False,
@@ -178,6 +191,7 @@ class Settings(BaseSettings):
     )
     pseudonym_keys_command: str | None = Field(
         default=None,
+        repr=False,
         description="Command line, run without a shell, that prints such entries: a key management service.",
     )
     pseudonym_keys_command_seconds: float = Field(default=10.0, gt=0, description="How long that command may take.")
@@ -192,6 +206,12 @@ class Settings(BaseSettings):
         ge=2,
         description="How long an old pseudonym key is held after the next began: for late events, links "
         "and erasure. Then it is destroyed.",
+    )
+    erase_withdrawn_interval_seconds: float = Field(
+        default=900.0,
+        ge=0,
+        description="Pause between two looks of `tidegate up` for erasures that withdrawals of consent asked for, "
+        "which it then carries out; 0: only `tidegate privacy erase-withdrawn` does.",
     )
     salts_dir: Path | None = Field(
         default=None,

@@ -12,14 +12,13 @@ from pathlib import Path
 
 from tidegate_infra.allocators import missing
 from tidegate_infra.errors import HomeGoneError
-from tidegate_infra.logs import bound_age, bound_length
+from tidegate_infra.logs import bound_age, bound_length, last_line
 from tidegate_infra.processes import spawn_async, stop_group
 
 __all__ = ["Backoff", "Service", "ServiceState", "Supervisor"]
 
 _POLL_SECONDS = 0.1
 _LOOK_AT_LOGS_SECONDS = 3600.0
-_SHOWN_LETTERS = 200
 
 
 @dataclass(frozen=True)
@@ -144,7 +143,7 @@ class Supervisor:
             pause = self._backoff.pause_seconds(crashes)
             self._say(
                 f"{service.name} {_how_it_ended(code)} after {lasted:.1f} s; starting it again in {pause:g} s"
-                f" (restart {state.restarts}; {self._log(service)} ends with: {_last_line(self._log(service))})"
+                f" (restart {state.restarts}; {self._log(service)} ends with: {last_line(self._log(service))})"
             )
             await asyncio.sleep(pause)
 
@@ -211,12 +210,3 @@ def _how_it_ended(code: int) -> str:
     if code >= 0:
         return f"ended with code {code}"
     return f"was ended by {signal.Signals(-code).name}"
-
-
-def _last_line(log: Path) -> str:
-    if not log.exists():
-        return "(nothing)"
-    with log.open("rb") as file:
-        file.seek(max(0, log.stat().st_size - 4096))
-        lines = file.read().decode("utf-8", "replace").strip().splitlines()
-    return lines[-1][:_SHOWN_LETTERS] if lines else "(nothing)"

@@ -11,6 +11,7 @@ from tidegate_infra import metrics, ports
 from tidegate_infra.broker.prepare import is_installed
 from tidegate_infra.errors import BrokerError, SettingsError
 from tidegate_infra.home import hold, prepare_home, write_fact
+from tidegate_infra.jobs import Jobs, jobs_of
 from tidegate_infra.keys import Keys, ensure_keys
 from tidegate_infra.probe_server import ProbeServer
 from tidegate_infra.probes import answers_http, answers_tcp
@@ -63,20 +64,25 @@ async def running_stack(settings: Settings, say: Say, backoff: Backoff | None = 
         kept = [_service(settings, name, chosen) for name in services]
         supervisor = Supervisor(kept, settings.logs_dir, say, backoff)
         stack = RunningStack(settings, where, keys, supervisor)
+        jobs = Jobs(jobs_of(settings, chosen), settings.logs_dir, say)
         probes = ProbeServer(
             "127.0.0.1",
             chosen["supervisor"],
-            lambda: metrics.health(supervisor.states),
-            metrics.registry(supervisor.states),
+            lambda: metrics.health(supervisor.states, jobs.states),
+            metrics.registry(supervisor.states, jobs.states),
         )
         running = asyncio.create_task(supervisor.run(stack.ready.set))
         running.add_done_callback(_interrupter(asyncio.current_task()))
+        scheduled = asyncio.create_task(jobs.run(stack.ready))
+        scheduled.add_done_callback(_interrupter(asyncio.current_task()))
         try:
             yield stack
         except asyncio.CancelledError:
             if not running.done():  # someone else's wish, not the interrupter's
                 raise
         finally:
+            scheduled.cancel()
+            await asyncio.wait([scheduled])
             supervisor.stop()
             try:
                 await running

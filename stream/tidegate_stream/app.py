@@ -30,7 +30,7 @@ from tidegate_stream.gate.keys import Keys
 from tidegate_stream.gate.known_consents import KnownConsents
 from tidegate_stream.gate.passage import KindGate
 from tidegate_stream.gate.rules import NO_RULES, Rules
-from tidegate_stream.gate.unsealing import folder_keys
+from tidegate_stream.gate.sealing_keys import folder_keys
 from tidegate_stream.gate_agent import GateAgent
 from tidegate_stream.observability import COMMIT_AGE, LAG, WAITS
 from tidegate_stream.settings import WorkerSettings
@@ -165,7 +165,7 @@ def _kind_gate(wiring: Wiring, kind: Kind) -> KindGate:
         erasures=wiring.erasures,
         consents=wiring.consents,
         rules=wiring.rules,
-        sealing_keys=folder_keys(wiring.settings.keys_dir),
+        sealing_keys=wiring.settings.sealing_keys or folder_keys(wiring.settings.keys_dir),
     )
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:  # the gate itself reads flights, which read these settings
     from tidegate_stream.gate.epochs import Schedule
     from tidegate_stream.gate.key_sources import KeySource
+    from tidegate_stream.gate.sealing_keys import SealingKeys
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,8 @@ class WorkerSettings:
     keys_dir: Path
     key_source: KeySource | None = None
     """Where pseudonym keys come from; None: from files in `keys_dir`."""
+    sealing_keys: SealingKeys | None = None
+    """What opens sealed events; None: `sealing*.key` in `keys_dir`."""
     salts_dir: Path | None = None
     """Folder of the salts of days, best in memory; None: in `keys_dir`."""
     key_schedule: Schedule | None = None

@@ -14,8 +14,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from confluent_kafka import Message
 from tests.clients.node_workspace import NodeWorkspace
 from tests.clients.stack import Stack
+
+from tidegate_infra.keys import ensure_edge_key
+from tidegate_stream.log import Log
 
 pytestmark = [pytest.mark.clients, pytest.mark.broker, pytest.mark.clickhouse, pytest.mark.timeout(300)]
 
@@ -149,13 +153,56 @@ def test_a_bad_record_is_a_dead_letter_and_the_others_go_on(send: Send, stack: S
     assert (producer["stored"], producer["dead_lettered"], producer["missing"]) == (2, 3, 0)
 
 
-def test_the_example_of_the_documentation_is_stored_as_it_stands(stack: Stack, schemas: Path, mark: str) -> None:
-    code = PAGE.read_text().partition("```python\n")[2].partition("```")[0]
-    code = code.replace("127.0.0.1:9092", str(stack.settings.brokers)).replace("Order Shipped", mark)
-    done = subprocess.run([sys.executable, "-c", code], cwd=schemas.parent, capture_output=True, text=True, check=False)
+def example(stack: Stack, folder: Path, names: dict[str, str], blocks: int, more: str = "") -> None:
+    """Run the first programs of the documentation, one after the other, beside the published schemas."""
+    code = "\n".join(block.partition("```")[0] for block in PAGE.read_text().split("```python\n")[1 : blocks + 1])
+    for said, own in {"127.0.0.1:9092": str(stack.settings.brokers), **names}.items():
+        assert said in code
+        code = code.replace(said, own)
+    argv = [sys.executable, "-c", code + more]
+    done = subprocess.run(argv, cwd=folder, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+def test_the_example_of_the_documentation_is_stored_as_it_stands(stack: Stack, schemas: Path, mark: str) -> None:
+    example(stack, schemas.parent, {"Order Shipped": mark}, 1)
     (row,) = stack.arrived("SELECT * FROM analytics.events WHERE name = {name:String}", 1, name=mark)
     assert (row["project"], row["sequence"]) == ("default", 1)
+
+
+FORGED = """
+moved = {**event, "event_id": str(uuid.uuid4()), "sequence": 3}
+record = sealed("track", moved, b"x")
+kafka.produce(topic["topic"], record.replace(moved["event_id"].encode(), event["event_id"].encode()), b"k")
+kafka.flush()
+"""
+
+
+def test_a_client_with_the_published_schemas_seals_for_the_gate_and_kafka_holds_nothing_of_it(
+    stack: Stack, schemas: Path, mark: str
+) -> None:
+    edge_key = ensure_edge_key(stack.settings.model_copy(update={"seal_raw": True}))
+    (schemas.parent / "edge.key").write_text(edge_key or "")
+    # The device is no word of the names: the gate would take it out of them.
+    names = {"Order Shipped": f"{mark} clear", "Order Sealed": f"{mark} sealed", "device-7": f"d{mark[-12:]}"}
+    names["import-{uuid.uuid4()}"] = f"import-{mark}"
+    example(stack, schemas.parent, names, 2, FORGED)
+    rows = stack.arrived("SELECT * FROM analytics.events WHERE startsWith(name, {name:String})", 2, name=mark)
+    assert {row["name"]: row["sequence"] for row in rows} == {f"{mark} clear": 1, f"{mark} sealed": 2}
+    assert len({row["visitor"] for row in rows}) == 1
+    (letter,) = stack.arrived(LETTERS, 1, p=f"import-{mark}", d="")
+    assert letter["reason"] == "unopenable"  # the control: an account that isn't its own
+    held = [message for message in raw_records(stack) if mark.encode() in (message.value() or b"")]
+    assert len(held) == 3  # the producer's name is in the clear
+    assert [b"clear" in (message.value() or b"") for message in held].count(True) == 1
+    assert not any(b" sealed" in (message.value() or b"") for message in held)
+    assert [(message.key() or b"") == f"d{mark[-12:]}".encode() for message in held].count(True) == 1
+
+
+def raw_records(stack: Stack) -> list[Message]:
+    with Log(str(stack.settings.brokers)) as log:
+        places = log.places(["raw.track"])
+        return list(log.records({place: low for place, (low, _) in log.extents(places).items()}))
 
 
 def test_the_python_client_imports_nothing_of_tidegate() -> None:

@@ -18,16 +18,18 @@ from tidegate_schemas.registry import SchemaRegistry
 from tidegate_schemas.rows import Decoder
 from tidegate_schemas.subjects import raw_schema
 from tidegate_schemas.topics import Kind
+from tidegate_stream.gate.sealing_keys import SealingKeys, folder_keys
 from tidegate_stream.gate.unsealing import Opener as UnsealingOpener
-from tidegate_stream.gate.unsealing import folder_keys
 
 __all__ = ["Opener", "as_text"]
 
 
 class Opener:
-    """Holds the key. Raises DeadLetterError if there is none."""
+    """Holds the key. Raises DeadLetterError if there is none. Without `sealing_keys`, those in the folder."""
 
-    def __init__(self, keys_dir: Path, registry: SchemaRegistry | None = None) -> None:
+    def __init__(
+        self, keys_dir: Path, registry: SchemaRegistry | None = None, sealing_keys: SealingKeys | None = None
+    ) -> None:
         path = keys_dir / "dead-letters.key"
         try:
             self._box = SealedBox(PrivateKey(bytes.fromhex(path.read_text("ascii").strip())))
@@ -35,7 +37,7 @@ class Opener:
             raise DeadLetterError(
                 f"{path} holds no private key, which opens dead letters: run this where the gate's keys are"
             ) from error
-        self._registry, self._sealing_keys = registry, folder_keys(keys_dir)
+        self._registry, self._sealing_keys = registry, sealing_keys or folder_keys(keys_dir)
 
     def payload(self, letter: Letter) -> bytes:
         """The bytes as they were refused, opened if an edge had sealed them. Raises DeadLetterError, KeyFileError."""
@@ -60,7 +62,7 @@ class Opener:
             return content
         raise DeadLetterError(
             f"dead letter {letter.dead_letter_id} is of a record that stays sealed: {content}. "
-            "If you have the key, put it beside the others, as keys/sealing-1.key"
+            "If you have the key, put it beside the others, as keys/sealing-1.key or sealing-1=…"
         )
 
     def record(self, letter: Letter, payload: bytes) -> dict[str, Any] | None:

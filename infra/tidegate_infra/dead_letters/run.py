@@ -19,6 +19,7 @@ from tidegate_infra.dead_letters.opening import Opener, as_text
 from tidegate_infra.dead_letters.replay import Replayed, Replayer
 from tidegate_infra.errors import DeadLetterError
 from tidegate_infra.keys import ensure_edge_key, ensure_keys
+from tidegate_infra.privacy.keys import sealing_keys
 from tidegate_infra.provision import provide_registry
 from tidegate_infra.rebuild.command import moment
 from tidegate_infra.runtime import addresses
@@ -54,7 +55,7 @@ def show(settings: Settings, letter_id: str, *, opened: bool, out: Path | None) 
     typer.echo(f"{'excerpt':<12} {letter.excerpt or '(nothing that could be decoded)'}")
     if not opened:
         return
-    opener = Opener(settings.keys_dir, provide_registry(settings))
+    opener = Opener(settings.keys_dir, provide_registry(settings), sealing_keys(settings))
     text = as_text(opener, letter, opener.payload(letter))
     typer.echo(PERSONAL, err=True)
     if out is None:
@@ -133,7 +134,8 @@ def _replayer(settings: Settings) -> Iterator[Replayer]:
         generation=settings.generation,
         seal=None if edge_key is None else seal_of(edge_key),
     )
-    opener, post = Opener(settings.keys_dir, registry), poster(where.gateway_url, ensure_keys(settings))
+    opener = Opener(settings.keys_dir, registry, sealing_keys(settings))
+    post = poster(where.gateway_url, ensure_keys(settings))
     try:
         yield Replayer(opener, publisher, where.brokers, post, registry)
     finally:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 
-from tidegate_infra.privacy.rights.erase import Eraser
+from tidegate_infra.errors import RightsError, WorkerAwayError
 from tidegate_infra.privacy.rights.receipts import REQUESTED, Receipt, Receipts
 from tidegate_stream.gate.decisions import SOURCE
 from tidegate_stream.gate.erasures import KnownErasures
@@ -13,22 +13,40 @@ from tidegate_stream.gate.erasures import KnownErasures
 __all__ = ["asked_for", "carry_out"]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MOST = 100_000
 
 
 def asked_for(known: KnownErasures, receipts: Receipts) -> list[Receipt]:
     """Receipts of those that are not erased yet, the earliest first. Blocks. Raises CompactedTableError."""
     known.refresh()
+    begun = {receipt.receipt_id: receipt for receipt in receipts.find(stage=REQUESTED, limit=_MOST)}
     waiting = []
     for erasure in known.tombstones.all():
-        if erasure.source != SOURCE or erasure.positions:
+        if erasure.source != SOURCE:
             continue
-        found = receipts.find(erasure.receipt_id)
-        at = _EPOCH + timedelta(microseconds=erasure.requested_at)
-        new = Receipt(erasure.receipt_id, erasure.project, REQUESTED, at, SOURCE, marks=tuple(sorted(erasure.marks)))
-        waiting.append(found[0] if found else new)
-    return [receipt for receipt in waiting if receipt.stage == REQUESTED]
+        if found := begun.get(erasure.receipt_id):  # also where it was cut short after the log had it
+            waiting.append(found)
+        elif not (erasure.positions or receipts.find(erasure.receipt_id)):
+            at = _EPOCH + timedelta(microseconds=erasure.requested_at)
+            marks = tuple(sorted(erasure.marks))
+            waiting.append(Receipt(erasure.receipt_id, erasure.project, REQUESTED, at, SOURCE, marks=marks))
+    return waiting
 
 
-def carry_out(known: KnownErasures, receipts: Receipts, eraser: Eraser, clock: Callable[[], datetime]) -> list[Receipt]:
-    """Erase what withdrawals asked for; each has its receipt. Raises as `Eraser.erase`."""
-    return [eraser.erase(receipt, clock) for receipt in asked_for(known, receipts)]
+def carry_out(waiting: Iterable[Receipt], erase: Callable[[Receipt], Receipt]) -> Iterator[Receipt]:
+    """Erase what withdrawals asked for, each receipt as it is done; one that fails keeps no other waiting.
+
+    Raises as `erase`: RightsError once all others are done, at once where none could be.
+    """
+    failed: list[RightsError] = []
+    for receipt in waiting:
+        try:
+            done = erase(receipt)
+        except WorkerAwayError:
+            raise
+        except RightsError as error:
+            failed.append(error)
+        else:
+            yield done
+    if failed:
+        raise RightsError(f"erasures that are not done: {len(failed)}, the first as {failed[0]}")

@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from confluent_kafka import KafkaException, Message
@@ -14,7 +13,8 @@ from tidegate_schemas.registry import SchemaRegistry
 from tidegate_schemas.rows import Decoder
 from tidegate_schemas.subjects import KINDS, Kind, clean_schema, raw_schema, sealed_schema
 from tidegate_schemas.topics import generation_of, kind_of, raw_topic
-from tidegate_stream.gate.unsealing import Opener, folder_keys
+from tidegate_stream.gate.sealing_keys import SealingKeys
+from tidegate_stream.gate.unsealing import Opener
 from tidegate_stream.log import Log
 
 __all__ = ["EventDecoder", "Record", "find", "read"]
@@ -36,12 +36,12 @@ class Record:
 
 
 class EventDecoder:
-    """Decodes events of every kind, raw, sealed (with the keys in `keys_dir`) and clean. Raises KeyFileError."""
+    """Decodes events of every kind, raw, sealed (with the sealing keys) and clean. Raises KeyFileError."""
 
-    def __init__(self, registry: SchemaRegistry | None, keys_dir: Path) -> None:
+    def __init__(self, registry: SchemaRegistry | None, sealing_keys: SealingKeys) -> None:
         schemas = [schema(kind) for kind in KINDS for schema in (raw_schema, clean_schema)]
         self._decoder = Decoder([*schemas, sealed_schema()], registry)
-        self._openers = {kind: Opener(kind, folder_keys(keys_dir), registry) for kind in KINDS}
+        self._openers = {kind: Opener(kind, sealing_keys, registry) for kind in KINDS}
 
     def decode(self, message: Message) -> Record | None:
         """The event in a message; None if there is none."""

@@ -1,7 +1,6 @@
 """The way of one event as lines of text. Everything that is printed is free of personal data."""
 
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -14,12 +13,13 @@ from tidegate_infra.trace.changes import changes
 from tidegate_infra.trace.log import EventDecoder, Record, find, read
 from tidegate_schemas.registry import SchemaRegistry
 from tidegate_schemas.topics import clean_topic, raw_topic
+from tidegate_stream.gate.sealing_keys import SealingKeys
 
 __all__ = ["trace"]
 
 
 def trace(
-    where: Addresses, client: Client, event_id: str, keys_dir: Path, registry: SchemaRegistry | None = None
+    where: Addresses, client: Client, event_id: str, keys: SealingKeys, registry: SchemaRegistry | None = None
 ) -> Iterator[str]:
     """Tell each hop, from the raw record to the windows; InfraError if `event_id` is no UUID.
 
@@ -32,7 +32,7 @@ def trace(
             f"event id {event_id!r} is no UUID, such as 01a207d2-af60-7778-acfe-3c162013e493. The column event_id of "
             "analytics.events, .errors, .spans, .metrics and .logs has them."
         ) from error
-    decoder = EventDecoder(registry, keys_dir)
+    decoder = EventDecoder(registry, keys)
     rows = tables.stored(client, event_id)
     if not rows:
         yield from _unstored(where, client, decoder, event_id)

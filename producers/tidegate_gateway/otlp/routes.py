@@ -20,6 +20,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from tidegate_gateway.consent import has_privacy_signal
 from tidegate_gateway.edge import Edge, Endpoint
 from tidegate_gateway.intake import Batch
 from tidegate_gateway.otlp.json_messages import Path
@@ -28,6 +29,7 @@ from tidegate_gateway.otlp.logs import log_batch
 from tidegate_gateway.otlp.points import metric_batch
 from tidegate_gateway.otlp.spans import span_batch
 from tidegate_gateway.otlp.wire import answer, error_answer, media_type, read_message
+from tidegate_gateway.signals import without_consent
 from tidegate_gateway.turns import Slices
 
 PROTOCOL = "otlp"
@@ -105,6 +107,8 @@ def _endpoint(edge: Edge, signal: Signal) -> Endpoint:
         edge.admit(project)
         encoding = media_type(request)
         batch = await edge.turns.run(sorted_out(await edge.body(request), encoding, project.id))
+        if has_privacy_signal(request.headers):
+            batch = await edge.turns.run(without_consent(batch))
         edge.admit(project, len(batch.events))
         await edge.intake.take(project, batch, edge.intake.clock())
         return answer(_response(signal, batch), encoding)

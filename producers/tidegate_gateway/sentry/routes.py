@@ -15,6 +15,7 @@ from starlette.routing import Route
 
 from tidegate.foreign.sentry.contexts import attachment_of
 from tidegate.foreign.values import text
+from tidegate_gateway.consent import has_privacy_signal
 from tidegate_gateway.edge import Edge, answer_json
 from tidegate_gateway.errors import RefusedError
 from tidegate_gateway.intake import Batch
@@ -26,6 +27,7 @@ from tidegate_gateway.sentry.envelope import SentryEnvelope, parse_envelope
 from tidegate_gateway.sentry.events import error_event, sentry_id
 from tidegate_gateway.sentry.items import PROTOCOL, count_unsupported, sort_out, sort_transaction
 from tidegate_gateway.settings import Project
+from tidegate_gateway.signals import without_consent
 from tidegate_gateway.values import instant, parse_object
 from tidegate_schemas.identity import new_event_id
 from tidegate_schemas.reasons import Reason
@@ -42,6 +44,8 @@ def routes(edge: Edge) -> list[Route]:
         project = project_of(edge, request, text(parsed.header, "dsn"))
         arrival = arrival_of(parsed, project, edge.intake.clock())
         batch = await edge.turns.run(sort_out(parsed, arrival))
+        if has_privacy_signal(request.headers):
+            batch = await edge.turns.run(without_consent(batch))
         edge.admit(project, max(1, len(batch.events)))
         await edge.intake.take(project, batch, arrival.received_at)
         return receipt(text(parsed.header, "event_id"), batch)
@@ -55,6 +59,8 @@ def routes(edge: Edge) -> list[Route]:
             sort_transaction(batch, 0, event, arrival)
         else:
             batch.events.append(("error", error_event(event, arrival)))
+        if has_privacy_signal(request.headers):
+            batch = await edge.turns.run(without_consent(batch))
         edge.admit(project, len(batch.events))
         await edge.intake.take(project, batch, arrival.received_at)
         return receipt(sentry_id(event, arrival), batch)

@@ -21,6 +21,8 @@ LEAD_MICROS = 600 * MICROS
 """A new key is made so long before it holds: time for every worker to have read it."""
 
 _NAME = re.compile(r"(?P<project>[A-Za-z0-9][A-Za-z0-9_-]{0,63})(?:@(?P<begin>\d{8}T\d{4}Z))?\Z")
+_KEY = re.compile(rf"[0-9a-fA-F]{{{2 * KEY_BYTES}}}\Z")
+"""A key where a name should be: it would be shown in errors and in lists of epochs."""
 _BEGIN = "%Y%m%dT%H%MZ"
 
 
@@ -57,7 +59,7 @@ def parse_name(name: str) -> tuple[str, int]:
     """Project and begin. Raises KeyFileError, which doesn't show the name, as it may be a misplaced key."""
     found = _NAME.match(name)
     try:
-        if found is None:
+        if found is None or _KEY.match(found["project"]):
             raise ValueError
         begin = found["begin"]
         at = 0 if begin is None else int(datetime.strptime(begin, _BEGIN).replace(tzinfo=UTC).timestamp()) * MICROS

@@ -1,9 +1,8 @@
-"""Where pseudonym keys come from: a folder, a variable, or a command that asks a key management service."""
+"""Where keys come from: a folder, a variable, or a command that asks a key management service."""
 
 from __future__ import annotations
 
 import re
-import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Protocol
 
 from tidegate_stream.gate.epochs import Rings, name_of, parse_name, rings_of
 from tidegate_stream.gate.errors import KeyFileError
+from tidegate_stream.gate.key_command import answer_of
 from tidegate_stream.gate.key_files import destroy, ensure_secret, parse_key, read_secret
 
 PREFIX, SUFFIX = "pseudonym-", ".key"
@@ -58,53 +58,68 @@ class Folder:
         return int(file.stat().st_mtime * 1e6) if file.exists() else 0
 
 
+class Told(Protocol):
+    """Keys as entries, `NAME=64 hexadecimal digits`, apart by spaces, `;` or lines."""
+
+    @property
+    def told_by(self) -> str:
+        """Who gives them, for errors."""
+
+    def entries(self, like: str) -> Sequence[tuple[str, bytes]]:
+        """Names, which nobody has looked at yet, and keys; `like` is a name that could be there.
+
+        Raises KeyFileError, which tells an entry by its number: what stands for a name may be a misplaced key.
+        """
+
+
 @dataclass(frozen=True)
 class Text:
-    """Keys as they were given, such as in a variable: `NAME=64 hexadecimal digits`, apart by spaces, `;` or lines."""
+    """Entries as they were given, such as in a variable."""
 
     text: str = field(repr=False)
     told_by: str = "TIDEGATE_PSEUDONYM_KEYS"
     refresh_seconds: float = float("inf")
 
-    def read(self) -> Rings:
-        """See `KeySource.read`."""
-        keys = []
-        for entry in re.split(r"[\s;]+", self.text.strip()):
+    def entries(self, like: str) -> Sequence[tuple[str, bytes]]:
+        """See `Told.entries`."""
+        found = []
+        for number, entry in enumerate(re.split(r"[\s;]+", self.text.strip()), 1):
             name, equals, digits = entry.partition("=")
             if not equals:
-                raise KeyFileError(f"{self.told_by} must hold entries such as default=<64 hexadecimal digits>")
-            project, begins_at = parse_name(name)
-            keys.append((project, begins_at, parse_key(digits, f"{self.told_by}: {name_of(project, begins_at)}")))
-        return rings_of(keys)
+                raise KeyFileError(
+                    f"{self.told_by} must hold entries such as {like}=<64 hexadecimal digits>; number {number} is none"
+                )
+            found.append((name, parse_key(digits, f"{self.told_by}: entry {number}")))
+        return found
+
+    def read(self) -> Rings:
+        """See `KeySource.read`."""
+        return _rings(self)
 
 
 @dataclass(frozen=True)
 class Command:
-    """A command line, run without a shell, that prints what `Text` reads. What it says on errors is not repeated."""
+    """A command line, run without a shell, that prints entries."""
 
     arguments: Sequence[str]
     timeout_seconds: float = COMMAND_SECONDS
     refresh_seconds: float = 3600.0
 
+    @property
+    def told_by(self) -> str:
+        """See `Told.told_by`."""
+        return f"the answer of the key command {Path(self.arguments[0]).name}"
+
+    def entries(self, like: str) -> Sequence[tuple[str, bytes]]:
+        """See `Told.entries`. Blocks up to the timeout."""
+        answer = answer_of(self.arguments, self.timeout_seconds)
+        return Text(answer.decode("ascii", "replace"), self.told_by).entries(like)
+
     def read(self) -> Rings:
         """See `KeySource.read`. Blocks up to the timeout."""
-        name = Path(self.arguments[0]).name
-        try:
-            done = subprocess.run(  # noqa: S603 - the operator's own command
-                list(self.arguments),
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                timeout=self.timeout_seconds,
-                check=False,
-            )
-        except subprocess.TimeoutExpired:
-            # Not chained: the exception holds what the command has printed so far.
-            raise KeyFileError(f"the key command {name} gave no answer within {self.timeout_seconds:g} s") from None
-        except OSError as error:
-            raise KeyFileError(f"the key command {name} can't be run: {error.strerror}") from None
-        if done.returncode:
-            raise KeyFileError(
-                f"the key command {name} ended with status {done.returncode}. Run it by hand to see what it says: "
-                "that may hold keys, so it isn't shown here"
-            )
-        return Text(done.stdout.decode("ascii", "replace"), f"the answer of the key command {name}").read()
+        return _rings(self)
+
+
+def _rings(told: Told) -> Rings:
+    """Entries as pseudonym keys of projects and epochs."""
+    return rings_of([(*parse_name(name), key) for name, key in told.entries("default")])

@@ -27,9 +27,10 @@ from tidegate_stream.gate.known_consents import KnownConsents
 from tidegate_stream.gate.ledger import RawChunk, Records
 from tidegate_stream.gate.rules.columns import Removed
 from tidegate_stream.gate.rules.compiled import NO_RULES, Rules
+from tidegate_stream.gate.sealing_keys import SealingKeys, no_keys
 from tidegate_stream.gate.seen import SPAN_OFFSETS, Learnt, Memory, Seen
 from tidegate_stream.gate.transaction import VISITED_KEY, Batch, PartitionTransactions, read_partition
-from tidegate_stream.gate.unsealing import Opener, SealingKeys, no_keys
+from tidegate_stream.gate.unsealing import Opener
 
 
 class KindGate:

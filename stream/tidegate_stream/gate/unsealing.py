@@ -6,9 +6,8 @@ A chunk without sealed records costs a look at its first record.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import polars as pl
 from cryptography.exceptions import InvalidTag
@@ -25,24 +24,12 @@ from tidegate_schemas.sealing import DATA_KEY_BYTES, NONCE_BYTES, account_of, bi
 from tidegate_schemas.subjects import sealed_schema
 from tidegate_schemas.topics import Kind
 from tidegate_schemas.versions import KnownVersions
-from tidegate_stream.gate.key_files import read_secret
+from tidegate_stream.gate.sealing_keys import SealingKeys
 
-SealingKeys = Callable[[], Sequence[bytes]]
-"""Gives the X25519 private keys (32 bytes each) that open data keys. Raises KeyFileError."""
 NO_KEY = "none of the gate's sealing keys opens its data key"
 CHANGED = "it isn't as it was sealed: changed, cut, or moved here from another record or topic"
 DATA_KEYS = 1024
 """Data keys that are remembered: those of as many edge processes."""
-
-
-def no_keys() -> Sequence[bytes]:
-    """Where nothing is sealed."""
-    return ()
-
-
-def folder_keys(folder: Path) -> SealingKeys:
-    """The keys in `sealing.key` and `sealing-*.key` of a folder; none if there are no such files."""
-    return lambda: [read_secret(path) for path in sorted(folder.glob("sealing*.key"))]
 
 
 @dataclass(frozen=True)

@@ -168,6 +168,7 @@ def test_memory_and_restarts_are_told_to_prometheus(stack: Up) -> None:
     assert pss["broker"] > 50e6
     assert sum(pss.values()) < 1.5e9
     assert 'tidegate_service_restarts_total{service="broker"} 0.0' in metrics
+    assert 'tidegate_job_failures_total{job="erase-withdrawn"} 0.0' in metrics
 
 
 def test_a_second_stack_runs_beside_the_first_and_nothing_is_lost_over_stop_kill_and_start(

@@ -5,10 +5,13 @@ from __future__ import annotations
 import os
 import sys
 import threading
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 
+import psutil
 import pytest
+from tests.waiting import wait_until
 
 from tidegate_stream.gate import DirectoryKeys, KeyFileError, MemoryKeys, Pseudonymiser
 from tidegate_stream.gate.custodian import Custodian, rotate
@@ -86,12 +89,36 @@ def test_a_command_gives_keys_and_its_failures_say_nothing_of_what_it_printed() 
         (run(f"{loud}; sys.exit(3)"), "ended with status 3"),
         (run(loud), "must hold entries such as"),
         (run(f"{loud}; sys.stdout.flush(); import time; time.sleep(60)", 2.0), "gave no answer within 2 s"),
+        (run(f"{loud.replace(SECRET, SECRET[:-2])}"), "number 1 is none"),
+        (run(f"print('{SECRET}=default')"), "entry 1 must hold 64 hexadecimal digits"),
+        (run(f"print('{SECRET}={SECRET}')"), "must be a project"),
+        (run(f"print('default={SECRET[:-1]}ä')"), "entry 1 must hold 64 hexadecimal digits"),
+        (run(f"while True: print('default={SECRET}')"), "prints more than 1048576 bytes"),
         (Command(("/nowhere/kms",)), "can't be run"),
     ):
         with pytest.raises(KeyFileError, match=said) as failed:
             command.read()
         chain = (failed.value, failed.value.__cause__)
         assert SECRET[:16] not in "".join(map(str, chain))
+
+
+def test_a_command_that_hangs_is_ended_in_time_with_all_that_it_started(tmp_path: Path) -> None:
+    script = f"echo $$ > {tmp_path}/pids; sleep 600 & echo $! >> {tmp_path}/pids; sleep 600"
+    begun = time.monotonic()
+    with pytest.raises(KeyFileError, match="the key command sh gave no answer within 1 s"):
+        Command(("sh", "-c", script), 1.0).read()
+    assert time.monotonic() - begun < 20
+    pids = [int(line) for line in (tmp_path / "pids").read_text().split()]
+    wait_until(lambda: not any(alive(pid) for pid in pids), 10, "still running")
+
+
+def test_a_command_that_leaves_something_running_with_its_output_open_is_waited_for_no_longer() -> None:
+    with pytest.raises(KeyFileError, match="gave no answer within 1 s"):
+        Command(("sh", "-c", f"sleep 600 & echo default={SECRET}"), 1.0).read()
+
+
+def alive(pid: int) -> bool:
+    return psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
 
 
 def test_the_next_key_is_made_when_its_time_has_come_and_the_old_one_goes_after_the_overlap(tmp_path: Path) -> None:

@@ -24,8 +24,9 @@ from tidegate_stream.gate.gate import GateResult
 from tidegate_stream.gate.keys import MemoryKeys
 from tidegate_stream.gate.ledger import Records
 from tidegate_stream.gate.passage import KindGate
+from tidegate_stream.gate.sealing_keys import SealingKeys, folder_keys
 from tidegate_stream.gate.seen import Seen
-from tidegate_stream.gate.unsealing import CHANGED, DATA_KEYS, NO_KEY, DataKeys, Opener, SealingKeys, folder_keys
+from tidegate_stream.gate.unsealing import CHANGED, DATA_KEYS, NO_KEY, DataKeys, Opener
 
 PRIVATE, OTHER, LETTERS = (PrivateKey(bytes([number]) * 32) for number in (1, 2, 3))
 EDGE_KEY = bytes(PRIVATE.public_key).hex() + "ab" * 32

@@ -79,3 +79,17 @@ def test_a_file_of_rules_is_summed_up(run: Run) -> None:
     told = run("check").output
     assert "is right. A worker follows it from its next start on" in told
     assert "default: 1 removed keys; 1 paths with something allowed" in told
+
+
+@pytest.mark.parametrize(
+    ("printed", "then"),
+    [("{key}=default", 0), ("{key}={key}", 0), ("default={key}x", 0), ("{key}", 0), ("default={key}", 3)],
+)
+def test_no_command_shows_what_a_key_command_printed(run: Run, tmp_path: Path, printed: str, then: int) -> None:
+    key, script = "ab" * 32, tmp_path / "kms.sh"
+    script.write_text(f"echo '{printed.format(key=key)}'; echo 'token {key}' >&2; exit {then}")
+    environment = {"TIDEGATE_HOME": str(tmp_path), "TIDEGATE_PSEUDONYM_KEYS_COMMAND": f"sh {script}"}
+    for words in (("privacy", "keys"), ("settings",)):
+        done = CliRunner().invoke(app, list(words), env=environment)
+        assert key[:16] not in f"{done.output}{done.exception}{done.exc_info}"
+        assert isinstance(done.exception, TidegateError) == (words != ("settings",))

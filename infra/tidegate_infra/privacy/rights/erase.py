@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from tidegate_infra.errors import RightsError
+from tidegate_infra.errors import RightsError, WorkerAwayError
 from tidegate_infra.privacy.rights.receipts import LOGICALLY, REQUESTED, Receipt, Receipts
 from tidegate_infra.privacy.rights.store import Store
 from tidegate_infra.privacy.rights.stream import Stream
@@ -72,7 +72,7 @@ class Eraser:
             self.receipts.write(replace(receipt, marks=tuple(sorted(found.marks))))
             passed = self.stream.passed(erasure, self.stream.announce(erasure), self.pass_seconds)
             if passed is None:
-                raise RightsError(
+                raise WorkerAwayError(
                     f"no worker came past the erasure within {self.pass_seconds:.0f} s. New events of the person are "
                     f"dropped from now on; for the rest start the worker, then run "
                     f"`tidegate privacy erase --receipt {receipt.receipt_id}`"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import UTC, datetime, timedelta
 from importlib.resources import files
 from typing import Any
@@ -63,16 +63,32 @@ class Receipts:
         self._client = client
 
     def write(self, receipt: Receipt) -> Receipt:
-        """Put a receipt on record as it is now."""
+        """Put a receipt on record as it is now; returns it with what another process has counted meanwhile.
+
+        Two may carry out one erasure at once. What goes is counted by whoever was first, and so not by the other.
+        """
+        for known in self.find(receipt.receipt_id):
+            receipt = _with_counts_of(receipt, known)
         row = {**asdict(receipt), "marks": list(receipt.marks), "version": time.time_ns() // 1000}
         self._client.insert("tidegate.erasures", [list(row.values())], column_names=list(row))
         return receipt
 
-    def find(self, receipt_id: str = "", project: str = "", limit: int = 50) -> list[Receipt]:
+    def find(self, receipt_id: str = "", project: str = "", limit: int = 50, stage: str = "") -> list[Receipt]:
         """Receipts, the latest first."""
         text = files("tidegate_infra.privacy.rights").joinpath("queries", "receipts.sql").read_text(encoding="utf-8")
-        parameters = {"receipt": receipt_id, "project": project, "limit": limit}
+        parameters = {"receipt": receipt_id, "project": project, "stage": stage, "limit": limit}
         return [_receipt(row) for row in self._client.query(text, parameters=parameters).named_results()]
+
+
+def _with_counts_of(receipt: Receipt, other: Receipt) -> Receipt:
+    """Counts only grow, so the higher one is what is known by now."""
+    tables = {*receipt.row_counts, *other.row_counts}
+    return replace(
+        receipt,
+        erased_events=max(receipt.erased_events, other.erased_events),
+        row_counts={name: max(receipt.row_counts.get(name, 0), other.row_counts.get(name, 0)) for name in tables},
+        bytes_scanned=max(receipt.bytes_scanned, other.bytes_scanned),
+    )
 
 
 def _receipt(row: Mapping[str, Any]) -> Receipt:

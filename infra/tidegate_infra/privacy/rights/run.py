@@ -28,7 +28,7 @@ from tidegate_infra.privacy.rights.scan import scan
 from tidegate_infra.privacy.rights.store import Store
 from tidegate_infra.privacy.rights.stream import Stream
 from tidegate_infra.privacy.rights.subject import marks_of_id, with_what_is_linked
-from tidegate_infra.privacy.withdrawals import carry_out
+from tidegate_infra.privacy.withdrawals import asked_for, carry_out
 from tidegate_infra.provision import provide_registry
 from tidegate_infra.runtime import addresses
 from tidegate_infra.settings import Settings
@@ -129,11 +129,13 @@ def erase_withdrawn(settings: Settings) -> None:
     stream = Stream(brokers, settings.generation, registry)
     eraser = Eraser(Store(client), stream, receipts, retained(settings), typer.echo)
     known = KnownErasures(brokers, registry)
-    done = carry_out(known, receipts, eraser, _now)
-    known.close()
-    for receipt in done:
-        _show(receipt)
-    if not done:
+    receipt = None
+    try:
+        for receipt in carry_out(asked_for(known, receipts), lambda one: eraser.erase(one, _now)):
+            _show(receipt)
+    finally:
+        known.close()
+    if receipt is None:
         typer.echo("no withdrawal asked for an erasure that is not done")
 
 
