@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from html import escape
+from typing import Any
 
 from nicegui import run, ui
 
@@ -50,7 +51,7 @@ def receipts_table(rows: Rows) -> str:
         f"<td>{_time(row['requested_at'])} {_by(row['requested_by'] or row['asked_from'])}</td>"
         f"<td>{_by(row['confirmed_by'])}</td><td>{_time(row['logically_erased_at'])}</td>"
         f"<td>{_time(row['physically_erased_at']) or _expected(row['expected_by'])}</td>"
-        f'<td class="number">{formats.compact(row["erased_events"])}</td></tr>'
+        f'<td class="number">{_events(row)}</td></tr>'
         for row in rows
     )
     return f'<table class="health"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
@@ -171,6 +172,11 @@ async def _told(said: ui.html, act: Callable[[], str], fields: tuple[ui.input, .
     said.set_content(f"<p>{escape(text)}</p>")
     for field in fields:
         field.set_value("")
+
+
+def _events(row: Mapping[str, Any]) -> str:
+    """How many went; a copy took none."""
+    return "" if row["stage"].startswith("export") else formats.compact(row["erased_events"])
 
 
 def _time(at: str | None) -> str:

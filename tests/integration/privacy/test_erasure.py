@@ -19,7 +19,7 @@ from typer.testing import CliRunner, Result
 
 from tidegate_infra.cli import app
 from tidegate_infra.dead_letters.letters import Wanted, find
-from tidegate_infra.privacy.rights.receipts import LOGICALLY, Receipt, Receipts
+from tidegate_infra.privacy.rights.receipts import EXPORTED, LOGICALLY, Receipt, Receipts
 from tidegate_infra.privacy.rights.scan import scan
 from tidegate_infra.privacy.rights.stream import Stream
 from tidegate_infra.rebuild import Range, rebuild
@@ -122,7 +122,9 @@ def receipt(live: Running, before: dict[str, int]) -> Receipt:
     erased = live.tidegate("privacy", "erase", "--user-id", "-", text=f"{USER}\n")
     assert erased.exit_code == 0, erased.output
     assert USER not in erased.output
-    (found,) = Receipts(live.stack.client).find()
+    (found, handed_out) = Receipts(live.stack.client).find()
+    assert (handed_out.stage, handed_out.marks) == (EXPORTED, ())
+    assert handed_out.row_counts["events_track"] > 0
     assert found.receipt_id in erased.output
     return found
 
@@ -154,7 +156,7 @@ def test_counts_that_hold_nobody_stay_and_the_ledger_says_what_went(
 def test_the_commands_say_what_became_of_it_and_what_was_wrong(live: Running, receipt: Receipt, tmp_path: Path) -> None:
     listed = live.tidegate("privacy", "status").output
     assert receipt.receipt_id in listed
-    assert listed.endswith("\n1 receipt\n")
+    assert listed.endswith("\n2 receipts\n")
     shown = live.tidegate("privacy", "status", receipt.receipt_id).output
     assert "logically erased" in shown
     assert f"{len(subject())}\n" in shown
@@ -230,7 +232,7 @@ def test_an_agent_that_reads_all_again_finds_nobody_and_one_without_tombstones_d
 
 def test_topics_that_are_cut_begin_at_the_erasure(live: Running, receipt: Receipt) -> None:
     stack = live.stack
-    (found,) = Receipts(stack.client).find()
+    (found,) = Receipts(stack.client).find(receipt.receipt_id)
     stream = Stream(stack.brokers, 1)
     assert stream.still_holds(found.positions)
     stream.cut(found.positions)
