@@ -20,14 +20,16 @@ PATH = "/privacy/export"
 
 @dataclass(frozen=True)
 class Handout:
-    """What is held on a person, as JSON lines: a file's name, what to know of it, its bytes, and how to let it go.
+    """What is held on a person, as JSON lines: a file's name, what to know of it, and its bytes.
 
-    `chunks` blocks, and raises TidegateError if it can't go on: then what came before is not all.
+    All of it blocks. Whoever has sent the chunks says so by `taken`, which raises TidegateError if they were not all;
+    and whoever is done with it, sent or not, by `close`.
     """
 
     name: str
     said: str
     chunks: Iterator[bytes]
+    taken: Callable[[], None]
     close: Callable[[], None] = lambda: None
 
 
@@ -97,5 +99,6 @@ async def _streamed(handout: Handout) -> AsyncIterator[bytes]:
     try:
         async for chunk in iterate_in_threadpool(handout.chunks):
             yield chunk
+        await run_in_threadpool(handout.taken)
     finally:
         await run_in_threadpool(handout.close)

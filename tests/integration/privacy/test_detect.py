@@ -27,7 +27,7 @@ def test_a_sample_is_of_the_project_and_time_and_of_nothing_erased(tables: Click
     )
     for offset, (said, of, ago, consent) in enumerate(notes):
         at = NOW - timedelta(days=ago)
-        row = {"project": of, "received_at": at, "consent": consent, "clean_offset": offset}
+        row = {"project": of, "received_at": at, "consent": consent, "version": offset}
         for table, column in (("events_log", "body"), ("events_track", "properties")):
             value = said if column == "body" else {"order": {"note": said}, "price": 3}
             columns = {**row, "event_id": uuid4(), column: value}

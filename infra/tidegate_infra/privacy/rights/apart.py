@@ -1,7 +1,7 @@
 """An office in a process of its own, for as long as it works: the dashboard's holds neither keys nor what reads them.
 
 The child is told on its standard input, so that no id is in a list of processes. It answers with a line of JSON; an
-export's rows follow it, and are written to no disk.
+export's rows follow it, and are written to no disk. When the child hears that they were taken, it puts that on record.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import sys
 import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -52,11 +53,17 @@ class OfficeApart:
     def export(self, operator: str, receipt_id: str) -> Handout:
         """See `Office.export`."""
         process = self._started({"act": "export", "operator": operator, "receipt_id": receipt_id})
-        name, said = _first_line(process)
-        return Handout(name, said, _rest(process), lambda: _end(process))
+        try:
+            name, said = _first_line(process)
+        except RightsError:
+            _end(process)
+            raise
+        return Handout(name, said, _rest(process), partial(_taken, process), partial(_end, process))
 
     def _answer(self, request: Mapping[str, Any]) -> Any:
         process = self._started(request)
+        if process.stdin is not None:
+            process.stdin.close()
         try:
             return _first_line(process)
         finally:
@@ -71,8 +78,8 @@ class OfficeApart:
             env=os.environ | {"TIDEGATE_HOME": str(self.home)},
         )
         if process.stdin is not None:
-            process.stdin.write(json.dumps(request).encode())
-            process.stdin.close()
+            process.stdin.write(json.dumps(request).encode() + b"\n")
+            process.stdin.flush()
         return process
 
 
@@ -90,7 +97,15 @@ def _rest(process: subprocess.Popen[bytes]) -> Iterator[bytes]:
     if process.stdout is not None:
         while block := process.stdout.read(_BLOCK_BYTES):
             yield block
-    if process.wait() != 0:
+
+
+def _taken(process: subprocess.Popen[bytes]) -> None:
+    """Tell the child, which puts it on record. One that broke off isn't there to hear it, or ends with an error."""
+    try:
+        process.communicate(b"taken\n")
+    except (BrokenPipeError, ValueError):
+        process.wait()
+    if process.returncode != 0:
         raise RightsError("the export broke off: what was sent is not all. The dashboard's log says more")
 
 
@@ -102,5 +117,6 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 
 def _reap(process: subprocess.Popen[bytes]) -> None:
     process.wait()
-    if process.stdout is not None:
-        process.stdout.close()
+    for pipe in (process.stdin, process.stdout):
+        if pipe is not None:
+            pipe.close()

@@ -19,12 +19,14 @@ from tidegate_schemas.errors import TidegateError
 
 __all__ = ["main"]
 
+TAKEN = "taken\n"
+
 log = logging.getLogger(__name__)
 
 
 def main() -> int:
     """Read one request, answer it, and finish what it begins."""
-    request = json.load(sys.stdin)
+    request = json.loads(sys.stdin.readline())
     with os.fdopen(os.dup(1), "wb") as answers:
         # What is logged goes where the dashboard's logs go, not into the answer.
         os.dup2(2, 1)
@@ -66,7 +68,9 @@ def _answered(office: ReceiptsOffice, request: Mapping[str, Any], answers: Binar
             handout = office.export(operator, receipt_id)
             _say(answers, {"answer": [handout.name, handout.said]})
             answers.writelines(handout.chunks)
-            answers.flush()
+            answers.close()
+            if sys.stdin.readline() == TAKEN:
+                handout.taken()
 
 
 def _say(answers: BinaryIO, answer: Mapping[str, Any]) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from itertools import chain
 from typing import Any, Literal, Protocol
 
 from tidegate_dashboards.rights import Handout
@@ -83,7 +85,7 @@ class ReceiptsOffice:
         return f"The last copies of {len(gone)} more have gone." if gone else "No more last copies have gone yet."
 
     def export(self, operator: str, receipt_id: str) -> Handout:
-        """See `Office.export`. Once the last row was taken, its receipt says so. Raises RightsError."""
+        """See `Office.export`. Once all was taken, its receipt says so. Raises RightsError."""
         receipt = self._one(receipt_id)
         if receipt.stage != EXPORT_ALLOWED:
             raise RightsError(f"nothing is to be handed out: this receipt is {receipt.stage}")
@@ -99,15 +101,13 @@ class ReceiptsOffice:
         said = "This is personal data." + (
             f" {shared} of the devices were used by others too: look before you hand the file out." if shared else ""
         )
-        return Handout(f"tidegate-export-{receipt.receipt_id}.jsonl", said, self._lines(receipt, first, rows))
+        written: Counter[str] = Counter()
 
-    def _lines(self, receipt: Receipt, first: Row, rows: Iterator[Row]) -> Iterator[bytes]:
-        written = {first[0]: 1}
-        yield line(*first)
-        for table, row in rows:
-            yield line(table, row)
-            written[table] = written.get(table, 0) + 1
-        self.book.write(replace(receipt, stage=EXPORTED, marks=(), row_counts=written))
+        def taken() -> None:
+            self.book.write(replace(receipt, stage=EXPORTED, marks=(), row_counts=dict(written)))
+
+        lines = _lines(chain([first], rows), written)
+        return Handout(f"tidegate-export-{receipt.receipt_id}.jsonl", said, lines, taken)
 
     def _waiting(self, receipt_id: str) -> Receipt:
         found = self._one(receipt_id)
@@ -120,3 +120,9 @@ class ReceiptsOffice:
         if not found:
             raise RightsError("there is no such receipt: copy one from the table")
         return found[0]
+
+
+def _lines(rows: Iterable[Row], written: Counter[str]) -> Iterator[bytes]:
+    for table, row in rows:
+        written[table] += 1
+        yield line(table, row)
