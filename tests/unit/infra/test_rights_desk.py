@@ -127,9 +127,9 @@ def test_who_has_no_token_can_do_nothing(office: Office, token: str) -> None:
 
 
 def test_a_request_names_one_person_and_a_decision_one_receipt(office: Office) -> None:
-    for ids in ({}, {"user_id": "a", "anonymous_id": "b"}, {"user_id": "  "}):
+    for user, device in (("", ""), ("a", "b"), ("  ", "")):
         with pytest.raises(RightsError, match="name one person"):
-            office.desk.ask(ADA, "default", **ids)
+            office.desk.ask(ADA, "default", user_id=user, anonymous_id=device)
     for receipt in ("", "nope"):
         with pytest.raises(RightsError, match="there is no such receipt"):
             office.desk.confirm(GRACE, receipt)

@@ -13,7 +13,7 @@ from tidegate_infra.privacy.rights.desk import Asked
 from tidegate_infra.privacy.rights.office import ReceiptsOffice
 from tidegate_infra.privacy.rights.receipts import Receipt
 from tidegate_infra.privacy.rights.run import carry_on, office_of
-from tidegate_infra.settings import load
+from tidegate_infra.settings import Settings, load
 from tidegate_infra.telemetry import log_to_stdout
 from tidegate_schemas.errors import TidegateError
 
@@ -26,31 +26,35 @@ log = logging.getLogger(__name__)
 
 def main() -> int:
     """Read one request, answer it, and finish what it begins."""
-    request = json.loads(sys.stdin.readline())
-    with os.fdopen(os.dup(1), "wb") as answers:
-        # What is logged goes where the dashboard's logs go, not into the answer.
-        os.dup2(2, 1)
-        settings, begun = load(), list[Receipt]()
-        log_to_stdout("dashboard", settings.log_level)
-        try:
-            _answered(office_of(settings, begun.append), request, answers)
-        except TidegateError as error:
-            _say(answers, {"error": str(error)})
-            return 1
-        except BrokenPipeError:
-            log.warning("an export was broken off by who fetched it")
-            return 1
-        except Exception:
-            log.exception("what an operator asked for did not work")
-            return 1
-    for receipt in begun:
-        try:
-            carry_on(settings, receipt)
-        except Exception:
-            again = f"tidegate privacy erase --receipt {receipt.receipt_id}"
-            log.exception("the erasure %s stopped: go on with `%s`", receipt.receipt_id, again)
-            return 1
-    return 0
+    begun = list[Receipt]()
+    try:
+        with os.fdopen(os.dup(1), "wb") as answers:
+            # What is logged goes where the dashboard's logs go, not into the answer.
+            os.dup2(2, 1)
+            settings = load()
+            log_to_stdout("dashboard", settings.log_level)
+            try:
+                _answered(office_of(settings, begun.append), json.loads(sys.stdin.readline()), answers)
+            except TidegateError as error:
+                _say(answers, {"error": str(error)})
+                return 1
+    except BrokenPipeError:
+        log.warning("a copy was broken off by who fetched it")
+        return 1
+    except Exception:
+        log.exception("what an operator asked for did not work")
+        return 1
+    return 0 if all(_erased(settings, receipt) for receipt in begun) else 1
+
+
+def _erased(settings: Settings, receipt: Receipt) -> bool:
+    try:
+        carry_on(settings, receipt)
+    except Exception:
+        again = f"tidegate privacy erase --receipt {receipt.receipt_id}"
+        log.exception("the erasure %s stopped: go on with `%s`", receipt.receipt_id, again)
+        return False
+    return True
 
 
 def _answered(office: ReceiptsOffice, request: Mapping[str, Any], answers: BinaryIO) -> None:
