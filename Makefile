@@ -13,7 +13,7 @@ BUNDLE_SOURCES := $(wildcard producers/browser/src/*.ts producers/browser/build.
 # By files, in the order in which tests are collected (tests/conftest.py), not by how many a file holds.
 PARALLEL := -n 2 --dist loadfile --no-loadscope-reorder
 
-.PHONY: help setup demo test clients faults privacy check bench format clean
+.PHONY: help setup demo test clients faults privacy detector check bench format clean
 
 help: ## What there is
 	@grep -hE '^[a-z]+:.*##' $(firstword $(MAKEFILE_LIST)) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -38,6 +38,9 @@ faults: setup ## Kills at every failpoint and at random, the fault matrix, and r
 privacy: setup ## The leak test at length; PRIVACY_CANARIES, PRIVACY_SEED, PRIVACY_JSON=path, PRIVACY_CONTROL=1 must fail
 	@$(RUN) python -m tests.privacy
 
+detector: setup ## The stronger detector of personal data with its extra (300 MB), in an environment of its own
+	$(UV) run --isolated --frozen --extra stack --extra presidio pytest -n 0 tests/unit/infra/test_detect.py $(ARGS)
+
 check: setup ## Lint, format, types, import rules, schema evolution, generated tables
 	$(RUN) ruff check
 	$(RUN) ruff format --check
@@ -60,7 +63,7 @@ clean: ## Remove what the commands above made in this folder
 
 .venv/.synced: uv.lock pyproject.toml $(BUNDLE_SOURCES) $(UV)
 	@echo "installing the locked dependencies into .venv"
-	@$(UV) sync --frozen --all-extras --python $(UV_HOME)/bin/python
+	@$(UV) sync --frozen --all-extras --no-extra presidio --python $(UV_HOME)/bin/python
 	@$(RUN) tidegate install
 	@touch $@
 

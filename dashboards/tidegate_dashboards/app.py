@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from functools import partial
 from importlib.resources import files
@@ -27,7 +27,7 @@ from tidegate_dashboards.metrics import DashboardMetrics
 from tidegate_dashboards.poller import Poller
 from tidegate_dashboards.ranges import time_range
 from tidegate_dashboards.reader import Reader
-from tidegate_dashboards.rights import Desk
+from tidegate_dashboards.rights import PATH, Desk, Tickets
 from tidegate_dashboards.settings import DashboardSettings
 from tidegate_dashboards.web.chaos import chaos
 from tidegate_dashboards.web.layout import THEME_COOKIE, head
@@ -56,6 +56,7 @@ def create_app(settings: DashboardSettings, clock: Clock | None = None, desk: De
     downloader = Reader(settings.clickhouse_url, timeout_seconds=settings.query_timeout_seconds)
     poller = Poller(reader, queries, clock, settings.refresh_seconds, metrics)
     exports = Exports(downloader, queries, clock, metrics, settings.export_minimum_subjects)
+    tickets = Tickets()
     assets = Path(str(files("tidegate_dashboards.web") / "static"))
 
     async def healthz(_: Request) -> Response:
@@ -73,6 +74,7 @@ def create_app(settings: DashboardSettings, clock: Clock | None = None, desk: De
             task.cancel()
             with suppress(asyncio.CancelledError):
                 await task
+            tickets.close()
             await reader.close()
             await downloader.close()
 
@@ -82,6 +84,7 @@ def create_app(settings: DashboardSettings, clock: Clock | None = None, desk: De
             Route("/healthz", healthz),
             Route("/metrics", prometheus),
             Route("/export/{query}.{suffix}", exports.download),
+            Route(f"{PATH}/{{ticket}}", tickets.download),
             Mount("/assets", StaticFiles(directory=assets)),
         ]
     )
@@ -89,7 +92,7 @@ def create_app(settings: DashboardSettings, clock: Clock | None = None, desk: De
         # A page on the internet may point its own name here, and would then be of one origin with ours (DNS rebinding).
         app.add_middleware(TrustedHostMiddleware, allowed_hosts=list(LOOPBACK))
     _pages(settings, poller, clock, reader.address, _version(assets))
-    _rights(settings, poller, reader.address, _version(assets), desk)
+    _rights(settings, partial(privacy, poller, reader.address), _version(assets), tickets, desk)
     ui.run_with(
         app,
         title="Tidegate",
@@ -127,12 +130,14 @@ def _pages(settings: DashboardSettings, poller: Poller, clock: Clock, clickhouse
         start(poller, clickhouse, settings, project, time_range(request.query_params.get("range")))
 
 
-def _rights(settings: DashboardSettings, poller: Poller, clickhouse: str, version: str, desk: Desk | None) -> None:
-    @ui.page("/privacy", title="Erasure · Tidegate")
+def _rights(
+    settings: DashboardSettings, page: Callable[..., None], version: str, tickets: Tickets, desk: Desk | None
+) -> None:
+    @ui.page("/privacy", title="Privacy · Tidegate")
     def privacy_page(request: Request) -> None:
         head(version)
         project = request.query_params.get("project", settings.project)
-        privacy(poller, clickhouse, project, time_range(request.query_params.get("range")), desk)
+        page(project, time_range(request.query_params.get("range")), tickets, desk)
 
 
 def _version(assets: Path) -> str:

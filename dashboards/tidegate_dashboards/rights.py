@@ -2,19 +2,103 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+import asyncio
+import secrets
+from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import dataclass
+from typing import Literal, Protocol
 
-__all__ = ["Desk"]
+from starlette.concurrency import iterate_in_threadpool, run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response, StreamingResponse
+
+__all__ = ["PATH", "Desk", "Handout", "Tickets"]
+
+TICKET_SECONDS = 60.0
+PATH = "/privacy/export"
+
+
+@dataclass(frozen=True)
+class Handout:
+    """What is held on a person, as JSON lines: a file's name, what to know of it, and its bytes.
+
+    All of it blocks. Whoever has sent the chunks says so by `taken`, which raises TidegateError if they were not all;
+    and whoever is done with it, sent or not, by `close`.
+    """
+
+    name: str
+    said: str
+    chunks: Iterator[bytes]
+    taken: Callable[[], None]
+    close: Callable[[], None] = lambda: None
 
 
 class Desk(Protocol):
     """Takes what operators ask. Its methods block, and raise TidegateError, whose message is for the operator."""
 
-    def ask(self, token: str, project: str, *, user_id: str = "", anonymous_id: str = "") -> str:
-        """Put a person's erasure on record until a second operator confirms it; the receipt's id."""
+    @property
+    def confirms(self) -> bool:
+        """Whether what one operator asks for has to be confirmed by another."""
 
-    def confirm(self, token: str, receipt_id: str) -> None:
-        """Begin an erasure that another operator asked for."""
+    def ask(self, token: str, project: str, *, user_id: str = "", anonymous_id: str = "", export: bool = False) -> str:
+        """Put a person's erasure or export on record; the receipt's id. An erasure that nobody confirms begins."""
+
+    def confirm(self, token: str, receipt_id: str) -> Literal["erasure", "export"]:
+        """Begin an erasure, or allow an export, that another operator asked for; which it was."""
 
     def refuse(self, token: str, receipt_id: str) -> None:
         """Let a request go; operators may refuse their own."""
+
+    def settle(self, token: str) -> str:
+        """See whether the last copies of what was erased have gone, and put it on record; what to tell."""
+
+    def export(self, token: str, receipt_id: str) -> Handout:
+        """What an allowed export hands out, to who asked for it."""
+
+
+class Tickets:
+    """Exports that wait for the browser whose page asked for them: each is given once, within a minute.
+
+    A ticket is random and known to that page only, so that no other site can have a browser fetch one.
+    """
+
+    def __init__(self, seconds: float = TICKET_SECONDS) -> None:
+        self._seconds = seconds
+        self._waiting: dict[str, Handout] = {}
+
+    def put(self, handout: Handout) -> str:
+        """Where to fetch it. Call it on the event loop."""
+        ticket = secrets.token_urlsafe(32)
+        self._waiting[ticket] = handout
+        asyncio.get_running_loop().call_later(self._seconds, self._forget, ticket)
+        return f"{PATH}/{ticket}"
+
+    def close(self) -> None:
+        """Let all go."""
+        for ticket in list(self._waiting):
+            self._forget(ticket)
+
+    async def download(self, request: Request) -> Response:
+        """Streams a handout. 404 for one that was fetched, or has waited too long."""
+        handout = self._waiting.pop(request.path_params["ticket"], None)
+        if handout is None:
+            return PlainTextResponse("there is no such download any more: fetch it again at /privacy\n", 404)
+        headers = {
+            "Content-Disposition": f'attachment; filename="{handout.name}"',
+            "Cache-Control": "no-store",
+            "X-Content-Type-Options": "nosniff",
+        }
+        return StreamingResponse(_streamed(handout), media_type="application/x-ndjson", headers=headers)
+
+    def _forget(self, ticket: str) -> None:
+        if (handout := self._waiting.pop(ticket, None)) is not None:
+            handout.close()
+
+
+async def _streamed(handout: Handout) -> AsyncIterator[bytes]:
+    try:
+        async for chunk in iterate_in_threadpool(handout.chunks):
+            yield chunk
+        await run_in_threadpool(handout.taken)
+    finally:
+        await run_in_threadpool(handout.close)

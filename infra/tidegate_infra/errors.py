@@ -7,6 +7,7 @@ __all__ = [
     "BundleError",
     "ChecksumError",
     "DeadLetterError",
+    "DetectorError",
     "HomeGoneError",
     "HomeInUseError",
     "InfraError",
@@ -42,6 +43,10 @@ class BrokerError(InfraError):
 
 class BundleError(InfraError):
     """The browser SDK's bundle couldn't be built."""
+
+
+class DetectorError(InfraError):
+    """The stronger detector of personal data isn't installed."""
 
 
 class DeadLetterError(InfraError):

@@ -8,6 +8,7 @@ from tidegate_infra.broker.prepare import prepare
 from tidegate_infra.broker.properties import BrokerAddress, Cluster
 from tidegate_infra.home import CHAOS_FACT, fact_path, prepare_home
 from tidegate_infra.keys import PROJECTS, Keys, ensure_edge_key, ensure_keys
+from tidegate_infra.operators import operators_of
 from tidegate_infra.provision import provide_registry, provide_tables, provide_topics, provide_topics_meanwhile
 from tidegate_infra.runtime import Addresses, addresses
 from tidegate_infra.settings import Settings
@@ -123,9 +124,10 @@ def _dashboard(settings: Settings, where: Addresses, keys: Keys) -> None:
 
     desk = None
     if settings.operators:
-        from tidegate_infra.privacy.rights.run import desk_of  # noqa: PLC0415 - loads polars and the clients
+        from tidegate_infra.privacy.rights.apart import OfficeApart  # noqa: PLC0415 - only with operators
+        from tidegate_infra.privacy.rights.desk import OperatorsDesk  # noqa: PLC0415 - same
 
-        desk = desk_of(settings, settings.operators)
+        desk = OperatorsDesk(operators_of(settings.operators), OfficeApart(settings.home))
     run(
         DashboardSettings(
             host=settings.host,

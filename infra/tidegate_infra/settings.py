@@ -234,8 +234,9 @@ class Settings(BaseSettings):
     operators: str | None = Field(
         default=None,
         repr=False,
-        description="Who may ask for erasures at the dashboard's page /privacy, and confirm what another asked for: "
-        "`ada:<token>,grace:<token>`, two at least, tokens of 16 characters or more. Unset: the command line only.",
+        description="Who may ask for erasures and exports at the dashboard's page /privacy: "
+        "`ada:<token>,grace:<token>`, tokens of 16 characters or more. With two or more, another one has to "
+        "confirm what one asks for; one alone decides alone. Unset: the command line only.",
     )
     alert_webhook_url: str | None = Field(
         default=None, repr=False, description="Where alerts are posted; unset: they are only logged."
@@ -252,7 +253,7 @@ class Settings(BaseSettings):
 
     @field_validator("operators")
     @classmethod
-    def _are_two_persons(cls, text: str | None) -> str | None:
+    def _are_told_apart(cls, text: str | None) -> str | None:
         if text is not None:
             operators_of(text)
         return text

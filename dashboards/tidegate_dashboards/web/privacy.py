@@ -1,11 +1,12 @@
-"""The page about people's rights: ask for an erasure, confirm one, and see what became of each."""
+"""The page about people's rights: ask for an erasure or a copy, confirm it, and see what became of each."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from html import escape
+from typing import Any
 
 from nicegui import run, ui
 
@@ -13,7 +14,7 @@ from tidegate_dashboards import formats
 from tidegate_dashboards.poller import Poller, Snapshot, View
 from tidegate_dashboards.ranges import TimeRange
 from tidegate_dashboards.reader import Rows
-from tidegate_dashboards.rights import Desk
+from tidegate_dashboards.rights import Desk, Handout, Tickets
 from tidegate_dashboards.web.layout import Banner, html, top_bar
 from tidegate_dashboards.web.start import DAY
 from tidegate_dashboards.web.watching import watch
@@ -25,11 +26,19 @@ __all__ = ["privacy", "receipts_table"]
 
 COLUMNS = ("Receipt", "Stage", "Asked", "Confirmed", "Erased", "Last copy gone", "Events")
 COMMANDS = (
-    "<p>The command line does it, where the gate’s keys are:</p>"
     "<pre tabindex=0>tidegate privacy erase --project PROJECT --user-id -\n"
-    "tidegate privacy export --project PROJECT --user-id - --out person.jsonl</pre>"
+    "tidegate privacy export --project PROJECT --user-id - --out person.jsonl\n"
+    "tidegate privacy status</pre>"
 )
-ALONE = f"{COMMANDS}<p>To ask here, name two operators or more in <code>TIDEGATE_OPERATORS</code>.</p>"
+SHOWN = (
+    "<p>This page only shows what became of requests: no operators are configured. The command line takes them, on the "
+    f"machine with the gate’s keys, and nobody has to confirm what is asked there:</p>{COMMANDS}"
+    "<p>To ask here, name one operator in <code>TIDEGATE_OPERATORS</code>, who then decides alone, or two and more, of "
+    "whom another one confirms what one asks for.</p>"
+)
+MEANS = "Erasing removes what is stored about a person everywhere, and it stays gone. Exporting hands out a copy of it."
+CONFIRMED = f"{MEANS} Nothing happens until a second operator confirms it."
+AT_ONCE = f"{MEANS} There is one operator, so nobody confirms it: what you ask for happens at once."
 
 
 def receipts_table(rows: Rows) -> str:
@@ -42,27 +51,29 @@ def receipts_table(rows: Rows) -> str:
         f"<td>{_time(row['requested_at'])} {_by(row['requested_by'] or row['asked_from'])}</td>"
         f"<td>{_by(row['confirmed_by'])}</td><td>{_time(row['logically_erased_at'])}</td>"
         f"<td>{_time(row['physically_erased_at']) or _expected(row['expected_by'])}</td>"
-        f'<td class="number">{formats.compact(row["erased_events"])}</td></tr>'
+        f'<td class="number">{_events(row)}</td></tr>'
         for row in rows
     )
     return f'<table class="health"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
 
 
-def privacy(poller: Poller, clickhouse: str, project: str, chosen: TimeRange, desk: Desk | None) -> None:
+def privacy(
+    poller: Poller, clickhouse: str, project: str, chosen: TimeRange, tickets: Tickets, desk: Desk | None
+) -> None:
     """Builds the page in the current NiceGUI context."""
     top_bar("/privacy", project, chosen, ranges=False)
     with ui.element("main").props("id=content").classes("start rights"):
-        html("Erasure", tag="h1")
-        html("What is stored about a person goes everywhere, and stays gone. A second operator confirms it first.",
-             tag="p", classes="lead")  # fmt: skip
+        html("Erase and export", tag="h1")
         banner = Banner(clickhouse)
         if desk is None:
-            html(ALONE)
+            html(SHOWN).props("data-testid=rule")
         else:
+            html(CONFIRMED if desk.confirms else AT_ONCE, tag="p", classes="lead").props("data-testid=rule")
             said = html("").props("role=status aria-live=polite data-testid=said")
             _ask(desk, project, said)
-            _decide(desk, said)
-            html(f"<h2>Without this page, and to hand out what is held</h2>{COMMANDS}", tag="section", classes="step")
+            if desk.confirms:
+                _decide(desk, said)
+            _fetch(desk, tickets, said)
         html("Receipts", tag="h2")
         table = html("").props("data-testid=receipts")
 
@@ -76,16 +87,20 @@ def privacy(poller: Poller, clickhouse: str, project: str, chosen: TimeRange, de
 
 def _ask(desk: Desk, project: str, said: ui.html) -> None:
     with ui.element("section").classes("step"):
-        html("Ask", tag="h2")
+        html(f"Ask, about a person of project {escape(project)}", tag="h2")
         user = _field("Id of the user")
         device = _field("or id of the device")
         token = _field("Your token", secret=True)
 
-        def ask() -> str:
-            receipt = desk.ask(token.value, project, user_id=user.value, anonymous_id=device.value)
-            return f"{receipt} waits for another operator."
+        def ask(*, export: bool) -> str:
+            receipt = desk.ask(token.value, project, user_id=user.value, anonymous_id=device.value, export=export)
+            if desk.confirms:
+                return f"{receipt} waits for another operator."
+            return f"{receipt}: download the copy below." if export else f"{receipt}: the erasure runs."
 
-        _button("Ask for erasure", partial(_told, said, ask, (user, device, token)))
+        fields = (user, device, token)
+        _button("Ask for erasure", partial(_told, said, partial(ask, export=False), fields))
+        _button("Ask for a copy", partial(_told, said, partial(ask, export=True), fields))
 
 
 def _decide(desk: Desk, said: ui.html) -> None:
@@ -95,8 +110,9 @@ def _decide(desk: Desk, said: ui.html) -> None:
         token = _field("Token of another operator", secret=True)
 
         def confirm() -> str:
-            desk.confirm(token.value, receipt.value.strip())
-            return f"{receipt.value.strip()} is confirmed: the erasure runs."
+            which = desk.confirm(token.value, receipt.value.strip())
+            then = "the erasure runs" if which == "erasure" else "who asked for the copy may download it for seven days"
+            return f"{receipt.value.strip()} is confirmed: {then}."
 
         def refuse() -> str:
             desk.refuse(token.value, receipt.value.strip())
@@ -104,6 +120,30 @@ def _decide(desk: Desk, said: ui.html) -> None:
 
         for label, act in (("Confirm", confirm), ("Refuse", refuse)):
             _button(label, partial(_told, said, act, (receipt, token)))
+
+
+def _fetch(desk: Desk, tickets: Tickets, said: ui.html) -> None:
+    with ui.element("section").classes("step"):
+        html("Download a copy, or see what has gone", tag="h2")
+        receipt = _field("Receipt of a copy")
+        token = _field("Token of who asks", secret=True)
+
+        async def download() -> None:
+            handouts: list[Handout] = []
+
+            def export() -> str:
+                handouts.append(desk.export(token.value, receipt.value.strip()))
+                return f"The download begins. {handouts[0].said}"
+
+            await _told(said, export, (receipt, token))
+            for handout in handouts:
+                ui.download.from_url(tickets.put(handout), handout.name)
+
+        def settle() -> str:
+            return desk.settle(token.value)
+
+        _button("Download", download)
+        _button("Look for what has gone", partial(_told, said, settle, (token,)))
 
 
 def _field(label: str, *, secret: bool = False) -> ui.input:
@@ -132,6 +172,11 @@ async def _told(said: ui.html, act: Callable[[], str], fields: tuple[ui.input, .
     said.set_content(f"<p>{escape(text)}</p>")
     for field in fields:
         field.set_value("")
+
+
+def _events(row: Mapping[str, Any]) -> str:
+    """How many went; a copy took none."""
+    return "" if row["stage"].startswith("export") else formats.compact(row["erased_events"])
 
 
 def _time(at: str | None) -> str:

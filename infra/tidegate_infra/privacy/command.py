@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from tidegate_infra.errors import InfraError
+from tidegate_infra.privacy.detect.command import add_to as add_detect
 from tidegate_infra.privacy.retention.command import add_to as add_report
 from tidegate_infra.privacy.rights.command import add_to
 from tidegate_infra.settings import load
@@ -76,6 +77,7 @@ def explain(
 
 add_to(app)
 add_report(app)
+add_detect(app)
 
 
 def _text(path: Path) -> str:

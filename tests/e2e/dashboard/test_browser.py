@@ -8,7 +8,8 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -41,22 +42,26 @@ from tidegate_dashboards.app import DashboardSettings, run
 run(DashboardSettings(port=int(sys.argv[1]), clickhouse_url=sys.argv[2], chaos_path=Path(sys.argv[3])))
 """
 RIGHTS_RUN = """
-import os, sys, threading
+import os, sys
 from datetime import UTC, datetime
 from tidegate_dashboards.app import DashboardSettings, run
 from tidegate_infra.operators import operators_of
 from tidegate_infra.privacy.rights.desk import OperatorsDesk
+from tidegate_infra.privacy.rights.office import ReceiptsOffice
 from tidegate_infra.privacy.rights.receipts import Receipts
 from tidegate_infra.privacy.rights.subject import marks_of_id
 from tidegate_sinks.clickhouse import Address, connect
 from tidegate_stream.gate.keys import MemoryKeys
 url, keys = sys.argv[2], MemoryKeys({"rights": bytes(32)}, bytes(32))
-desk = OperatorsDesk(
-    operators_of("ada:ada-token-0123456789,grace:grace-token-987654321"),
-    lambda: Receipts(connect(Address(url, "writer", os.environ["PASSWORD"]))),
-    lambda project, value: marks_of_id(keys, project, value), print, lambda: datetime.now(UTC), threading.Lock())
+office = ReceiptsOffice(
+    Receipts(connect(Address(url, "writer", os.environ["PASSWORD"]))),
+    lambda project, value: marks_of_id(keys, project, value), print,
+    lambda project, marks: (iter([("sessions", {"pages": 2}), ("activity", {"events": 3})]), 1),
+    lambda: [], lambda: datetime.now(UTC))
+desk = OperatorsDesk(operators_of(sys.argv[3]), office) if sys.argv[3] else None
 run(DashboardSettings(port=int(sys.argv[1]), clickhouse_url=url, project="rights"), desk)
 """
+TWO_OPERATORS = "ada:ada-token-0123456789,grace:grace-token-987654321"
 Screenshot = Callable[[Page, str], None]
 
 
@@ -246,16 +251,27 @@ def test_a_chaos_demo_is_told_live_and_a_killed_dashboard_comes_back_to_the_page
         page.context.close()
 
 
+@contextmanager
+def rights(tables: ClickHouseAddress, operators: str) -> Iterator[str]:
+    """Address of a page about rights with these operators."""
+    port = free_port()
+    environment = os.environ | {"PASSWORD": tables.writer_password}
+    process = subprocess.Popen([sys.executable, "-c", RIGHTS_RUN, str(port), tables.url, operators], env=environment)
+    try:
+        wait_for(httpx.Client(), f"http://127.0.0.1:{port}/healthz", process)
+        yield f"http://127.0.0.1:{port}/privacy"
+    finally:
+        process.terminate()
+        process.wait(20)
+
+
 def test_an_erasure_is_asked_for_by_keyboard_and_confirmed_by_another_operator(
     tables: ClickHouseAddress, page: Page, screenshot: Screenshot
 ) -> None:
-    port = free_port()
-    environment = os.environ | {"PASSWORD": tables.writer_password}
-    process = subprocess.Popen([sys.executable, "-c", RIGHTS_RUN, str(port), tables.url], env=environment)
-    try:
-        wait_for(httpx.Client(), f"http://127.0.0.1:{port}/healthz", process)
-        page.goto(f"http://127.0.0.1:{port}/privacy")
+    with rights(tables, TWO_OPERATORS) as address:
+        page.goto(address)
         expect(page.get_by_test_id("live")).to_have_text("Live")
+        expect(page.get_by_test_id("rule")).to_contain_text("Nothing happens until a second operator confirms it")
         said, receipts = page.get_by_test_id("said"), page.get_by_test_id("receipts")
         page.get_by_label("Id of the user").focus()
         for typed, pressed in (("person-4711", "Tab"), ("", "Tab"), ("ada-token-0123456789", "Tab"), ("", "Enter")):
@@ -267,18 +283,52 @@ def test_an_erasure_is_asked_for_by_keyboard_and_confirmed_by_another_operator(
         expect(receipts).to_contain_text(receipt)
         for token, answer in (
             ("ada-token-0123456789", "ada asked for it: another operator has to confirm"),
-            ("grace-token-987654321", f"{receipt} is confirmed"),
+            ("grace-token-987654321", f"{receipt} is confirmed: the erasure runs"),
         ):
-            page.get_by_label("Receipt").fill(receipt)
+            page.get_by_label("Receipt", exact=True).fill(receipt)
             page.get_by_label("Token of another operator").fill(token)
             page.get_by_role("button", name="Confirm").press("Enter")
             expect(said).to_contain_text(answer)
         expect(receipts).to_contain_text("by grace")
         expect(receipts).not_to_contain_text("person-4711")
         screenshot(page, "privacy")
-    finally:
-        process.terminate()
-        process.wait(20)
+
+
+def test_a_copy_is_downloaded_once_by_the_page_that_asked_and_the_page_says_who_confirms(
+    tables: ClickHouseAddress, page: Page, tmp_path: Path
+) -> None:
+    with rights(tables, "ada:ada-token-0123456789") as address:
+        page.goto(address)
+        expect(page.get_by_test_id("rule")).to_contain_text("nobody confirms it")
+        expect(page.get_by_role("button", name="Confirm")).to_have_count(0)
+        said = page.get_by_test_id("said")
+        page.get_by_label("Id of the user").fill("person-4711")
+        page.get_by_label("Your token").fill("ada-token-0123456789")
+        page.get_by_role("button", name="Ask for a copy").click()
+        expect(said).to_contain_text("download the copy below")
+        receipt = said.inner_text().split(":")[0]
+        page.get_by_label("Receipt of a copy").fill(receipt)
+        page.get_by_label("Token of who asks").fill("ada-token-0123456789")
+        with page.expect_download() as begun:
+            page.get_by_role("button", name="Download").click()
+        begun.value.save_as(tmp_path / begun.value.suggested_filename)
+        rows = [json.loads(each) for each in (tmp_path / f"tidegate-export-{receipt}.jsonl").read_text().splitlines()]
+        assert rows == [{"table": "sessions", "row": {"pages": 2}}, {"table": "activity", "row": {"events": 3}}]
+        expect(said).to_contain_text("1 of the devices were used by others too")
+        expect(page.get_by_test_id("receipts")).to_contain_text("exported")
+        for fetched in (begun.value.url, f"{address}/export/guessed"):
+            assert httpx.get(fetched).status_code == 404
+
+
+def test_without_operators_the_page_takes_nothing_and_claims_no_second_person(
+    tables: ClickHouseAddress, page: Page, screenshot: Screenshot
+) -> None:
+    with rights(tables, "") as address:
+        page.goto(address)
+        expect(page.get_by_test_id("rule")).to_contain_text("nobody has to confirm what is asked there")
+        expect(page.get_by_text("second operator")).to_have_count(0)
+        expect(page.get_by_role("textbox")).to_have_count(0)
+        screenshot(page, "privacy-shown")
 
 
 def test_the_process_stays_small(dashboard: Dashboard, tables: ClickHouseAddress, page: Page) -> None:

@@ -19,7 +19,10 @@ from typer.testing import CliRunner, Result
 
 from tidegate_infra.cli import app
 from tidegate_infra.dead_letters.letters import Wanted, find
-from tidegate_infra.privacy.rights.receipts import LOGICALLY, Receipt, Receipts
+from tidegate_infra.errors import RightsError
+from tidegate_infra.privacy.rights.apart import OfficeApart
+from tidegate_infra.privacy.rights.desk import OperatorsDesk
+from tidegate_infra.privacy.rights.receipts import EXPORT_ALLOWED, EXPORTED, LOGICALLY, Receipt, Receipts
 from tidegate_infra.privacy.rights.scan import scan
 from tidegate_infra.privacy.rights.stream import Stream
 from tidegate_infra.rebuild import Range, rebuild
@@ -61,14 +64,17 @@ class Running:
 
     def tidegate(self, *arguments: str, text: str = "", **more: str) -> Result:
         """A command, as a user gives it on this stack."""
-        environment = {
+        return CliRunner().invoke(app, list(arguments), input=text, env=self.environment() | more)
+
+    def environment(self) -> dict[str, str]:
+        """Settings of this stack."""
+        return {
             "TIDEGATE_HOME": str(self.stack.home),
             "TIDEGATE_BROKERS": self.stack.brokers,
             "TIDEGATE_CLICKHOUSE_URL": self.stack.engine.url,
             "TIDEGATE_CLICKHOUSE_PASSWORD": self.stack.engine.writer_password,
             "TIDEGATE_WRITE_KEY": "write-key",
         }
-        return CliRunner().invoke(app, list(arguments), input=text, env=environment | more)
 
     def rows_with(self, words: list[bytes]) -> list[str]:
         """Views that show one of the words."""
@@ -122,7 +128,9 @@ def receipt(live: Running, before: dict[str, int]) -> Receipt:
     erased = live.tidegate("privacy", "erase", "--user-id", "-", text=f"{USER}\n")
     assert erased.exit_code == 0, erased.output
     assert USER not in erased.output
-    (found,) = Receipts(live.stack.client).find()
+    (found, handed_out) = Receipts(live.stack.client).find()
+    assert (handed_out.stage, handed_out.marks) == (EXPORTED, ())
+    assert handed_out.row_counts["events_track"] > 0
     assert found.receipt_id in erased.output
     return found
 
@@ -154,7 +162,7 @@ def test_counts_that_hold_nobody_stay_and_the_ledger_says_what_went(
 def test_the_commands_say_what_became_of_it_and_what_was_wrong(live: Running, receipt: Receipt, tmp_path: Path) -> None:
     listed = live.tidegate("privacy", "status").output
     assert receipt.receipt_id in listed
-    assert listed.endswith("\n1 receipt\n")
+    assert listed.endswith("\n2 receipts\n")
     shown = live.tidegate("privacy", "status", receipt.receipt_id).output
     assert "logically erased" in shown
     assert f"{len(subject())}\n" in shown
@@ -178,6 +186,42 @@ def test_the_commands_say_what_became_of_it_and_what_was_wrong(live: Running, re
     # Keys from elsewhere are the keys: those of the home would name, and erase, nobody.
     elsewhere = live.tidegate("privacy", "erase", "--user-id", "a", TIDEGATE_PSEUDONYM_KEYS=f"other={'ab' * 32}")
     assert "there is no key of project 'default' here" in str(elsewhere.exception or elsewhere.output)
+
+
+def test_operators_get_the_copy_of_the_command_from_a_process_of_its_own(
+    live: Running, receipt: Receipt, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in live.environment().items():
+        monkeypatch.setenv(name, value)
+    receipts = Receipts(live.stack.client)
+    desk = OperatorsDesk({"ada": "ada-token", "grace": "grace-token"}, OfficeApart(live.stack.home))
+    asked = desk.ask("ada-token", "default", user_id="other-user", export=True)
+    assert receipts.find(asked)[0].marks != ()
+    assert desk.confirm("grace-token", asked) == "export"
+    broken_off = desk.export("ada-token", asked)
+    assert list(broken_off.chunks)
+    broken_off.close()
+    assert receipts.find(asked)[0].stage == EXPORT_ALLOWED
+    killed = desk.export("ada-token", asked)
+    killed.close()
+    with pytest.raises(RightsError, match="what was sent is not all"):
+        killed.taken()
+
+    handout = desk.export("ada-token", asked)
+    handed_out = b"".join(handout.chunks).decode().splitlines()
+    handout.taken()
+    handout.close()
+    (done,) = receipts.find(asked)
+    assert (done.stage, done.marks, done.confirmed_by) == (EXPORTED, (), "grace")
+    assert sum(done.row_counts.values()) == len(handed_out)
+    out = tmp_path / "other.jsonl"
+    assert live.tidegate("privacy", "export", "--user-id", "other-user", "--out", str(out)).exit_code == 0
+    assert sorted(handed_out) == sorted(out.read_text().splitlines())
+    with pytest.raises(RightsError, match="this receipt is exported"):
+        desk.export("ada-token", asked)
+    monkeypatch.setenv("TIDEGATE_CLICKHOUSE_URL", "http://127.0.0.1:9")
+    with pytest.raises(RightsError, match="The dashboard's log says more"):
+        desk.refuse("ada-token", asked)
 
 
 def test_a_rebuild_from_log_or_archive_brings_nobody_back(live: Running, receipt: Receipt) -> None:
@@ -230,7 +274,7 @@ def test_an_agent_that_reads_all_again_finds_nobody_and_one_without_tombstones_d
 
 def test_topics_that_are_cut_begin_at_the_erasure(live: Running, receipt: Receipt) -> None:
     stack = live.stack
-    (found,) = Receipts(stack.client).find()
+    (found,) = Receipts(stack.client).find(receipt.receipt_id)
     stream = Stream(stack.brokers, 1)
     assert stream.still_holds(found.positions)
     stream.cut(found.positions)

@@ -68,7 +68,7 @@ def test_what_breaks_a_policy_is_named(client: Client, broker: str, settings: Se
         found = record(NOW).findings
         assert "table tidegate.copies has no policy: nobody has said how long it keeps rows, and why" in found
         assert "table tidegate.outcomes is set to no TTL, and its policy is 90 days" in found
-        assert f"topic {old_topic} is set to delete, 10 days, and its policy is 0.5 days" in found
+        assert f"topic {old_topic} is set to delete, 10 days, and its policy is 12 h" in found
         assert any(each.startswith(f"topic {old_topic} holds records older than its policy") for each in found)
         rows = "table tidegate.outcomes holds "
         assert not any(each.startswith(rows) for each in found), "a merge has had no time to take them out"
@@ -111,7 +111,10 @@ def test_the_record_says_what_is_where_and_since_when(client: Client, broker: st
         "`raw.track`",
         f"salts: {settings.salts_folder}",
         "browser: ",
-        "## Findings",
+        "| 730 days from received_at |",
+        "| delete, 12 h |",
+        "  - legal obligation: ",
     ):
         assert part in told
+    assert told.index("## Findings") < told.index("## ClickHouse"), "what is wrong comes first"
     assert '"kept_days": 730' in as_json(record)

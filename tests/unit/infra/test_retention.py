@@ -12,9 +12,9 @@ from tidegate_infra.errors import SettingsError
 from tidegate_infra.keys import ensure_keys
 from tidegate_infra.logs import LOG_DAYS, bound_age
 from tidegate_infra.privacy import inventory
-from tidegate_infra.privacy.retention.files import DEVICE_DAYS, oldest_file
+from tidegate_infra.privacy.retention.files import DEVICE_DAYS, elsewhere, file_policies, oldest_file
 from tidegate_infra.privacy.retention.kafka import FoundTopic
-from tidegate_infra.privacy.retention.policy import LIMIT_DAYS, TRACKER_LIMIT_DAYS
+from tidegate_infra.privacy.retention.policy import BASES, LIMIT_DAYS, TRACKER_LIMIT_DAYS, in_words
 from tidegate_infra.privacy.retention.record import judge_files, judge_topics
 from tidegate_infra.privacy.retention.stored import ttl_days
 from tidegate_infra.privacy.retention.tables import TABLES, shortened, table_policies
@@ -143,3 +143,14 @@ def test_the_inventory_in_the_documents_is_that_of_the_schemas_and_policies(tmp_
     stale = tmp_path / "inventory.md"
     stale.write_text(committed.read_text().replace("cut to its network", "kept"))
     assert inventory.main(["--check", str(stale)]) == 1
+
+
+def test_every_legal_basis_is_explained(tmp_path: Path) -> None:
+    settings = Settings(home=tmp_path)
+    policies = [*table_policies({}), *topic_policies(settings), *file_policies(settings), *elsewhere()]
+    assert {policy.basis for policy in policies} == set(BASES)
+
+
+@pytest.mark.parametrize(("days", "said"), [(0.5, "12 h"), (1.0, "1 day"), (1.25, "30 h"), (7.0, "7 days")])
+def test_times_are_told_as_people_say_them(days: float, said: str) -> None:
+    assert in_words(days) == said

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tidegate_infra.logs import LOG_DAYS
 from tidegate_infra.privacy.keys import key_source, open_keys, schedule
-from tidegate_infra.privacy.retention.policy import STATISTICS, Policy, Subjects
+from tidegate_infra.privacy.retention.policy import CONSENT, STABILITY, STATISTICS, Policy, Subjects
 from tidegate_infra.settings import Settings
 from tidegate_stream.gate.epochs import MICROS, outlived
 from tidegate_stream.gate.key_sources import Folder
@@ -30,7 +30,18 @@ def file_policies(settings: Settings) -> Iterator[Policy]:
 
     def files(name: str, what: str, purpose: str, readers: str, kept: float | None, grace: float, bound: str) -> Policy:
         people: Subjects = "identified" if name == "spool" else "nobody"
-        return Policy(name, "files", what, purpose, STATISTICS, readers, people, kept, grace, bound)
+        return Policy(
+            name,
+            "files",
+            what,
+            purpose,
+            STATISTICS if name == "spool" else STABILITY,
+            readers,
+            people,
+            kept,
+            grace,
+            bound,
+        )
 
     yield files("keys", "pseudonym keys", "pseudonyms", _KEEPERS, days + overlap if days else None, 1.0,
                 "" if days else f"until `tidegate privacy rotate`, and {overlap} days")  # fmt: skip
@@ -47,9 +58,9 @@ def elsewhere() -> Iterator[Policy]:
     yield Policy(
         "browser",
         "elsewhere",
-        "localStorage: choice, random id, user id, unsent events",
+        "localStorage, empty before consent: choice, random id, user id, unsent events",
         "telling visitors apart",
-        "consent; nothing is stored before it",
+        CONSENT,
         "the site's own pages",
         "identified",
         DEVICE_DAYS,

@@ -10,6 +10,7 @@ from confluent_kafka import KafkaException
 
 from tidegate_infra.broker.retention import configs_of
 from tidegate_infra.errors import UnavailableError
+from tidegate_infra.privacy.retention.policy import in_words
 from tidegate_stream.log import Log
 
 __all__ = ["FoundTopic", "found_topics"]
@@ -41,7 +42,7 @@ def found_topics(brokers: str) -> Iterator[FoundTopic]:
     for name, config in configs.items():
         policy, kept = config["cleanup.policy"], int(config["retention.ms"])
         timed = "delete" in policy and kept >= 0
-        configured = f"{policy}, {kept / _DAY_MS:g} days" if timed else f"{policy}, not by time"
+        configured = f"{policy}, {in_words(kept / _DAY_MS)}" if timed else f"{policy}, not by time"
         records = sum(high - low for (topic, _), (low, high) in extents.items() if topic == name)
         yield FoundTopic(name, configured, kept / _DAY_MS if timed else None, records, oldest.get(name))
 

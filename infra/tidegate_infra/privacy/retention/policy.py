@@ -2,10 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-__all__ = ["LIMIT_DAYS", "OPERATORS", "STATISTICS", "TRACKER_LIMIT_DAYS", "WORKER", "Policy", "Store", "Subjects"]
+__all__ = [
+    "BASES",
+    "CONSENT",
+    "LIMIT_DAYS",
+    "OPERATORS",
+    "PROOF",
+    "STABILITY",
+    "STATISTICS",
+    "TRACKER_LIMIT_DAYS",
+    "WORKER",
+    "Policy",
+    "Store",
+    "Subjects",
+    "in_words",
+]
 
 Store = Literal["table", "topic", "files", "elsewhere"]
 """`elsewhere`: on devices and hosts that this command doesn't see."""
@@ -17,10 +32,18 @@ LIMIT_DAYS = 758
 TRACKER_LIMIT_DAYS = 394
 """The least number of days in 13 months: its limit for what is stored on a device."""
 
-STATISTICS = (
-    "consent (GDPR 6(1)(a)) where it was given; for events without ids, legitimate interest (6(1)(f)). To be confirmed "
-    "by the controller"
-)
+STATISTICS = "consent or legitimate interest"
+STABILITY = "legitimate interest"
+CONSENT = "consent"
+PROOF = "legal obligation"
+BASES: Mapping[str, str] = {
+    STATISTICS: "GDPR 6(1)(a) where consent was given; for events without ids 6(1)(f), in "
+    "knowing how the product is used",
+    STABILITY: "GDPR 6(1)(f), in a service that works and is secure",
+    CONSENT: "GDPR 6(1)(a), ePrivacy 5(3): nothing is stored on a device before it",
+    PROOF: "GDPR 6(1)(c): to keep to what people decided, and to be able to show it (5(2), 7(1))",
+}
+"""What each legal basis means. They are proposals, for the controller to confirm."""
 OPERATORS = "whoever can read ClickHouse: dashboard, Grafana, SQL"
 WORKER = "the worker"
 
@@ -52,3 +75,10 @@ class Policy:
     def most_days(self) -> float | None:
         """After so many days it must be gone."""
         return None if self.days is None else self.days + self.grace_days
+
+
+def in_words(days: float) -> str:
+    """A time as people say it: `12 h`, `1 day`, `7 days`."""
+    if days < 2 and days != int(days):
+        return f"{days * 24:.3g} h"
+    return f"{days:g} day" if days == 1 else f"{days:g} days"

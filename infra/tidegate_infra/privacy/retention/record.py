@@ -10,7 +10,7 @@ from clickhouse_connect.driver.client import Client
 
 from tidegate_infra.privacy.retention import files
 from tidegate_infra.privacy.retention.kafka import FoundTopic, found_topics
-from tidegate_infra.privacy.retention.policy import Policy
+from tidegate_infra.privacy.retention.policy import Policy, in_words
 from tidegate_infra.privacy.retention.stored import FoundTable, found_tables, overdue_rows
 from tidegate_infra.privacy.retention.tables import TABLES, shortened, table_policies
 from tidegate_infra.privacy.retention.topics import KAFKAS_OWN, policy_of, topic_policies
@@ -60,14 +60,15 @@ def judge_tables(
         if policy is None:
             findings.append(f"table {place} has no policy: nobody has said how long it keeps rows, and why")
             continue
-        entries.append(Entry(policy, place, table.configured, table.rows, table.oldest))
+        column = TABLES[table.name].column
+        set_to = f"{in_words(table.days)} from {column}" if table.days is not None else table.configured
+        entries.append(Entry(policy, place, set_to, table.rows, table.oldest))
         if policy.days is None or policy.most_days is None:
             continue
         if table.days is None or table.days > policy.days:
-            findings.append(f"table {place} is set to {table.configured}, and its policy is {policy.days:g} days")
+            findings.append(f"table {place} is set to {table.configured}, and its policy is {in_words(policy.days)}")
         if table.oldest is None or table.oldest >= now - timedelta(days=policy.most_days):
             continue
-        column = TABLES[table.name].column
         allowed, settled = now - timedelta(days=policy.most_days), now - timedelta(days=policy.grace_days)
         if rows := overdue_rows(client, table.name, column, allowed, settled):
             findings.append(
@@ -91,7 +92,9 @@ def judge_topics(
         if policy.days is None or policy.most_days is None:
             continue
         if topic.days is None or topic.days > policy.days:
-            findings.append(f"topic {topic.name} is set to {topic.configured}, and its policy is {policy.days:g} days")
+            findings.append(
+                f"topic {topic.name} is set to {topic.configured}, and its policy is {in_words(policy.days)}"
+            )
         if topic.oldest is not None and topic.oldest < now - timedelta(days=policy.most_days):
             findings.append(
                 f"topic {topic.name} holds records older than its policy, the oldest of {_date(topic.oldest)}"

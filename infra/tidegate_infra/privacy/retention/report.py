@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
-from tidegate_infra.privacy.retention.policy import Policy
+from tidegate_infra.privacy.retention.policy import BASES, Policy, in_words
 from tidegate_infra.privacy.retention.record import Entry, Record
 
 __all__ = ["as_json", "as_markdown", "kept"]
@@ -17,44 +17,54 @@ _TITLES = {
     "files": "Files of this home",
     "elsewhere": "Elsewhere: stated, not measured",
 }
+_UNITS = {"table": "rows", "topic": "records"}
 _HEAD = """\
 # Record of processing
 
-Measured at {at} UTC. A record under GDPR 30 needs besides: name and contact of the controller and its data protection
-officer, recipients, and transfers to other countries. Those are yours to add; Tidegate itself sends data to nobody.
+Measured at {at} UTC.
 
-`Kept`: the policy, and after + how much later data may go, as merges and segments are coarse. `Set to`: what is
-configured at this moment. `Oldest`: the oldest row, record or file that is there at this moment.
+## Findings
 """
+_MEANING = """\
+
+## How to read it
+
+- A record under GDPR 30 needs besides: name and contact of the controller and its data protection officer, recipients,
+  and transfers to other countries. Those are yours to add; Tidegate itself sends data to nobody.
+- *About*: people by the ids that they were sent with (identified), by pseudonyms (personal data, too), or nobody.
+- *Kept*: the policy, and after + how much later data may go, as merges and segments are coarse. *Set to*: what is
+  configured at this moment. *Oldest*: the oldest row, record or file that is there at this moment, in UTC.
+- *Legal basis*: a proposal, to be confirmed by the controller."""
 _CONSENT = """\
 
 ## Consent
 
 `analytics.consents` tells how many people agreed, by day, purpose and version of the text; the decisions themselves are
-in `tidegate.consents`, under pseudonyms. Receipts of erasures: `analytics.erasures`, `tidegate privacy status`.
+in `tidegate.consents`, under pseudonyms. Receipts of erasures and exports: `analytics.erasures` and
+`tidegate privacy status`.
 """
 
 
 def as_markdown(record: Record) -> Iterator[str]:
     """Lines of text."""
     yield _HEAD.format(at=_shown(record.at))
+    if not record.findings:
+        yield "None: nothing is older than its policy, and nothing is without one."
+    yield from (f"- {finding}" for finding in record.findings)
+    yield _MEANING
+    yield from (f"  - {name}: {meaning}" for name, meaning in BASES.items())
     for store, title in _TITLES.items():
-        yield f"## {title}\n"
+        yield f"\n## {title}\n"
         yield "| Where | What | Why | Legal basis | About | Who can read it | Kept | Set to | Holds | Oldest |"
         yield "|---|---|---|---|---|---|---|---|---|---|"
         for each in record.entries:
             if each.policy.store == store:
                 yield _row(each)
-        yield ""
     yield _CONSENT
-    yield "## Findings\n"
-    if not record.findings:
-        yield "None: nothing is older than its policy, and nothing is without one."
-    yield from (f"- {finding}" for finding in record.findings)
 
 
 def as_json(record: Record) -> str:
-    """One object: `at`, `entries`, `findings`."""
+    """One object: `at`, `findings`, `legal_bases` (what each means), `entries`."""
     entries = [
         {
             "name": each.policy.name,
@@ -74,14 +84,19 @@ def as_json(record: Record) -> str:
         }
         for each in record.entries
     ]
-    whole = {"at": record.at.isoformat(), "entries": entries, "findings": list(record.findings)}
+    whole = {
+        "at": record.at.isoformat(),
+        "findings": list(record.findings),
+        "legal_bases": dict(BASES),
+        "entries": entries,
+    }
     return json.dumps(whole, indent=1, ensure_ascii=False) + "\n"
 
 
 def _row(each: Entry) -> str:
     policy = each.policy
     oldest = "not looked at" if policy.store == "elsewhere" else _shown(each.oldest) if each.oldest else "nothing"
-    holds = str(each.quantity) if policy.store in ("table", "topic") else ""
+    holds = f"{each.quantity} {_UNITS[policy.store]}" if policy.store in _UNITS else ""
     named = f"`{each.place}`" if policy.store in ("table", "topic") else f"{policy.name}: {each.place}"
     about = (policy.what, policy.purpose, policy.basis, policy.subjects, policy.readers)
     cells = (named, *about, kept(policy), each.configured, holds, oldest)
@@ -92,11 +107,7 @@ def kept(policy: Policy) -> str:
     """For how long, in words."""
     if policy.days is None:
         return policy.bound
-    return f"{_time(policy.days)} + {_time(policy.grace_days)}" if policy.grace_days else _time(policy.days)
-
-
-def _time(days: float) -> str:
-    return f"{days:g} days" if days >= 2 or days == int(days) else f"{days * 24:.3g} h"
+    return f"{in_words(policy.days)} + {in_words(policy.grace_days)}" if policy.grace_days else in_words(policy.days)
 
 
 def _shown(at: datetime) -> str:

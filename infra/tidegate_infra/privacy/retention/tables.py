@@ -6,14 +6,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from tidegate_infra.errors import SettingsError
-from tidegate_infra.privacy.retention.policy import OPERATORS, STATISTICS, Policy, Subjects
+from tidegate_infra.privacy.retention.policy import OPERATORS, PROOF, STABILITY, STATISTICS, Policy, Subjects
 
 __all__ = ["TABLES", "TABLE_GRACE_DAYS", "TablePolicy", "shortened", "table_policies"]
 
 TABLE_GRACE_DAYS = 2.0
 """Expired rows go by a merge that is begun once a day (`merge_with_ttl_timeout`); old parts follow in minutes."""
-_STABILITY = "legitimate interest (6(1)(f)) in a service that works. To be confirmed by the controller"
-_PROOF = "legal obligation (6(1)(c)): to be able to show it (5(2), 7(1))"
+_SEALED = f"{OPERATORS}; payloads: the owner of keys/dead-letters.key"
 
 
 @dataclass(frozen=True)
@@ -25,7 +24,8 @@ class TablePolicy:
     what: str
     purpose: str
     subjects: Subjects
-    basis: str = _STABILITY
+    basis: str = STABILITY
+    readers: str = OPERATORS
 
 
 TABLES: Mapping[str, TablePolicy] = {
@@ -58,13 +58,16 @@ TABLES: Mapping[str, TablePolicy] = {
         "what could not become an event: sealed for 7 days, then its reason only",
         "mending senders",
         "identified",
+        readers=_SEALED,
     ),
     "outcomes": TablePolicy("minute", 90, "what was dropped, counted by reason", "the ledger", "nobody"),
     "ledger": TablePolicy("window_start", 90, "which numbers of events came", "the ledger", "nobody"),
     "ledger_pages": TablePolicy("minute", 90, "how many events of which pages came", "the ledger", "nobody"),
     "reconciliation": TablePolicy("window_start", 730, "differences that were found", "correct numbers", "nobody"),
-    "consents": TablePolicy("decided_at", 1826, "decisions about consent", "proof of consent", "pseudonyms", _PROOF),
-    "erasures": TablePolicy("requested_at", 1826, "receipts of erasures", "proof of erasure", "pseudonyms", _PROOF),
+    "consents": TablePolicy("decided_at", 1826, "decisions about consent", "proof of consent", "pseudonyms", PROOF),
+    "erasures": TablePolicy(
+        "requested_at", 1826, "receipts of erasures and exports", "proof that they were done", "pseudonyms", PROOF
+    ),
     "migrations": TablePolicy("applied_at", None, "migrations that were applied", "operation", "nobody"),
 }
 
@@ -93,7 +96,7 @@ def table_policies(shorter: Mapping[str, int]) -> Iterator[Policy]:
             each.what,
             each.purpose,
             each.basis,
-            OPERATORS,
+            each.readers,
             each.subjects,
             shorter.get(name, each.days),
             TABLE_GRACE_DAYS,

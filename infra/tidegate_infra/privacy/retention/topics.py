@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from tidegate_infra.broker.topics import tidegate_topics
-from tidegate_infra.privacy.retention.policy import STATISTICS, WORKER, Policy, Subjects
+from tidegate_infra.privacy.retention.policy import PROOF, STABILITY, STATISTICS, WORKER, Policy, Subjects
 from tidegate_infra.settings import Settings
 from tidegate_schemas.topics import CONSENTS, DEAD_LETTERS, ERASURES, GATE_PROGRESS, OUTCOMES
 
@@ -16,7 +16,6 @@ KAFKAS_OWN = frozenset({"__consumer_offsets", "__transaction_state", "__share_gr
 _DAY_MS = 86_400_000
 _MARGIN_DAYS = 15 / 1440
 """Kafka looks every five minutes for what has had its time, and removes files a minute later."""
-_PROOF = "legal obligation (6(1)(c)): to be able to show it and to keep to it"
 _GENERATION = re.compile(r"\.g\d+$")
 
 
@@ -34,23 +33,23 @@ def topic_policies(settings: Settings) -> Iterator[Policy]:
         return Policy(name, "topic", what, purpose, basis, readers, subjects, days, grace)
 
     def unbounded(name: str, what: str, purpose: str, subjects: Subjects, bound: str) -> Policy:
-        return Policy(name, "topic", what, purpose, STATISTICS, WORKER, subjects, None, bound=bound)
+        return Policy(name, "topic", what, purpose, STABILITY, WORKER, subjects, None, bound=bound)
 
     gate = "the worker's gate; administrators of the broker"
-    yield timed("raw.*", "raw.track", "events as they were sent", "input of the gate", gate, "identified", STATISTICS)
-    yield timed("clean.*", "clean.track", "events past the gate", "folding", WORKER, "pseudonyms", STATISTICS)
+    for kind, basis in (("track", STATISTICS), ("*", STABILITY)):
+        raw, clean = f"raw.{kind}", f"clean.{kind}"
+        yield timed(raw, "raw.track", "events as they were sent", "input of the gate", gate, "identified", basis)
+        yield timed(clean, "clean.track", "events past the gate", "making of tables", WORKER, "pseudonyms", basis)
     yield timed(DEAD_LETTERS, DEAD_LETTERS, "what could not become an event, sealed", "mending senders",
-                "the worker; payloads: the owner of keys/dead-letters.key", "identified", STATISTICS)  # fmt: skip
-    yield timed(OUTCOMES, OUTCOMES, "what was dropped, counted", "the ledger", WORKER, "nobody", STATISTICS)
+                "the worker; payloads: the owner of keys/dead-letters.key", "identified", STABILITY)  # fmt: skip
+    yield timed(OUTCOMES, OUTCOMES, "what was dropped, counted", "the ledger", WORKER, "nobody", STABILITY)
+    yield timed(CONSENTS, CONSENTS, "the latest decision of each pseudonym", "keeping to it", gate, "pseudonyms", PROOF)
     yield timed(
-        CONSENTS, CONSENTS, "the latest decision of each pseudonym", "keeping to it", gate, "pseudonyms", _PROOF
-    )
-    yield timed(
-        ERASURES, ERASURES, "marks of who was erased", "no replay brings them back", WORKER, "pseudonyms", _PROOF
+        ERASURES, ERASURES, "marks of who was erased", "no replay brings them back", WORKER, "pseudonyms", PROOF
     )
     yield unbounded("gate-ids.*", "ids of events, not of people", "finding copies", "nobody", "128 MB a partition")
     yield unbounded(GATE_PROGRESS, "offsets", "finding copies", "nobody", "one record a partition")
-    yield unbounded("*-changelog", "open windows of the folds", "going on after a crash", "pseudonyms",
+    yield unbounded("*-changelog", "windows that are still open", "going on after a crash", "pseudonyms",
                     "what a later record replaced: 7 days")  # fmt: skip
 
 

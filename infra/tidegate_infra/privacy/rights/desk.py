@@ -1,70 +1,90 @@
-"""Two operators for an erasure: one asks, another confirms. Whose it is, is known by marks from the first moment."""
+"""Operators at the dashboard: who may ask, and whose word it takes. What they ask for is done by an office, which has
+the keys; this module loads neither keys nor clients, so that a dashboard that nobody asks costs nothing."""
 
 from __future__ import annotations
 
 import hmac
-import logging
 import threading
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
-from datetime import datetime
-from typing import Protocol
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
 
+from tidegate_dashboards.rights import Handout
 from tidegate_infra.errors import RightsError
-from tidegate_infra.privacy.rights.erase import new_receipt
-from tidegate_infra.privacy.rights.receipts import REFUSED, REQUESTED, WAITING, Receipt
 
-__all__ = ["Book", "OperatorsDesk"]
-
-log = logging.getLogger(__name__)
+__all__ = ["Asked", "Office", "OperatorsDesk"]
 
 
-class Book(Protocol):
-    """Where receipts are."""
+@dataclass(frozen=True)
+class Asked:
+    """What an operator asks for, of one person. `alone`: nobody else has to confirm it."""
 
-    def write(self, receipt: Receipt) -> Receipt:
-        """Put a receipt on record as it is now."""
+    operator: str
+    project: str
+    value: str = field(repr=False)
+    export: bool
+    alone: bool
 
-    def find(self, receipt_id: str = "", project: str = "", limit: int = 50) -> list[Receipt]:
-        """Receipts, the latest first."""
+
+class Office(Protocol):
+    """Does what operators decide. Raises RightsError, and whatever its services raise."""
+
+    def ask(self, asked: Asked) -> str:
+        """Put it on record, and begin it if nobody has to confirm; the receipt's id."""
+
+    def confirm(self, operator: str, receipt_id: str) -> Literal["erasure", "export"]:
+        """Begin an erasure, or allow an export, that another operator asked for."""
+
+    def refuse(self, operator: str, receipt_id: str) -> None:
+        """Let a request go."""
+
+    def settle(self) -> str:
+        """See whether what was erased has gone physically, and say it."""
+
+    def export(self, operator: str, receipt_id: str) -> Handout:
+        """All that is held on the person of an allowed export, for who asked for it."""
 
 
 @dataclass(frozen=True)
 class OperatorsDesk:
-    """What `tidegate_dashboards.rights.Desk` asks for. `erase` runs on a thread of its own, and may raise."""
+    """What `tidegate_dashboards.rights.Desk` asks for."""
 
     operators: Mapping[str, str]
-    book: Callable[[], Book]
-    marks: Callable[[str, str], frozenset[str]]
-    erase: Callable[[Receipt], object]
-    clock: Callable[[], datetime]
-    lock: threading.Lock
+    office: Office
+    lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def ask(self, token: str, project: str, *, user_id: str = "", anonymous_id: str = "") -> str:
-        """See `Desk.ask`. Raises RightsError, ClickHouseError."""
+    @property
+    def confirms(self) -> bool:
+        """See `Desk.confirms`."""
+        return len(self.operators) > 1
+
+    def ask(self, token: str, project: str, *, user_id: str = "", anonymous_id: str = "", export: bool = False) -> str:
+        """See `Desk.ask`. Raises RightsError."""
         name, given = self._operator(token), [each.strip() for each in (user_id, anonymous_id) if each.strip()]
         if len(given) != 1:
             raise RightsError("name one person, by the id of a user or of a device")
-        receipt = new_receipt(project, self.marks(project, given[0]), self.clock())
-        self.book().write(replace(receipt, stage=WAITING, asked_from="dashboard", requested_by=name))
-        return receipt.receipt_id
+        return self.office.ask(Asked(name, project, given[0], export, alone=not self.confirms))
 
-    def confirm(self, token: str, receipt_id: str) -> None:
-        """See `Desk.confirm`. Raises RightsError, ClickHouseError."""
+    def confirm(self, token: str, receipt_id: str) -> Literal["erasure", "export"]:
+        """See `Desk.confirm`. Raises RightsError."""
         name = self._operator(token)
-        with self.lock:
-            receipt = self._waiting(receipt_id)
-            if name == receipt.requested_by:
-                raise RightsError(f"{name} asked for it: another operator has to confirm")
-            receipt = self.book().write(replace(receipt, stage=REQUESTED, confirmed_by=name))
-        threading.Thread(target=self._run, args=(receipt,), name="erasure", daemon=True).start()
+        with self.lock:  # an office reads the receipt's stage, then writes: two decisions at once would both be taken
+            return self.office.confirm(name, receipt_id)
 
     def refuse(self, token: str, receipt_id: str) -> None:
-        """See `Desk.refuse`. Raises RightsError, ClickHouseError."""
+        """See `Desk.refuse`. Raises RightsError."""
         name = self._operator(token)
         with self.lock:
-            # Nothing is to be known of a person for whom nothing is done.
-            self.book().write(replace(self._waiting(receipt_id), stage=REFUSED, confirmed_by=name, marks=()))
+            self.office.refuse(name, receipt_id)
+
+    def settle(self, token: str) -> str:
+        """See `Desk.settle`. Raises RightsError."""
+        self._operator(token)
+        return self.office.settle()
+
+    def export(self, token: str, receipt_id: str) -> Handout:
+        """See `Desk.export`. Raises RightsError."""
+        return self.office.export(self._operator(token), receipt_id)
 
     def _operator(self, token: str) -> str:
         given = token.strip().encode()
@@ -72,21 +92,3 @@ class OperatorsDesk:
         if not names:
             raise RightsError("no operator has this token: TIDEGATE_OPERATORS says who has which")
         return names[0]
-
-    def _waiting(self, receipt_id: str) -> Receipt:
-        found = self.book().find(receipt_id) if receipt_id else []
-        if not found:
-            raise RightsError("there is no such receipt: copy one from the table")
-        if found[0].stage != WAITING:
-            raise RightsError(f"nothing is to be decided: this erasure is {found[0].stage}")
-        return found[0]
-
-    def _run(self, receipt: Receipt) -> None:
-        try:
-            self.erase(receipt)
-        except Exception:
-            log.exception(
-                "the erasure %s stopped: go on with `tidegate privacy erase --receipt %s`",
-                receipt.receipt_id,
-                receipt.receipt_id,
-            )

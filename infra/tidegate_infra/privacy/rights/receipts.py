@@ -1,4 +1,4 @@
-"""Receipts: what became of each erasure. They name nobody."""
+"""Receipts: what became of each erasure and export. They name nobody."""
 
 from __future__ import annotations
 
@@ -13,16 +13,31 @@ from clickhouse_connect.driver.client import Client
 
 from tidegate_stream.erasure import Erasure
 
-__all__ = ["LOGICALLY", "PHYSICALLY", "REFUSED", "REQUESTED", "WAITING", "Receipt", "Receipts"]
+__all__ = [
+    "EXPORTED",
+    "EXPORTS",
+    "EXPORT_ALLOWED",
+    "EXPORT_WAITING",
+    "LOGICALLY",
+    "PHYSICALLY",
+    "REFUSED",
+    "REQUESTED",
+    "WAITING",
+    "Receipt",
+    "Receipts",
+]
 
 WAITING, REFUSED, REQUESTED = "waiting", "refused", "requested"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 LOGICALLY, PHYSICALLY = "logically erased", "physically erased"
+EXPORT_WAITING, EXPORT_ALLOWED, EXPORTED = "export waiting", "export allowed", "exported"
+EXPORTS = frozenset({EXPORT_WAITING, EXPORT_ALLOWED, EXPORTED})
+"""Stages of a request for a copy, which erases nothing; its `row_counts` are what was handed out."""
 
 
 @dataclass(frozen=True)
 class Receipt:
-    """One erasure. Times are of UTC; the columns' comments in the migration say what each field is."""
+    """One erasure, or one export. Times are of UTC; the columns' comments in the migration say what each field is."""
 
     receipt_id: str
     project: str

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
-import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
-from typing import Any
-from uuid import UUID
 
 import typer
 from clickhouse_connect.driver.client import Client
@@ -19,11 +16,20 @@ from clickhouse_connect.driver.client import Client
 from tidegate_infra.broker.topics import tidegate_topics
 from tidegate_infra.errors import RightsError
 from tidegate_infra.keys import ensure_keys
-from tidegate_infra.operators import operators_of
 from tidegate_infra.privacy.keys import open_keys
-from tidegate_infra.privacy.rights.desk import OperatorsDesk
 from tidegate_infra.privacy.rights.erase import Eraser, new_receipt
-from tidegate_infra.privacy.rights.receipts import LOGICALLY, PHYSICALLY, REFUSED, WAITING, Receipt, Receipts
+from tidegate_infra.privacy.rights.lines import line
+from tidegate_infra.privacy.rights.office import ReceiptsOffice, Row
+from tidegate_infra.privacy.rights.receipts import (
+    EXPORTED,
+    EXPORTS,
+    LOGICALLY,
+    PHYSICALLY,
+    REFUSED,
+    WAITING,
+    Receipt,
+    Receipts,
+)
 from tidegate_infra.privacy.rights.scan import scan
 from tidegate_infra.privacy.rights.store import Store
 from tidegate_infra.privacy.rights.stream import Stream
@@ -37,7 +43,7 @@ from tidegate_stream.changelogs import COMPACTED_WITHIN
 from tidegate_stream.gate.erasures import KnownErasures
 from tidegate_stream.gate.keys import DirectoryKeys
 
-__all__ = ["Whom", "desk_of", "erase", "erase_withdrawn", "export", "retained", "status"]
+__all__ = ["Whom", "carry_on", "erase", "erase_withdrawn", "export", "office_of", "retained", "status"]
 
 _MARGIN = timedelta(minutes=10)
 """Kafka looks for what has had its time every few minutes."""
@@ -97,6 +103,8 @@ def erase(settings: Settings, whom: Whom, receipt_id: str | None, *, cut: bool) 
 
 def goes_on(receipt: Receipt) -> Receipt:
     """The receipt, if its erasure may go on. Raises RightsError."""
+    if receipt.stage in EXPORTS:
+        raise RightsError(f"{receipt.receipt_id} is of an export: it erases nothing")
     if receipt.stage == WAITING:
         raise RightsError(f"{receipt.receipt_id} waits for a second operator: confirm it at /privacy of the dashboard")
     if receipt.stage == REFUSED:
@@ -104,22 +112,28 @@ def goes_on(receipt: Receipt) -> Receipt:
     return receipt
 
 
-def desk_of(settings: Settings, operators: str) -> OperatorsDesk:
-    """What the dashboard's page asks, with the keys of this home. Raises KeyFileError."""
-    keys = _keys(settings)
+def office_of(settings: Settings, begin: Callable[[Receipt], object]) -> ReceiptsOffice:
+    """What the dashboard's operators ask, with the keys of this home. Raises KeyFileError."""
+    client, keys = _client(settings), _keys(settings)
+    receipts, store = Receipts(client), Store(client)
 
-    def erase(receipt: Receipt) -> Receipt:
-        client = _client(settings)
-        stream = Stream(addresses(settings).brokers, settings.generation, provide_registry(settings))
-        return Eraser(Store(client), stream, Receipts(client), retained(settings)).erase(receipt, _now)
+    def held(project: str, marks: Iterable[str]) -> tuple[Iterator[Row], int]:
+        found = with_what_is_linked(store, project, marks)
+        return store.export(project, found.marks), found.shared
 
-    def marks(project: str, value: str) -> frozenset[str]:
-        keys.refresh()
-        return marks_of_id(keys, project, value)
+    def settled() -> list[Receipt]:
+        waiting = [each for each in receipts.find() if each.stage == LOGICALLY]
+        looked = [_settled(settings, client, each) for each in waiting]
+        return [each for each in looked if each.stage == PHYSICALLY]
 
-    return OperatorsDesk(
-        operators_of(operators), lambda: Receipts(_client(settings)), marks, erase, _now, threading.Lock()
-    )
+    return ReceiptsOffice(receipts, partial(marks_of_id, keys), begin, held, settled, _now)
+
+
+def carry_on(settings: Settings, receipt: Receipt) -> Receipt:
+    """Erase what a receipt asks for. Raises as `Eraser.erase`."""
+    client = _client(settings)
+    stream = Stream(addresses(settings).brokers, settings.generation, provide_registry(settings))
+    return Eraser(Store(client), stream, Receipts(client), retained(settings)).erase(receipt, _now)
 
 
 def erase_withdrawn(settings: Settings) -> None:
@@ -140,22 +154,27 @@ def erase_withdrawn(settings: Settings) -> None:
 
 
 def export(settings: Settings, whom: Whom, out: Path) -> None:
-    """Write all that is held on a person to a new file, for its owner only."""
+    """Write all that is held on a person to a new file, for its owner only; its receipt says that it was done."""
     value = whom.value
-    store = Store(_client(settings))
-    found = with_what_is_linked(store, whom.project, marks_of_id(_keys(settings), whom.project, value))
+    client = _client(settings)
+    store = Store(client)
+    marks = marks_of_id(_keys(settings), whom.project, value)
+    found = with_what_is_linked(store, whom.project, marks)
     written = _write(out, store.export(whom.project, found.marks))
+    receipt = replace(new_receipt(whom.project, (), _now()), stage=EXPORTED, row_counts=written)
+    Receipts(client).write(receipt)
     if not written:
         typer.echo(f"nothing is held on this person in project {whom.project}: no file was written")
         return
     for table, rows in written.items():
         typer.echo(f"{table:<16} {rows:>9}")
     typer.echo(f"{sum(written.values())} rows written to {out}, readable by you only. This is personal data.")
+    typer.echo(f"receipt {receipt.receipt_id}")
     if found.shared:
         typer.echo(f"{found.shared} of the devices were used by others too: look before you hand the file out.")
 
 
-def _write(out: Path, rows: Iterable[tuple[str, Mapping[str, Any]]]) -> dict[str, int]:
+def _write(out: Path, rows: Iterable[Row]) -> dict[str, int]:
     """Write rows to a new file, which goes again if there are none; how many by table."""
     try:
         handle = os.open(out, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -164,9 +183,9 @@ def _write(out: Path, rows: Iterable[tuple[str, Mapping[str, Any]]]) -> dict[str
     except OSError as error:
         raise RightsError(f"{out} can't be written ({error.strerror}); name a file in a folder that you own") from None
     written: dict[str, int] = {}
-    with os.fdopen(handle, "w", encoding="utf-8") as file:
+    with os.fdopen(handle, "wb") as file:
         for table, row in rows:
-            file.write(json.dumps({"table": table, "row": row}, ensure_ascii=False, default=_plain) + "\n")
+            file.write(line(table, row))
             written[table] = written.get(table, 0) + 1
     if not written:
         out.unlink()
@@ -218,20 +237,36 @@ def _looked_through(settings: Settings, receipts: Receipts, receipt: Receipt, va
 
 
 def _show(receipt: Receipt) -> None:
+    rows = ", ".join(f"{table} {rows}" for table, rows in sorted(receipt.row_counts.items())) or "none"
+    if receipt.stage in EXPORTS:
+        _print({**_head(receipt), "rows": rows})
+        return
     expected = f" (expected by {receipt.expected_by:%F %T} UTC)" if receipt.expected_by else ""
     lines = {
-        "receipt": receipt.receipt_id,
-        "project": receipt.project,
-        "stage": receipt.stage,
-        "requested at": _time(receipt.requested_at),
+        **_head(receipt),
         "logically erased at": _time(receipt.logically_erased_at),
         "physically erased at": _time(receipt.physically_erased_at)
         + ("" if receipt.physically_erased_at else expected),
         "pseudonyms": str(len(receipt.marks)),
         "events": str(receipt.erased_events),
-        "rows": ", ".join(f"{table} {rows}" for table, rows in sorted(receipt.row_counts.items())) or "none",
+        "rows": rows,
         "bytes scanned": str(receipt.bytes_scanned),
     }
+    _print(lines)
+
+
+def _head(receipt: Receipt) -> dict[str, str]:
+    by = {"requested by": receipt.requested_by, "confirmed by": receipt.confirmed_by}
+    return {
+        "receipt": receipt.receipt_id,
+        "project": receipt.project,
+        "stage": receipt.stage,
+        "requested at": _time(receipt.requested_at),
+        **{name: operator for name, operator in by.items() if operator},
+    }
+
+
+def _print(lines: Mapping[str, str]) -> None:
     for name, value in lines.items():
         typer.echo(f"{name:<21} {value}")
 
@@ -259,14 +294,3 @@ def _keys(settings: Settings) -> DirectoryKeys:
 
 def _now() -> datetime:
     return datetime.now(UTC)
-
-
-def _plain(value: Any) -> Any:
-    match value:
-        case datetime() | date():
-            return value.isoformat()
-        case UUID():
-            return str(value)
-        case Mapping():
-            return dict(value)
-    return list(value)
