@@ -33,7 +33,7 @@ clients: setup ## Official clients of other projects against a gateway: Python, 
 
 faults: setup ## Kills at every failpoint and at random, the fault matrix, and repairs; FAULTS_JSON=path, SOAK_SEED, SOAK_SECONDS
 	@scripts/install-chromium.sh
-	$(RUN) pytest $(PARALLEL) -m faults tests/faults tests/e2e tests/integration/rebuild $(ARGS)
+	$(RUN) pytest $(PARALLEL) -m faults tests/faults tests/e2e tests/integration/rebuild tests/integration/reconcile $(ARGS)
 
 privacy: setup ## The leak test at length; PRIVACY_CANARIES, PRIVACY_SEED, PRIVACY_JSON=path, PRIVACY_CONTROL=1 must fail
 	@$(RUN) python -m tests.privacy

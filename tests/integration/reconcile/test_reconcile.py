@@ -27,7 +27,7 @@ from tidegate_stream.observability import RECONCILIATION
 from tidegate_stream.rebuild import Stretch
 from tidegate_stream.reconcile import Reconciler, Scope
 
-pytestmark = [pytest.mark.broker, pytest.mark.clickhouse, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.broker, pytest.mark.clickhouse, pytest.mark.faults, pytest.mark.timeout(180)]
 FIRST, LAST = (int((BEGIN + timedelta(hours=hours)).timestamp() * 1e6) for hours in (-24, 37))
 SCOPE = Scope(FIRST, LAST, 1, 3600, 1800)
 MEASURES = {

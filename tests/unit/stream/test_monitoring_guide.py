@@ -11,7 +11,11 @@ import tidegate_stream.observability  # noqa: F401 - registers the metrics
 
 GUIDE = Path("docs/operations/monitoring-guide.md")
 #: Told by the supervisor's own registry.
-OF_THE_SUPERVISOR = {"tidegate_service_restarts_total"}
+OF_THE_SUPERVISOR = {
+    "tidegate_service_restarts_total",
+    "tidegate_job_failures_total",
+    "tidegate_job_success_timestamp_seconds",
+}
 #: How much there was, not how well it went.
 NOT_FOR_ALERTS = {"tidegate_stream_records_total", "tidegate_stream_position", "tidegate_stream_chunk_records"}
 
@@ -31,3 +35,5 @@ def test_the_guide_explains_every_metric_that_may_be_alarming() -> None:
     assert named - OF_THE_SUPERVISOR - of_gateway == metrics() - NOT_FOR_ALERTS
     source = "".join(path.read_text(encoding="utf-8") for path in Path("producers/tidegate_gateway").glob("*.py"))
     assert [name for name in of_gateway if f'"{name.removesuffix("_total")}' not in source] == []
+    supervisor = Path("infra/tidegate_infra/metrics.py").read_text(encoding="utf-8")
+    assert [name for name in OF_THE_SUPERVISOR if f'"{name.removesuffix("_total")}"' not in supervisor] == []
