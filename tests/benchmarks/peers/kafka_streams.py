@@ -40,7 +40,7 @@ ARTIFACTS = (
 """Beside the embedded broker's jars; the last one is a compiler, as the Java that Tidegate brings has none."""
 COMPILER = "org.eclipse.jdt.internal.compiler.batch.Main"
 ONE_OF = "one of "
-LOOKED_AT = ("card", "iban", "ipv6")
+LOOKED_AT = ("basic", "card", "iban", "ipv6", "national_id")
 JVM = ("-Xms1g", "-Xmx1g", "--enable-native-access=ALL-UNNAMED", "-Dorg.slf4j.simpleLogger.defaultLogLevel=error")
 
 
@@ -156,5 +156,5 @@ def _template(pattern: Pattern) -> str:
 
 
 def _java(pattern: str) -> str:
-    """The end of a text is `\\z` to Java; with `\\Z` it would let a line end follow."""
-    return re.sub(r"\\Z", r"\\z", pattern)
+    """The end of a text is `\\z` to Java; with `\\Z` it would let a line end follow. Groups have names without a P."""
+    return re.sub(r"\\Z", r"\\z", pattern).replace("(?P<", "(?<")
