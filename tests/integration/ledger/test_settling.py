@@ -219,6 +219,28 @@ def test_the_reconciler_does_not_miss_the_rows_of_settled_pages(client: Client) 
     assert missed() == [1]
 
 
+def test_the_reconciler_does_not_miss_a_late_copy_whose_row_went_with_its_page(client: Client) -> None:
+    """It comes behind the gate's horizon, long after the page: the next run removes its row, as it says nothing."""
+    project, page_id, partition = "late-copy", f"browser:{0xF2:032x}", 78
+    pages, late = Pages(client, project), NOW - timedelta(hours=5)
+    pages.write_accounts(Random(1), [page(0xF2, 1)], OLD)
+    Settler(client).settle()
+    stored = {"project": project, "producer_id": page_id, "source_partition": partition, "version": 1 << 48}
+    event = {**stored, "received_at": late, "occurred_at": OLD, "event_id": uuid.uuid4(), "sequence": 1}
+    row = {**stored, "window_start": late, "word": 0, "bits": 1, "stored": 1, "source_topic": "clean.track"}
+    insert(client, "events_track", [event])
+    insert(client, "ledger", [row])
+    begin, end = (int(at.timestamp() * 1e6) for at in (late - timedelta(hours=1), NOW))
+    judged, scope = Judged({("track", partition): end}, []), Scope(begin, end, 1, 3600, 1800)
+
+    def missed() -> list[float]:
+        return [each.expected for each in differences(client, judged, scope) if each.aggregate == "ledger"]
+
+    assert missed() == []
+    Settler(client).settle()
+    assert (pages.rows("ledger"), missed()) == (0, [])
+
+
 KEPT: dict[str, dict[str, Any]] = {
     "unclosed": {},
     "lettered": {},
