@@ -139,6 +139,23 @@ def test_a_settled_page_that_goes_on_is_missed_what_it_loses_from_there(client: 
     assert pages.producers()[f"browser:{0xA3:032x}"] == (5, 0)
 
 
+def test_a_page_that_goes_on_for_months_is_settled_to_its_last_number_when_its_first_days_expire(
+    client: Client,
+) -> None:
+    pages, hours_ago = Pages(client, "months"), NOW - timedelta(hours=2)
+    pages.write_accounts(Random(7), [page(0xA8, 70)], OLD)
+    Settler(client).settle()
+    pages.write_accounts(Random(7), [page(0xA8, 80, since=71)], hours_ago)
+    assert Settler(client, clock=lambda: NOW + timedelta(days=1)).settle() >= 1
+    client.command(  # what the TTL does
+        "ALTER TABLE tidegate.ledger_pages DELETE WHERE project = 'months' AND minute < {then:DateTime('UTC')}",
+        parameters={"then": hours_ago},
+        settings={"mutations_sync": 2},
+    )
+    pages.write_accounts(Random(7), [page(0xA8, 83, 82, since=81)], NOW - timedelta(hours=1))
+    assert pages.producers()[f"browser:{0xA8:032x}"] == (3, 1)
+
+
 def test_a_late_copy_of_a_settled_pages_event_is_not_sent_again(client: Client) -> None:
     pages = Pages(client, "copies")
     pages.write_accounts(Random(8), [page(0xB1, 10)], OLD)
