@@ -108,13 +108,23 @@ def _rows(pages: Sequence[Mapping[str, Any]]) -> list[_Row]:
     sums: Counter[tuple[str, datetime, str, str]] = Counter()
     for page in pages:
         entries = [(minute.replace(tzinfo=UTC), *said) for minute, *said in page["entries"]]
-        last = max(minute for minute, *_ in entries)
-        rows.append((page["project"], bytes.fromhex(page["producer_id"][8:]), last, "page", "", page["numbers"]))
+        rows += _page_rows(page, max(minute for minute, *_ in entries))
         for minute, fate, reason, quantity in entries:
             sums[page["project"], minute, fate, reason] += quantity
     for (project, minute, fate, reason), quantity in sums.items():
         rows.append((project, NOBODY, minute, fate, reason, quantity))
     return rows
+
+
+def _page_rows(page: Mapping[str, Any], heard: datetime) -> list[_Row]:
+    """How far a page is settled, told in its last minute: what an earlier one says expires while the page goes on."""
+    earlier = [(minute.replace(tzinfo=UTC), known) for minute, known in page["earlier"]]
+    last = max([heard, *(minute for minute, _ in earlier)])
+    moved = [(minute, -known) for minute, known in earlier]
+    return [
+        (page["project"], bytes.fromhex(page["producer_id"][8:]), minute, "page", "", known)
+        for minute, known in [*moved, (last, page["last"])]
+    ]
 
 
 def _sql(name: str) -> str:

@@ -44,6 +44,7 @@ def answer_of(arguments: Sequence[str], timeout_seconds: float) -> bytes:
             _kill(process)
             raise
     if code:
+        _kill(process)
         raise KeyFileError(
             f"the key command {name} ended with status {code}. Run it by hand to see what it says: "
             "that may hold keys, so it isn't shown here"
@@ -68,6 +69,6 @@ def _all_of(process: subprocess.Popen[bytes], name: str, until: float) -> bytes:
 
 
 def _kill(process: subprocess.Popen[bytes]) -> None:
-    """With all that it started."""
+    """With all that it started: its group is there for as long as one of them is."""
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)

@@ -139,6 +139,23 @@ def test_a_settled_page_that_goes_on_is_missed_what_it_loses_from_there(client: 
     assert pages.producers()[f"browser:{0xA3:032x}"] == (5, 0)
 
 
+def test_a_page_that_goes_on_for_months_is_settled_to_its_last_number_when_its_first_days_expire(
+    client: Client,
+) -> None:
+    pages, hours_ago = Pages(client, "months"), NOW - timedelta(hours=2)
+    pages.write_accounts(Random(7), [page(0xA8, 70)], OLD)
+    Settler(client).settle()
+    pages.write_accounts(Random(7), [page(0xA8, 80, since=71)], hours_ago)
+    assert Settler(client, clock=lambda: NOW + timedelta(days=1)).settle() >= 1
+    client.command(  # what the TTL does
+        "ALTER TABLE tidegate.ledger_pages DELETE WHERE project = 'months' AND minute < {then:DateTime('UTC')}",
+        parameters={"then": hours_ago},
+        settings={"mutations_sync": 2},
+    )
+    pages.write_accounts(Random(7), [page(0xA8, 83, 82, since=81)], NOW - timedelta(hours=1))
+    assert pages.producers()[f"browser:{0xA8:032x}"] == (3, 1)
+
+
 def test_a_late_copy_of_a_settled_pages_event_is_not_sent_again(client: Client) -> None:
     pages = Pages(client, "copies")
     pages.write_accounts(Random(8), [page(0xB1, 10)], OLD)
@@ -217,6 +234,28 @@ def test_the_reconciler_does_not_miss_the_rows_of_settled_pages(client: Client) 
     assert (Pages(client, project).rows("ledger"), missed()) == (0, [])
     forget(client, project)  # the control
     assert missed() == [1]
+
+
+def test_the_reconciler_does_not_miss_a_late_copy_whose_row_went_with_its_page(client: Client) -> None:
+    """It comes behind the gate's horizon, long after the page: the next run removes its row, as it says nothing."""
+    project, page_id, partition = "late-copy", f"browser:{0xF2:032x}", 78
+    pages, late = Pages(client, project), NOW - timedelta(hours=5)
+    pages.write_accounts(Random(1), [page(0xF2, 1)], OLD)
+    Settler(client).settle()
+    stored = {"project": project, "producer_id": page_id, "source_partition": partition, "version": 1 << 48}
+    event = {**stored, "received_at": late, "occurred_at": OLD, "event_id": uuid.uuid4(), "sequence": 1}
+    row = {**stored, "window_start": late, "word": 0, "bits": 1, "stored": 1, "source_topic": "clean.track"}
+    insert(client, "events_track", [event])
+    insert(client, "ledger", [row])
+    begin, end = (int(at.timestamp() * 1e6) for at in (late - timedelta(hours=1), NOW))
+    judged, scope = Judged({("track", partition): end}, []), Scope(begin, end, 1, 3600, 1800)
+
+    def missed() -> list[float]:
+        return [each.expected for each in differences(client, judged, scope) if each.aggregate == "ledger"]
+
+    assert missed() == []
+    Settler(client).settle()
+    assert (pages.rows("ledger"), missed()) == (0, [])
 
 
 KEPT: dict[str, dict[str, Any]] = {

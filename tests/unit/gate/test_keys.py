@@ -112,6 +112,13 @@ def test_a_command_that_hangs_is_ended_in_time_with_all_that_it_started(tmp_path
     wait_until(lambda: not any(alive(pid) for pid in pids), 10, "still running")
 
 
+def test_a_command_that_fails_leaves_nothing_running(tmp_path: Path) -> None:
+    script = f"sleep 600 > /dev/null & echo $! > {tmp_path}/pid; exit 3"
+    with pytest.raises(KeyFileError, match="ended with status 3"):
+        Command(("sh", "-c", script), 10.0).read()
+    wait_until(lambda: not alive(int((tmp_path / "pid").read_text())), 10, "still running")
+
+
 def test_a_command_that_leaves_something_running_with_its_output_open_is_waited_for_no_longer() -> None:
     with pytest.raises(KeyFileError, match="gave no answer within 1 s"):
         Command(("sh", "-c", f"sleep 600 & echo default={SECRET}"), 1.0).read()

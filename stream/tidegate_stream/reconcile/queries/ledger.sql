@@ -1,5 +1,5 @@
 -- Events by minute of receipt and producer, by the archive and by the ledger, which counted them as they were inserted. Those of
--- settled pages have no rows any more; they were compared before.
+-- settled pages have no rows any more, nor have copies of them that came later; the pages were compared before.
 SELECT
     toStartOfMinute(toDateTime(received_at, 'UTC')) AS window_start,
     project,
@@ -17,7 +17,12 @@ WHERE has({partitions:Array(UInt16)}, source_partition)
     (
         SELECT project, tidegatePageProducer(page)
         FROM tidegate.ledger_pages
-        WHERE fate = 'page' AND minute >= toDateTime(fromUnixTimestamp64Micro({begin:Int64}, 'UTC'))
+        WHERE fate = 'page' AND (project, page) IN
+        (
+            SELECT project, tidegatePage(producer_id)
+            FROM tidegate.{table:Identifier}
+            WHERE received_at >= fromUnixTimestamp64Micro({begin:Int64}, 'UTC') AND tidegateIsPage(producer_id)
+        )
     )
 UNION ALL
 SELECT
@@ -33,5 +38,10 @@ WHERE {aggregated}
     (
         SELECT project, tidegatePageProducer(page)
         FROM tidegate.ledger_pages
-        WHERE fate = 'page' AND minute >= toDateTime(fromUnixTimestamp64Micro({begin:Int64}, 'UTC'))
+        WHERE fate = 'page' AND (project, page) IN
+        (
+            SELECT project, tidegatePage(producer_id)
+            FROM tidegate.ledger
+            WHERE window_start >= fromUnixTimestamp64Micro({begin:Int64}, 'UTC') AND tidegateIsPage(producer_id)
+        )
     )
