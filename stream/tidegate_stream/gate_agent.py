@@ -11,7 +11,7 @@ from faust.types import TP
 from tidegate_schemas.topics import generation_of, kind_of, of_generation
 from tidegate_stream.failpoint import crossing
 from tidegate_stream.gate.elsewhere import Elsewhere
-from tidegate_stream.gate.passage import KindGate, Passed
+from tidegate_stream.gate.passage import KindGate, Passage, Passed
 from tidegate_stream.gate.passages import Passages
 from tidegate_stream.observability import HORIZON, NAMELESS, REFUSED, REMOVED, AgentMetrics
 from tidegate_stream.transport.app import ChunkApp
@@ -48,9 +48,10 @@ class GateAgent:
 
         A chunk whose partition changes hands while it waits for an earlier generation is left: it comes again.
         """
-        if self._elsewhere is not None or self._looked != chunk.epoch:
+        known = self._elsewhere is None and self._looked == chunk.epoch
+        if not known or not self._passages.is_open(chunk.partition, chunk.epoch):
             loop = asyncio.get_running_loop()
-            if not await crossing("elsewhere", loop.run_in_executor(self._waiting, self._caught_up, chunk)):
+            if not await crossing("elsewhere", loop.run_in_executor(self._waiting, self._ready, chunk)):
                 return
         passed = await crossing("gate", asyncio.to_thread(self._pass, chunk))
         self._app.mark_durable(self.name, TP(chunk.topic, chunk.partition), chunk.end)
@@ -63,6 +64,13 @@ class GateAgent:
                 REFUSED.labels(self._kind, outcome).inc(number)
         for project, number in passed.removed.items():
             REMOVED.labels(self._kind, project).inc(number)
+
+    def _ready(self, chunk: Chunk) -> bool:
+        """Whether the chunk may pass now; if so, its partition's passage is open. Both may wait for other gates."""
+        if not self._caught_up(chunk):
+            return False
+        self._passage(chunk)
+        return True
 
     def _caught_up(self, chunk: Chunk) -> bool:
         """Whether all that other generations passed before the chunk is known. A rebalance comes with new topics.
@@ -79,8 +87,11 @@ class GateAgent:
         self._elsewhere, self._looked = there, chunk.epoch
         return there.catch_up(lambda: self._app.is_current(chunk))
 
+    def _passage(self, chunk: Chunk) -> Passage:
+        return self._passages.of(chunk.partition, chunk.epoch, lambda: self._app.owned(chunk.topic))
+
     def _pass(self, chunk: Chunk) -> Passed:
-        passage = self._passages.of(chunk.partition, chunk.epoch, lambda: self._app.owned(chunk.topic))
+        passage = self._passage(chunk)
         others = self._elsewhere.known if self._elsewhere else None
         passed = passage.take(chunk, others)
         horizons = [known.horizon_ms or 0 for known in (passage.seen, others) if known is not None]

@@ -24,6 +24,10 @@ class Passages:
         self._fenced: dict[int, PartitionTransactions] = {}
         self._open: dict[int, Passage] = {}
 
+    def is_open(self, partition: int, epoch: int) -> bool:
+        """Whether `of` would not have to wait for a broker."""
+        return epoch == self._epoch and partition in self._open
+
     def of(self, partition: int, epoch: int, owned: Callable[[], Collection[int]]) -> Passage:
         """The passage of a partition; `owned` are those that the worker has in this epoch."""
         if epoch != self._epoch:
