@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from starlette.concurrency import iterate_in_threadpool, run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
+from starlette.types import Receive, Scope, Send
 
 __all__ = ["PATH", "Desk", "Handout", "Tickets"]
 
@@ -88,17 +89,28 @@ class Tickets:
             "Cache-Control": "no-store",
             "X-Content-Type-Options": "nosniff",
         }
-        return StreamingResponse(_streamed(handout), media_type="application/x-ndjson", headers=headers)
+        return _Download(handout, headers)
 
     def _forget(self, ticket: str) -> None:
         if (handout := self._waiting.pop(ticket, None)) is not None:
             handout.close()
 
 
+class _Download(StreamingResponse):
+    """Streams a handout, and lets go of it: where the browser breaks off, too, even before the first chunk."""
+
+    def __init__(self, handout: Handout, headers: Mapping[str, str]) -> None:
+        super().__init__(_streamed(handout), media_type="application/x-ndjson", headers=headers)
+        self._close = handout.close
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            self._close()  # at once, as what waits here is cancelled with the response
+
+
 async def _streamed(handout: Handout) -> AsyncIterator[bytes]:
-    try:
-        async for chunk in iterate_in_threadpool(handout.chunks):
-            yield chunk
-        await run_in_threadpool(handout.taken)
-    finally:
-        await run_in_threadpool(handout.close)
+    async for chunk in iterate_in_threadpool(handout.chunks):
+        yield chunk
+    await run_in_threadpool(handout.taken)

@@ -9,6 +9,7 @@ import httpx
 import pytest
 from starlette.applications import Starlette
 from starlette.routing import Route
+from starlette.types import Message
 
 from tidegate_dashboards.rights import PATH, Handout, Tickets
 from tidegate_schemas.errors import TidegateError
@@ -52,6 +53,25 @@ async def test_a_download_that_is_not_all_is_no_success() -> None:
     async with client(tickets) as browser:
         with pytest.raises(TidegateError):
             await browser.get(tickets.put(person.handout))
+    assert person.said == ["closed"]
+
+
+async def test_a_download_that_is_broken_off_is_let_go_of_at_once() -> None:
+    tickets, person = Tickets(), Person(broken=True)
+    sent = asyncio.Event()
+
+    async def receive() -> Message:
+        await sent.wait()
+        return {"type": "http.disconnect"}
+
+    async def send(message: Message) -> None:
+        if message["type"] == "http.response.body":
+            sent.set()
+            await asyncio.Event().wait()  # a browser that reads no more
+
+    path = tickets.put(person.handout)
+    scope = {"type": "http", "method": "GET", "path": path, "query_string": b"", "headers": []}
+    await Starlette(routes=[Route(f"{PATH}/{{ticket}}", tickets.download)])(scope, receive, send)
     assert person.said == ["closed"]
 
 
