@@ -21,7 +21,7 @@ _MARKED = re.compile(r"""'(?:[^']|'')*(?:'|\Z)|"([^"]*)(?:"|\Z)|`([^`]*)(?:`|\Z)
 _NAME = re.compile(r"[^\W\d][\w$]*")
 _BRACKETS = re.compile(r"\[([^\W\d][\w$]*)\]")
 _NAMED_QUERY = re.compile(
-    r"([\w$]+)\s+AS\s+(?:(?:NOT\s+)?MATERIALIZED\s+)?\(\s*(?:SELECT|INSERT|UPDATE|DELETE|VALUES|WITH)\b", re.I
+    r"(?<![\w$])([\w$]+)\s+AS\s+(?:(?:NOT\s+)?MATERIALIZED\s+)?\(\s*(?:SELECT|INSERT|UPDATE|DELETE|VALUES|WITH)\b", re.I
 )
 
 
