@@ -74,12 +74,18 @@ def _without(text: str, own: re.Pattern[str] | None) -> str:
     return own.sub(OWN_ID, text) if own else text
 
 
+def _named(name: str, own: re.Pattern[str] | None) -> str:
+    """A member's name, which may be an id: of those that become alike the last stays."""
+    return own.sub(OWN_ID, name) if own else name
+
+
 def _cleaned(value: Any, own: re.Pattern[str] | None, depth: int) -> Any:
     match value:
         case dict() | list() if not depth:
             return None
         case dict():
-            return {name: _cleaned(each, own, depth - 1) for name, each in value.items() if not _PERSONAL.match(name)}
+            kept = {name: each for name, each in value.items() if not _PERSONAL.match(name)}
+            return {_named(name, own): _cleaned(each, own, depth - 1) for name, each in kept.items()}
         case list():
             return [_cleaned(each, own, depth - 1) for each in value]
         case str() if own:

@@ -26,7 +26,12 @@ ERROR: dict[str, Any] = {
     "user": {"id": "47110815", "email": "ada@example.org", "ip_address": ADDRESS},
     "exception": {"values": [{"type": "TypeError", "value": "no basket of 47110815"}]},
     "request": {"url": "https://shop.example/u/47110815"},
-    "extra": {"owner": 47110815, "items": [3, "for 47110815"], "userAgentHint": "kept"},
+    "extra": {
+        "owner": 47110815,
+        "items": [3, "for 47110815"],
+        "userAgentHint": "kept",
+        "carts": {"cart/47110815": 1},
+    },
     "tags": {"user.plan": "gold", "session": "s-1", "user_agent": "Firefox", "page": "basket"},
     "contexts": {"client_os": {"name": "Linux"}},
 }
@@ -94,7 +99,12 @@ def test_a_browsers_signal_leaves_no_id_in_any_event_of_sentrys_or_opentelemetry
     for error in (store, envelope):
         assert (error["message"], error["ip"]) == ("no basket of [id]", "198.51.100.0")
         properties = orjson.loads(error["properties"])
-        assert properties["extra"] == {"owner": "[id]", "items": [3, "for [id]"], "userAgentHint": "kept"}
+        assert properties["extra"] == {
+            "owner": "[id]",
+            "items": [3, "for [id]"],
+            "userAgentHint": "kept",
+            "carts": {"cart/[id]": 1},
+        }
         assert properties["tags"] == {"page": "basket", "user_agent": "Firefox"}
         assert properties["contexts"] == {"client_os": {"name": "Linux"}}
 
