@@ -25,7 +25,11 @@ NOTE = Place("events_track", "properties", "order.note")
 ROW = {
     "message": "refused for Jane Doe [email]",
     "properties": json.dumps(
-        {"order": {"note": "call Jane Doe", "id": "4711", "tags": ["gift", "7"]}, "jane@example.org": {"a": "Jane"}}
+        {
+            "order": {"note": "call Jane Doe", "id": "4711", "tags": ["gift", "7"]},
+            "jane@example.org": {"a": "Jane"},
+            "of_4711": "Jane",
+        }
     ),
 }
 
@@ -41,6 +45,7 @@ def test_texts_are_known_by_table_column_and_property_and_no_key_is_told_that_is
         (Place("events_error", "properties", "order.note"), "call Jane Doe"),
         (Place("events_error", "properties", "order.tags"), "gift"),
         (Place("events_error", "properties", "(not a plain name).a"), "Jane"),
+        (Place("events_error", "properties", "(not a plain name)"), "Jane"),
     ]
 
 

@@ -27,7 +27,8 @@ TEXT_CHARACTERS = 2_000
 """What is longer is cut: a sample need not read everything."""
 DEPTH = 8
 _OF_DOCUMENTS = frozenset({"attributes", "properties"})
-_PLAIN_NAME = re.compile(r"[\w$./:-]{1,80}")
+_PLAIN_NAME = re.compile(r"(?!.*\d{4})[\w$./:-]{1,80}")
+"""Four digits in a row are no part of a property's name, and of many a person's id or number."""
 _WORD = re.compile(r"[^\W\d_]{2}")
 _TAKEN_OUT = re.compile(r"\[[a-z][a-z0-9 -]*\]")
 """What the gate puts where it took something out."""
