@@ -37,12 +37,13 @@ def bound_age(log: Path, now: float) -> None:
 
 
 def last_line(log: Path) -> str:
-    """What a log ends with, shortened; `(nothing)` if it is empty or not there."""
-    if not log.exists():
+    """What a log ends with, shortened; `(nothing)` if it is empty or can't be read."""
+    try:
+        with log.open("rb") as file:
+            file.seek(max(0, log.stat().st_size - 4096))
+            lines = file.read().decode("utf-8", "replace").strip().splitlines()
+    except OSError:  # whoever asks says what went wrong, and goes on
         return "(nothing)"
-    with log.open("rb") as file:
-        file.seek(max(0, log.stat().st_size - 4096))
-        lines = file.read().decode("utf-8", "replace").strip().splitlines()
     return lines[-1][:_SHOWN_LETTERS] if lines else "(nothing)"
 
 

@@ -82,6 +82,15 @@ async def test_a_job_that_takes_too_long_is_killed_with_its_children_and_has_fai
     assert not psutil.pid_exists(int(child)) or psutil.Process(int(child)).status() == psutil.STATUS_ZOMBIE
 
 
+async def test_a_job_whose_log_cannot_be_written_ends_no_other(tmp_path: Path) -> None:
+    said: list[str] = []
+    (tmp_path / "tidy.log").mkdir()
+    other = Job("other", [sys.executable, "-c", "pass"], SECONDS)
+    jobs = Jobs([job("pass"), other], tmp_path, said.append)
+    await running_until(jobs, lambda: jobs.states["tidy"].failures > 1 and jobs.states["other"].runs > 1)
+    assert "tidy can't be started: Is a directory" in said[0]
+
+
 async def test_a_stack_that_stops_waits_for_no_job(tmp_path: Path) -> None:
     jobs = Jobs([job("print('on', flush=True); import time; time.sleep(600)")], tmp_path, lambda _: None)
     seen: list[int] = []

@@ -27,7 +27,7 @@ from tidegate_infra.privacy.rights.receipts import (
 __all__ = ["Book", "ReceiptsOffice"]
 
 ALLOWED_FOR = timedelta(days=7)
-"""An export that nobody fetched is forgotten after that."""
+"""So long after it was asked for may an export be fetched; then it has to be asked for anew."""
 
 Row = tuple[str, Mapping[str, Any]]
 
