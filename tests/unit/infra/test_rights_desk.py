@@ -216,6 +216,8 @@ def test_a_dashboard_with_operators_loads_nothing_that_reads_keys_until_somebody
         f"ada:{ADA},grace:{ADA}",
         f":{ADA},g:{GRACE}",
         "ada",
+        ADA,
+        f"{ADA}:ada",
     ],
 )
 def test_operators_that_could_not_be_told_apart_are_refused_without_their_tokens(
@@ -226,3 +228,7 @@ def test_operators_that_could_not_be_told_apart_are_refused_without_their_tokens
         load(tmp_path)
     assert ADA not in str(refused.value)
     assert "short" not in str(refused.value).replace("operators", "")
+
+
+def test_a_token_is_the_same_with_spaces_about_it() -> None:
+    assert operators_of(f" ada : {ADA} ") == {"ada": ADA}
