@@ -7,7 +7,6 @@ from typing import Any
 
 from tidegate_gateway.errors import RefusedError
 from tidegate_schemas.consent import DECISION
-from tidegate_schemas.networks import truncated_ip
 from tidegate_schemas.reasons import Reason
 
 STATES = frozenset({"granted", "anonymous", "denied", "unknown"})
@@ -33,9 +32,3 @@ def consent_of(stated: object, *, signal: bool) -> str:
 def is_decision(event: Mapping[str, Any]) -> bool:
     """Whether an event tells a decision about consent, which goes to the gate whatever was decided."""
     return event.get("name") == DECISION and event.get("type") == "track"
-
-
-def nameless(event: Mapping[str, Any]) -> dict[str, Any]:
-    """A product event without what tells a person or a device; of the address its network is left."""
-    ids = dict.fromkeys(("user_id", "anonymous_id", "session_id", "previous_id"))
-    return {**event, **ids, "traits": "{}", "ip": truncated_ip(event.get("ip") or "")}

@@ -1,6 +1,6 @@
-"""What GPC or DNT leaves of events whose protocols say nothing of consent (Sentry's, OTLP). Pure.
+"""What GPC or DNT leaves of events of Segment's, Sentry's and OpenTelemetry's clients. Pure.
 
-Their browser clients name whoever the application told them, in fields, and in texts about these. Both end here.
+They name whoever the application told them, in fields, and in texts about these. Both end here.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from tidegate_schemas.networks import truncated_ip
 from tidegate_schemas.subjects import raw_schema
 from tidegate_schemas.topics import KINDS, Kind
 
-IDS: Final = ("user_id", "anonymous_id", "session_id")
+IDS: Final = ("user_id", "anonymous_id", "session_id", "previous_id")
 OWN_ID: Final = "[id]"
 SHORTEST_ID: Final = 4
 """A shorter id would take harmless words and numbers with it, as at the gate."""
@@ -45,13 +45,14 @@ def without_consent(batch: Batch) -> Slices[Batch]:
 
 
 def nameless(kind: Kind, event: Event) -> Event:
-    """An event without ids, in fields and texts; of the address its network is left."""
+    """An event without ids, in fields and texts, and without traits; of the address its network is left."""
     own = _own_ids(event.get(name) for name in (*IDS, "ip"))
     texts = {name: _without(text, own) for name in _TEXTS[kind] if (text := event.get(name))}
     ids: Event = {name: None for name in IDS if name in event}
     network = {} if kind == "metric" else {"ip": truncated_ip(event.get("ip") or "")}
+    traits = {"traits": "{}"} if "traits" in event else {}
     consent = consent_of(event.get("consent"), signal=True)
-    return {**event, **texts, **ids, **network, "consent": consent}
+    return {**event, **texts, **ids, **traits, **network, "consent": consent}
 
 
 def _own_ids(values: Iterable[str | None]) -> re.Pattern[str] | None:

@@ -8,11 +8,12 @@ from datetime import datetime
 from typing import Any
 
 from tidegate.foreign.values import mapping, text
-from tidegate_gateway.consent import consent_of, nameless
+from tidegate_gateway.consent import consent_of
 from tidegate_gateway.errors import RefusedError
 from tidegate_gateway.intake import Event
 from tidegate_gateway.object_text import object_text
 from tidegate_gateway.segment.fields import identifier, members, moment, said
+from tidegate_gateway.signals import nameless
 from tidegate_gateway.values import in_range
 from tidegate_schemas.canonical import canonical_json
 from tidegate_schemas.identity import derived_event_id, new_event_id
@@ -81,7 +82,7 @@ def to_event(item: Mapping[str, Any], request: Request) -> Event:
         **_context(context, given, request.browser_ip),
     }
     event["consent"] = consent_of(event["consent"], signal=request.signal)
-    return nameless(event) if request.signal and event["consent"] == "anonymous" else event
+    return nameless("track", event) if request.signal and event["consent"] == "anonymous" else event
 
 
 def _event_id(item: Mapping[str, Any], project: str) -> str:

@@ -1,4 +1,4 @@
-"""GPC and DNT at the endpoints of Sentry and OpenTelemetry: pages' clients get what the other browsers get."""
+"""GPC and DNT at the endpoints of Segment, Sentry and OpenTelemetry: pages' clients get what the other browsers get."""
 
 from __future__ import annotations
 
@@ -116,6 +116,35 @@ def test_control_without_a_signal_all_of_them_are_there(headers: dict[str, str])
     assert {event["user_id"] for kind, event in events if kind != "metric"} == {USER, "47110815"}
     told = str(events)
     assert all(word in told for word in ("no basket of 47110815", USER, SESSION, ADDRESS, "gold"))
+
+
+def segment_call(signal: dict[str, str]) -> dict[str, Any]:
+    """The event that the gateway makes of a call of Segment's client, which names its user in texts, too."""
+    edge = Edge()
+    call = {
+        "event": f"Seen by {USER}",
+        "userId": USER,
+        "anonymousId": "device-0815",
+        "messageId": "m-1",
+        "properties": {"owner": USER.upper(), "of": {"device-0815": 1}, "session_id": SESSION, "page": "basket"},
+        "context": {"page": {"url": f"https://shop.example/u/{USER}"}, "traits": {"email": "ada@example.org"}},
+    }
+    headers = {"content-type": "application/json", **signal}
+    answer = edge.http.post("/v1/track", content=orjson.dumps(call), headers=headers, auth=(KEY, ""))
+    assert answer.status_code == 200
+    (event,) = edge.events("track")
+    return event
+
+
+@pytest.mark.parametrize("signal", SIGNALS)
+def test_a_browsers_signal_leaves_no_id_in_an_event_of_segments_clients(signal: dict[str, str]) -> None:
+    event, without = segment_call(signal), segment_call({})
+    assert (event["consent"], event["traits"], event["event_id"]) == ("anonymous", "{}", without["event_id"])
+    assert (event["name"], event["url"]) == ("Seen by [id]", "https://shop.example/u/[id]")
+    assert orjson.loads(event["properties"]) == {"owner": "[id]", "of": {"[id]": 1}, "page": "basket"}
+    told = str(event).lower() + partition_key("track", event).decode()
+    assert not [word for word in (USER, "0815", SESSION, "ada@") if word in told]
+    assert without["name"] == f"Seen by {USER}"  # the control
 
 
 def test_a_retry_without_its_signal_has_the_same_ids() -> None:
