@@ -17,6 +17,7 @@ __all__ = [
     "EXPORTED",
     "EXPORTS",
     "EXPORT_ALLOWED",
+    "EXPORT_EXPIRED",
     "EXPORT_WAITING",
     "LOGICALLY",
     "PHYSICALLY",
@@ -31,7 +32,8 @@ WAITING, REFUSED, REQUESTED = "waiting", "refused", "requested"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 LOGICALLY, PHYSICALLY = "logically erased", "physically erased"
 EXPORT_WAITING, EXPORT_ALLOWED, EXPORTED = "export waiting", "export allowed", "exported"
-EXPORTS = frozenset({EXPORT_WAITING, EXPORT_ALLOWED, EXPORTED})
+EXPORT_EXPIRED = "export expired"
+EXPORTS = frozenset({EXPORT_WAITING, EXPORT_ALLOWED, EXPORTED, EXPORT_EXPIRED})
 """Stages of a request for a copy, which erases nothing; its `row_counts` are what was handed out."""
 
 
