@@ -80,6 +80,26 @@ def test_a_message_is_an_error_event_and_other_items_are_counted() -> None:
     assert client.dropped == {Reason.UNSUPPORTED_ITEM: 1}
 
 
+@pytest.mark.parametrize(
+    ("given_up", "reason"),
+    [({}, Reason.UNSUPPORTED_ITEM), ({"before_send_transaction": lambda *_: None}, Reason.FILTERED)],
+)
+def test_a_transaction_counts_as_its_spans_and_its_own_whoever_leaves_it_out(
+    given_up: dict[str, Any], reason: Reason
+) -> None:
+    client = Recording()
+    settings: Any = {"default_integrations": False, "traces_sample_rate": 1, **given_up}
+    with sentry_sdk.new_scope() as scope:
+        scope.set_client(sentry_sdk.Client("http://key@tidegate.example/1", transport=transport(client), **settings))
+        with sentry_sdk.start_transaction(name="checkout", op="task") as transaction:
+            for _ in range(3):
+                with transaction.start_child(op="db", name="SELECT"):
+                    pass
+    client.flush()
+    told = {(each["kind"], each["reason"]): each["quantity"] for each in client.outcomes}
+    assert told == {("span", reason.value): 4}
+
+
 def test_what_sentrys_sdk_gives_up_itself_is_counted_by_quantity_and_has_numbers() -> None:
     client = Recording()
     settings: Any = {"default_integrations": False, "before_send": lambda *_: None}
