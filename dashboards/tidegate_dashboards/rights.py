@@ -81,7 +81,7 @@ class Tickets:
             self._forget(ticket)
 
     async def download(self, request: Request) -> Response:
-        """Streams a handout; a HEAD only tells what a GET would get. 404 for one that was fetched, or waited too long."""
+        """Streams a handout; HEAD tells its headers only. 404 for one that was fetched, or has waited too long."""
         take = self._waiting.get if request.method == "HEAD" else self._waiting.pop
         handout = take(request.path_params["ticket"], None)
         if handout is None:
