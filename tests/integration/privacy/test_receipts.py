@@ -29,7 +29,7 @@ def client(tables: ClickHouseAddress) -> Iterator[Client]:
 def rows_with_marks(client: Client) -> dict[str, int]:
     """Rows that are stored by the receipt's id, replaced ones included, and not those that a query shows."""
     said = "SELECT receipt_id, count() FROM tidegate.erasures WHERE project = 'expiring' AND notEmpty(marks) GROUP BY 1"
-    return {receipt: rows for receipt, rows in client.query(said).result_rows}
+    return {str(row[0]): int(row[1]) for row in client.query(said).result_rows}
 
 
 def test_an_export_that_expires_has_its_marks_in_no_stored_row(client: Client) -> None:
