@@ -39,7 +39,7 @@ privacy: setup ## The leak test at length; PRIVACY_CANARIES, PRIVACY_SEED, PRIVA
 	@$(RUN) python -m tests.privacy
 
 detector: setup ## The stronger detector of personal data with its extra (300 MB), in an environment of its own
-	$(UV) run --isolated --frozen --extra stack --extra presidio pytest -n 0 tests/unit/infra/test_detect.py $(ARGS)
+	$(UV) run --isolated --frozen --python $(UV_HOME)/bin/python --extra stack --extra presidio pytest -n 0 tests/unit/infra/test_detect.py $(ARGS)
 
 check: setup ## Lint, format, types, import rules, schema evolution, generated tables
 	$(RUN) ruff check

@@ -17,6 +17,7 @@ __all__ = ["PATH", "Desk", "Handout", "Tickets"]
 
 TICKET_SECONDS = 60.0
 PATH = "/privacy/export"
+_MEDIA_TYPE = "application/x-ndjson"
 
 
 @dataclass(frozen=True)
@@ -80,8 +81,9 @@ class Tickets:
             self._forget(ticket)
 
     async def download(self, request: Request) -> Response:
-        """Streams a handout. 404 for one that was fetched, or has waited too long."""
-        handout = self._waiting.pop(request.path_params["ticket"], None)
+        """Streams a handout; HEAD tells its headers only. 404 for one that was fetched, or has waited too long."""
+        take = self._waiting.get if request.method == "HEAD" else self._waiting.pop
+        handout = take(request.path_params["ticket"], None)
         if handout is None:
             return PlainTextResponse("there is no such download any more: fetch it again at /privacy\n", 404)
         headers = {
@@ -89,6 +91,8 @@ class Tickets:
             "Cache-Control": "no-store",
             "X-Content-Type-Options": "nosniff",
         }
+        if request.method == "HEAD":
+            return Response(headers=headers, media_type=_MEDIA_TYPE)
         return _Download(handout, headers)
 
     def _forget(self, ticket: str) -> None:
@@ -100,7 +104,7 @@ class _Download(StreamingResponse):
     """Streams a handout, and lets go of it: where the browser breaks off, too, even before the first chunk."""
 
     def __init__(self, handout: Handout, headers: Mapping[str, str]) -> None:
-        super().__init__(_streamed(handout), media_type="application/x-ndjson", headers=headers)
+        super().__init__(_streamed(handout), media_type=_MEDIA_TYPE, headers=headers)
         self._close = handout.close
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -6,7 +6,7 @@ The table in docs/settings.md is written from this model.
 import hashlib
 import os
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Literal
 
 from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import (
@@ -16,9 +16,10 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
-from tidegate_infra.broker.jars import default_cache
 from tidegate_infra.errors import SettingsError
+from tidegate_infra.gateway_settings import GatewaySettings
 from tidegate_infra.operators import operators_of
+from tidegate_infra.places import default_home
 
 __all__ = ["ENV_PREFIX", "FILE_NAME", "Settings", "default_home", "load", "unknown_variables"]
 
@@ -27,106 +28,11 @@ FILE_NAME = "tidegate.toml"
 SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - the folder that we make there is ours alone
 PRIVACY_FILE_NAME = "privacy.toml"
 
-Port = Annotated[int, Field(ge=1, le=65535)]
 
-
-def default_home() -> Path:
-    """Where state is kept: TIDEGATE_HOME, else XDG_DATA_HOME/tidegate, else ~/.local/share/tidegate."""
-    if chosen := os.environ.get("TIDEGATE_HOME"):
-        return Path(chosen).expanduser().absolute()
-    return Path(os.environ.get("XDG_DATA_HOME") or "~/.local/share").expanduser().absolute() / "tidegate"
-
-
-class Settings(BaseSettings):
+class Settings(GatewaySettings):
     """Settings of one stack; frozen once loaded."""
 
     model_config = SettingsConfigDict(env_prefix=ENV_PREFIX, frozen=True, extra="forbid", env_ignore_empty=True)
-
-    home: Path = Field(default_factory=default_home, description="Folder of all state: data, keys, logs, run facts.")
-    cache: Path = Field(default_factory=default_cache, description="Folder of downloads that stacks share.")
-    host: str = Field(
-        default="127.0.0.1",
-        description="Address that gateway and dashboard listen on; all else stays on the loopback interface.",
-    )
-    gateway_port: Port | None = Field(default=None, description="Port of the gateway; unset: 8300, or a free one.")
-    dashboard_port: Port | None = Field(default=None, description="Port of the dashboard; unset: 8301, or a free one.")
-    clickhouse_port: Port | None = Field(
-        default=None, description="Port of the embedded ClickHouse; unset: 8123, or a free one."
-    )
-    broker_port: Port | None = Field(
-        default=None, description="Port of the embedded broker; unset: 9092, or a free one."
-    )
-    supervisor_port: Port | None = Field(
-        default=None, description="Port of the supervisor's /healthz and /metrics; unset: 8302, or a free one."
-    )
-    worker_port: Port | None = Field(
-        default=None, description="Port of the worker's /healthz and /metrics; unset: 8303, or a free one."
-    )
-    alerts_port: Port | None = Field(
-        default=None, description="Port of the alerts' /healthz and /metrics; unset: 8304, or a free one."
-    )
-
-    brokers: str | None = Field(
-        default=None, description="Bootstrap addresses of a Kafka of your own, in place of the embedded one."
-    )
-    clickhouse_url: str | None = Field(
-        default=None, description="HTTP address of a ClickHouse of your own, in place of the embedded one."
-    )
-    clickhouse_password: str | None = Field(
-        default=None,
-        repr=False,
-        description="Password of the user `writer` there; unset: the one in keys/clickhouse-writer.",
-    )
-    schema_registry_url: str | None = Field(
-        default=None,
-        description="Schema registry with Confluent's API: records are then framed with its ids. Unset: Avro "
-        "single-object encoding. Readers take both.",
-    )
-    write_key: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{4,128}$")] | None = Field(
-        default=None, description="Public write key of project 1; unset: made once, in keys/write-key."
-    )
-
-    rate_limit_events_per_second: float = Field(
-        default=10_000.0,
-        ge=0,
-        description="Events a second that each write key may send in the long run, for each gateway process; more is "
-        "answered with 429. 0: no limit.",
-    )
-    rate_limit_burst_events: int = Field(
-        default=50_000, ge=1, description="Events that a write key may send at once after a quiet time."
-    )
-    max_event_bytes: int = Field(
-        default=32_768, ge=1024, le=65_536, description="Largest single Segment or RudderStack call, as JSON."
-    )
-    gateway_spool_mb: int = Field(
-        default=512,
-        ge=0,
-        description="How much of what it accepted the gateway keeps on disk while Kafka is away or slow; beyond that "
-        "it answers 503. 0: nothing, and 503 at once.",
-    )
-    gateway_spool_after_seconds: float = Field(
-        default=3.0, ge=0.5, le=8.0, description="How long Kafka may take before what was accepted goes to disk."
-    )
-    gateway_max_connections: int = Field(
-        default=1000, ge=10, description="Connections that a gateway process holds; then idle ones make room."
-    )
-    gateway_max_connections_per_address: int = Field(
-        default=500,
-        ge=1,
-        description="How many of them one address may have. Raise it where a proxy or balancer is before the gateway: "
-        "that is one address.",
-    )
-
-    seal_raw: bool = Field(
-        default=False,
-        description="Whether the gateway seals events for the gate before they go to Kafka or to its spool "
-        "([sealing.md](sealing.md)).",
-    )
-    edge_key: Annotated[str, Field(pattern=r"^[0-9a-fA-F]{128}$")] | None = Field(
-        default=None,
-        repr=False,
-        description="What it seals with, where the gate's keys are on another machine; unset: keys/edge.key.",
-    )
 
     partitions: int = Field(
         default=1,

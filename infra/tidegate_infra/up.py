@@ -72,23 +72,35 @@ async def running_stack(settings: Settings, say: Say, backoff: Backoff | None = 
             metrics.registry(supervisor.states, jobs.states),
         )
         running = asyncio.create_task(supervisor.run(stack.ready.set))
-        running.add_done_callback(_interrupter(asyncio.current_task()))
         scheduled = asyncio.create_task(jobs.run(stack.ready))
-        scheduled.add_done_callback(_interrupter(asyncio.current_task()))
         try:
-            yield stack
-        except asyncio.CancelledError:
-            if not running.done():  # someone else's wish, not the interrupter's
-                raise
+            async with as_long_as(running, scheduled, supervisor.stop):
+                yield stack
         finally:
-            scheduled.cancel()
-            await asyncio.wait([scheduled])
-            supervisor.stop()
-            try:
-                await running
-            finally:
-                probes.close()
-                claims.release()
+            probes.close()
+            claims.release()
+
+
+@asynccontextmanager
+async def as_long_as(
+    running: asyncio.Task[None], scheduled: asyncio.Task[None], stop: Callable[[], None]
+) -> AsyncIterator[None]:
+    """Interrupt the block when services or jobs end by an error, end both with the block, and raise that error."""
+    for task in (running, scheduled):
+        task.add_done_callback(_interrupter(asyncio.current_task()))
+    try:
+        yield
+    except asyncio.CancelledError:
+        if not running.done() and _error_of(scheduled) is None:  # someone else's wish, not the interrupter's
+            raise
+    finally:
+        scheduled.cancel()
+        await asyncio.wait([scheduled])
+        stop()
+        await running
+    if (error := _error_of(scheduled)) is not None:
+        error.add_note("Tidegate's scheduled jobs ended by this, and the stack with them.")
+        raise error
 
 
 async def up(settings: Settings, say: Say) -> None:
@@ -163,13 +175,17 @@ def first_steps(stack: RunningStack) -> Sequence[str]:
 
 
 def _interrupter(task: asyncio.Task[None] | None) -> Callable[[asyncio.Task[None]], None]:
-    """Make a callback that cancels `task` when the supervisor fails, so that nobody waits for what is gone."""
+    """Make a callback that cancels `task` when another one fails, so that nobody waits for what is gone."""
 
-    def supervisor_ended(running: asyncio.Task[None]) -> None:
-        if task is not None and not running.cancelled() and running.exception() is not None:
+    def ended(other: asyncio.Task[None]) -> None:
+        if task is not None and _error_of(other) is not None:
             task.cancel()
 
-    return supervisor_ended
+    return ended
+
+
+def _error_of(task: asyncio.Task[None]) -> BaseException | None:
+    return task.exception() if task.done() and not task.cancelled() else None
 
 
 def _refuse_misfit(settings: Settings) -> None:

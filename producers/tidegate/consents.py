@@ -18,7 +18,6 @@ log = logging.getLogger(__name__)
 
 STATES: Final = frozenset([*get_args(ConsentState), *DECISIONS])
 _OPEN = frozenset({"granted", "unknown"})
-_PERSONAL = ("user_id", "anonymous_id", "session_id", "previous_id", "ip")
 
 
 @dataclass(frozen=True)
@@ -75,6 +74,8 @@ def envelope(state: str, before: Consent, *, named: bool) -> str:
     return "denied" if named or state == "withdrawn" or before.state in {"granted", "unknown"} else "anonymous"
 
 
-def anonymised(event: Event) -> Event:
-    """An event without what tells a person or a device; each is a visitor of its own."""
-    return {name: None if name in _PERSONAL else value for name, value in event.items()}
+def anonymised(kind: Kind, event: Event) -> Event:
+    """An event without what tells a person or a device, in its texts neither; each is a visitor of its own."""
+    from tidegate.foreign.nameless import without_ids  # noqa: PLC0415 - for those who need it
+
+    return {**without_ids(kind, event), "ip": None}

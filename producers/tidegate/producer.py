@@ -198,7 +198,7 @@ class Producer:
             self.leave_out(kind, Reason.CONSENT_DENIED)
             return None
         if consent.state == "anonymous":
-            event = consents.anonymised(event)
+            event = consents.anonymised(kind, event)
         return event if self._sampling is None else self._sampled(self._sampling, kind, event)
 
     def _sampled(self, sampling: Sampling, kind: Kind, event: Event) -> Event | None:

@@ -111,7 +111,8 @@ def _decide(desk: Desk, said: ui.html) -> None:
 
         def confirm() -> str:
             which = desk.confirm(token.value, receipt.value.strip())
-            then = "the erasure runs" if which == "erasure" else "who asked for the copy may download it for seven days"
+            fetch = "who asked for the copy may download it until seven days after asking"
+            then = "the erasure runs" if which == "erasure" else fetch
             return f"{receipt.value.strip()} is confirmed: {then}."
 
         def refuse() -> str:

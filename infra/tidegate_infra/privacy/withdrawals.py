@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 
+from clickhouse_connect.driver.exceptions import ClickHouseError
+
 from tidegate_infra.errors import RightsError, WorkerAwayError
 from tidegate_infra.privacy.rights.receipts import REQUESTED, Receipt, Receipts
 from tidegate_stream.gate.decisions import SOURCE
@@ -36,17 +38,23 @@ def asked_for(known: KnownErasures, receipts: Receipts) -> list[Receipt]:
 def carry_out(waiting: Iterable[Receipt], erase: Callable[[Receipt], Receipt]) -> Iterator[Receipt]:
     """Erase what withdrawals asked for, each receipt as it is done; one that fails keeps no other waiting.
 
-    Raises as `erase`: RightsError once all others are done, at once where none could be.
+    Raises RightsError once all others are done; at once, as `erase` does, where no worker or no Kafka lets any be done.
     """
-    failed: list[RightsError] = []
+    failed: list[RightsError | ClickHouseError] = []
     for receipt in waiting:
         try:
             done = erase(receipt)
         except WorkerAwayError:
             raise
-        except RightsError as error:
+        except (RightsError, ClickHouseError) as error:
             failed.append(error)
         else:
             yield done
     if failed:
-        raise RightsError(f"erasures that are not done: {len(failed)}, the first as {failed[0]}")
+        raise RightsError(f"erasures that are not done: {len(failed)}, the first as {_said(failed[0])}") from failed[0]
+
+
+def _said(error: RightsError | ClickHouseError) -> str:
+    if isinstance(error, RightsError):
+        return str(error)
+    return f"ClickHouse said: {str(error).splitlines()[0][:150]}"  # what follows is a stack

@@ -62,7 +62,7 @@ def _take(client: Client, envelope: Envelope) -> None:
         if item in errors:
             _publish(client, item, envelope.headers, attached)
         elif item not in attached:
-            _leave_out(client, item.data_category, _records_of(item), Reason.UNSUPPORTED_ITEM)
+            _leave_out(client, *_lost(item), Reason.UNSUPPORTED_ITEM)
 
 
 def _lost(item: Item) -> tuple[str, int]:

@@ -48,6 +48,20 @@ async def test_a_ticket_is_good_for_one_download_that_nobody_keeps() -> None:
     assert person.said == ["taken", "closed"]
 
 
+async def test_who_only_asks_for_the_head_takes_nothing_away() -> None:
+    tickets, person = Tickets(), Person()
+    address = tickets.put(person.handout)
+    async with client(tickets) as browser:
+        head = await browser.head(address)
+        assert (head.status_code, head.text, person.said) == (200, "", [])
+        got = await browser.get(address)
+        assert (got.status_code, got.text) == (200, '{"table": "sessions"}\n')
+        for name in ("content-disposition", "content-type", "cache-control"):
+            assert head.headers[name] == got.headers[name]
+        assert (await browser.head(address)).status_code == 404
+    assert person.said == ["taken", "closed"]
+
+
 async def test_a_download_that_is_not_all_is_no_success() -> None:
     tickets, person = Tickets(), Person(broken=True)
     async with client(tickets) as browser:

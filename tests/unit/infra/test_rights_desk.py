@@ -18,6 +18,7 @@ from tidegate_infra.privacy.rights.desk import OperatorsDesk
 from tidegate_infra.privacy.rights.office import ReceiptsOffice, Row
 from tidegate_infra.privacy.rights.receipts import (
     EXPORT_ALLOWED,
+    EXPORT_EXPIRED,
     EXPORT_WAITING,
     EXPORTED,
     REFUSED,
@@ -43,8 +44,9 @@ class Memory:
         self.receipts[receipt.receipt_id] = receipt
         return receipt
 
-    def find(self, receipt_id: str = "", project: str = "", limit: int = 50) -> list[Receipt]:
+    def find(self, receipt_id: str = "", project: str = "", limit: int = 50, stage: str = "") -> list[Receipt]:
         found = [each for each in self.receipts.values() if receipt_id in ("", each.receipt_id)]
+        found = [each for each in found if stage in ("", each.stage)]
         return [each for each in found if project in ("", each.project)][:limit]
 
 
@@ -162,12 +164,48 @@ def test_a_copy_is_handed_out_once_to_who_asked_and_after_another_operator_allow
         goes_on(done)
 
 
-def test_a_copy_that_nobody_fetched_for_a_week_is_asked_for_anew(office: Office) -> None:
+@pytest.mark.parametrize("decided", [True, False])
+def test_a_copy_that_nobody_fetched_for_a_week_is_asked_for_anew_and_forgets_its_person(
+    office: Office, *, decided: bool
+) -> None:
     receipt = office.asked(export=True)
-    office.desk.confirm(GRACE, receipt)
+    office.now = NOON + timedelta(days=6)
+    if decided:
+        office.desk.confirm(GRACE, receipt)
+    office.now = NOON + timedelta(days=7)
+    office.desk.settle(ADA)
+    assert office.book.receipts[receipt].marks != ()
+    office.now += timedelta(seconds=1)  # counted from when it was asked for, whenever it was confirmed
+    anew = "this copy was asked for more than 7 days ago: ask anew"
+    with pytest.raises(RightsError, match=anew):
+        office.desk.export(ADA, receipt) if decided else office.desk.confirm(GRACE, receipt)
+    assert (office.stage(receipt), office.book.receipts[receipt].marks) == (EXPORT_EXPIRED, ())
+    for act in (office.desk.confirm, office.desk.refuse, office.desk.export):
+        with pytest.raises(RightsError, match=anew):
+            act(GRACE, receipt)
+    with pytest.raises(RightsError, match="erases nothing"):
+        goes_on(office.book.receipts[receipt])
+
+
+@pytest.mark.parametrize("act", ["ask", "settle", "refuse another"])
+def test_whatever_operators_do_copies_of_others_that_are_too_old_are_forgotten(office: Office, act: str) -> None:
+    old, erasure = office.asked(export=True), office.asked()
     office.now = NOON + timedelta(days=7, seconds=1)
-    with pytest.raises(RightsError, match="ask anew"):
-        office.desk.export(ADA, receipt)
+    match act:
+        case "ask":
+            office.asked(export=True)
+        case "settle":
+            office.desk.settle(ADA)
+        case _:
+            office.desk.refuse(ADA, erasure)
+    assert (office.stage(old), office.book.receipts[old].marks) == (EXPORT_EXPIRED, ())
+
+
+def test_an_erasure_that_waits_does_not_expire(office: Office) -> None:
+    receipt = office.asked()
+    office.now = NOON + timedelta(days=30)
+    assert office.desk.confirm(GRACE, receipt) == "erasure"
+    assert [each.receipt_id for each in office.erased] == [receipt]
 
 
 def test_of_whom_nothing_is_held_there_is_no_copy_but_a_receipt(office: Office) -> None:
@@ -184,7 +222,7 @@ def test_an_erasure_of_a_refused_or_allowed_copy_never_runs(office: Office) -> N
     office.desk.refuse(ADA, refused)
     office.desk.confirm(GRACE, allowed)
     assert (office.stage(refused), office.book.receipts[refused].marks) == (REFUSED, ())
-    for stage in (EXPORT_WAITING, EXPORT_ALLOWED, EXPORTED):
+    for stage in (EXPORT_WAITING, EXPORT_ALLOWED, EXPORTED, EXPORT_EXPIRED):
         with pytest.raises(RightsError, match="erases nothing"):
             goes_on(replace(office.book.receipts[allowed], stage=stage))
     assert office.erased == []

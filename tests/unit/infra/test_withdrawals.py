@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
+from clickhouse_connect.driver.exceptions import ClickHouseError, DatabaseError
 
 from tidegate_infra.errors import RightsError, WorkerAwayError
 from tidegate_infra.privacy.rights.receipts import LOGICALLY, REQUESTED, Receipt
@@ -14,7 +15,7 @@ from tidegate_infra.privacy.withdrawals import carry_out
 WAITING = [Receipt(name, "default", REQUESTED, datetime(2026, 11, 27, tzinfo=UTC), "consent") for name in "abc"]
 
 
-def erase_failing_at(name: str, error: RightsError) -> tuple[list[str], RightsError]:
+def erase_failing_at(name: str, error: RightsError | ClickHouseError) -> tuple[list[str], RightsError]:
     """Which are done where one fails, and what is said in the end."""
     done: list[str] = []
 
@@ -32,6 +33,13 @@ def test_one_that_fails_keeps_no_other_waiting_and_is_told_in_the_end() -> None:
     done, said = erase_failing_at("a", RightsError("rows came back"))
     assert done == ["b", "c"]
     assert str(said) == "erasures that are not done: 1, the first as rows came back"
+
+
+def test_one_that_clickhouse_fails_keeps_no_other_waiting_either() -> None:
+    done, said = erase_failing_at("a", DatabaseError("Code: 241. Memory limit exceeded\nSELECT 1"))
+    assert done == ["b", "c"]
+    told = "erasures that are not done: 1, the first as ClickHouse said: Code: 241. Memory limit exceeded"
+    assert str(said) == told
 
 
 def test_without_a_worker_the_others_are_not_waited_for() -> None:

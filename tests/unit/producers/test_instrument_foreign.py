@@ -80,6 +80,26 @@ def test_a_message_is_an_error_event_and_other_items_are_counted() -> None:
     assert client.dropped == {Reason.UNSUPPORTED_ITEM: 1}
 
 
+@pytest.mark.parametrize(
+    ("given_up", "reason"),
+    [({}, Reason.UNSUPPORTED_ITEM), ({"before_send_transaction": lambda *_: None}, Reason.FILTERED)],
+)
+def test_a_transaction_counts_as_its_spans_and_its_own_whoever_leaves_it_out(
+    given_up: dict[str, Any], reason: Reason
+) -> None:
+    client = Recording()
+    settings: Any = {"default_integrations": False, "traces_sample_rate": 1, **given_up}
+    with sentry_sdk.new_scope() as scope:
+        scope.set_client(sentry_sdk.Client("http://key@tidegate.example/1", transport=transport(client), **settings))
+        with sentry_sdk.start_transaction(name="checkout", op="task") as transaction:
+            for _ in range(3):
+                with transaction.start_child(op="db", name="SELECT"):
+                    pass
+    client.flush()
+    told = {(each["kind"], each["reason"]): each["quantity"] for each in client.outcomes}
+    assert told == {("span", reason.value): 4}
+
+
 def test_what_sentrys_sdk_gives_up_itself_is_counted_by_quantity_and_has_numbers() -> None:
     client = Recording()
     settings: Any = {"default_integrations": False, "before_send": lambda *_: None}
@@ -200,3 +220,31 @@ def test_who_a_span_is_about_is_no_property_and_has_its_share_and_its_exceptions
     assert (served["sample_rate"], error["sample_rate"]) == (0.5, 0.5)
     assert (error["name"], error["message"], error["user_id"]) == ("ValueError", "unlucky", "42")
     assert (error["service"], error["release"]) == ("shop", "shop@1")  # the client's own
+
+
+def of_sentry_and_opentelemetry(client: Recording) -> str:
+    """What is sent of an error and a span that name a person, in fields and in texts."""
+    with sentry(client) as scope:
+        scope.set_user({"id": "user-4711-x", "username": "bob"})
+        scope.set_tag("user.name", "bob")
+        scope.add_breadcrumb(message="user-4711-x clicked")
+        scope.capture_message("no basket of user-4711-x")
+    provider = TracerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(SpanExporter(client)))
+    about = {"user.id": "user-4711-x", "user.name": "bob", "session.previous_id": "visit-1", "plan": "pro"}
+    span = provider.get_tracer("shop").start_span("GET /u/user-4711-x", kind=SpanKind.SERVER, attributes=about)
+    span.record_exception(ValueError("user-4711-x is unlucky"))
+    span.end()
+    assert (len(client.of("error")), len(client.of("span"))) == (2, 1)
+    return str([*client.of("error"), *client.of("span")])
+
+
+def test_anonymous_consent_leaves_no_id_in_what_sentrys_and_opentelemetrys_sdks_tell() -> None:
+    told = of_sentry_and_opentelemetry(Recording(consent="anonymous", device=False))
+    assert not [word for word in ("4711", "bob", "visit-1") if word in told]
+    assert all(word in told for word in ("GET /u/[id]", "no basket of [id]", "[id] clicked", '"plan":"pro"'))
+
+
+def test_control_with_consent_they_tell_the_ids_to_the_gate() -> None:
+    told = of_sentry_and_opentelemetry(Recording(consent="granted", device=False))
+    assert all(word in told for word in ("GET /u/user-4711-x", "user-4711-x clicked", "bob", "visit-1"))

@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from itertools import chain
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 from tidegate_dashboards.rights import Handout
 from tidegate_infra.errors import RightsError
 from tidegate_infra.privacy.rights.desk import Asked
 from tidegate_infra.privacy.rights.erase import new_receipt
+from tidegate_infra.privacy.rights.expiry import ALLOWED_FOR, Book, let_expire
 from tidegate_infra.privacy.rights.lines import line
 from tidegate_infra.privacy.rights.receipts import (
     EXPORT_ALLOWED,
+    EXPORT_EXPIRED,
     EXPORT_WAITING,
     EXPORTED,
     REFUSED,
@@ -24,22 +26,9 @@ from tidegate_infra.privacy.rights.receipts import (
     Receipt,
 )
 
-__all__ = ["Book", "ReceiptsOffice"]
-
-ALLOWED_FOR = timedelta(days=7)
-"""So long after it was asked for may an export be fetched; then it has to be asked for anew."""
+__all__ = ["ReceiptsOffice"]
 
 Row = tuple[str, Mapping[str, Any]]
-
-
-class Book(Protocol):
-    """Where receipts are."""
-
-    def write(self, receipt: Receipt) -> Receipt:
-        """Put a receipt on record as it is now."""
-
-    def find(self, receipt_id: str = "", project: str = "", limit: int = 50) -> list[Receipt]:
-        """Receipts, the latest first."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +44,7 @@ class ReceiptsOffice:
 
     def ask(self, asked: Asked) -> str:
         """See `Office.ask`. Raises RightsError, ClickHouseError."""
+        let_expire(self.book, self.clock())
         stages = (EXPORT_WAITING, EXPORT_ALLOWED) if asked.export else (WAITING, REQUESTED)
         receipt = new_receipt(asked.project, self.marks(asked.project, asked.value), self.clock())
         receipt = replace(receipt, stage=stages[asked.alone], asked_from="dashboard", requested_by=asked.operator)
@@ -81,6 +71,7 @@ class ReceiptsOffice:
 
     def settle(self) -> str:
         """See `Office.settle`. Raises ClickHouseError."""
+        let_expire(self.book, self.clock())
         gone = self.settled()
         return f"The last copies of {len(gone)} more have gone." if gone else "No more last copies have gone yet."
 
@@ -91,8 +82,6 @@ class ReceiptsOffice:
             raise RightsError(f"nothing is to be handed out: this receipt is {receipt.stage}")
         if operator != receipt.requested_by:
             raise RightsError(f"{receipt.requested_by} asked for it, and fetches it")
-        if self.clock() - receipt.requested_at > ALLOWED_FOR:
-            raise RightsError(f"it was asked for more than {ALLOWED_FOR.days} days ago: ask anew")
         rows, shared = self.held(receipt.project, receipt.marks)
         first = next(rows, None)
         if first is None:
@@ -116,9 +105,12 @@ class ReceiptsOffice:
         return found
 
     def _one(self, receipt_id: str) -> Receipt:
+        let_expire(self.book, self.clock())
         found = self.book.find(receipt_id) if receipt_id else []
         if not found:
             raise RightsError("there is no such receipt: copy one from the table")
+        if found[0].stage == EXPORT_EXPIRED:
+            raise RightsError(f"this copy was asked for more than {ALLOWED_FOR.days} days ago: ask anew")
         return found[0]
 
 

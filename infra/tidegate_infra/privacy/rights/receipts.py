@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import UTC, datetime, timedelta
 from importlib.resources import files
 from typing import Any
 
 from clickhouse_connect.driver.client import Client
+from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from tidegate_stream.erasure import Erasure
 
@@ -17,6 +19,7 @@ __all__ = [
     "EXPORTED",
     "EXPORTS",
     "EXPORT_ALLOWED",
+    "EXPORT_EXPIRED",
     "EXPORT_WAITING",
     "LOGICALLY",
     "PHYSICALLY",
@@ -31,7 +34,8 @@ WAITING, REFUSED, REQUESTED = "waiting", "refused", "requested"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 LOGICALLY, PHYSICALLY = "logically erased", "physically erased"
 EXPORT_WAITING, EXPORT_ALLOWED, EXPORTED = "export waiting", "export allowed", "exported"
-EXPORTS = frozenset({EXPORT_WAITING, EXPORT_ALLOWED, EXPORTED})
+EXPORT_EXPIRED = "export expired"
+EXPORTS = frozenset({EXPORT_WAITING, EXPORT_ALLOWED, EXPORTED, EXPORT_EXPIRED})
 """Stages of a request for a copy, which erases nothing; its `row_counts` are what was handed out."""
 
 
@@ -82,17 +86,30 @@ class Receipts:
 
         Two may carry out one erasure at once. What goes is counted by whoever was first, and so not by the other.
         """
+        forgets = False
         for known in self.find(receipt.receipt_id):
             receipt = _with_counts_of(receipt, known)
+            forgets = bool(known.marks) and not receipt.marks
         row = {**asdict(receipt), "marks": list(receipt.marks), "version": time.time_ns() // 1000}
         self._client.insert("tidegate.erasures", [list(row.values())], column_names=list(row))
+        if forgets:
+            self._drop_replaced()
         return receipt
 
     def find(self, receipt_id: str = "", project: str = "", limit: int = 50, stage: str = "") -> list[Receipt]:
         """Receipts, the latest first."""
-        text = files("tidegate_infra.privacy.rights").joinpath("queries", "receipts.sql").read_text(encoding="utf-8")
+        text = _statement("receipts")
         parameters = {"receipt": receipt_id, "project": project, "stage": stage, "limit": limit}
         return [_receipt(row) for row in self._client.query(text, parameters=parameters).named_results()]
+
+    def _drop_replaced(self) -> None:
+        """Let no earlier row keep the marks until some merge. One that can't be made now is made by itself later."""
+        with suppress(ClickHouseError):
+            self._client.command(_statement("merge_receipts"))
+
+
+def _statement(name: str) -> str:
+    return files("tidegate_infra.privacy.rights").joinpath("queries", f"{name}.sql").read_text(encoding="utf-8")
 
 
 def _with_counts_of(receipt: Receipt, other: Receipt) -> Receipt:

@@ -18,6 +18,7 @@ from tidegate_infra.errors import RightsError
 from tidegate_infra.keys import ensure_keys
 from tidegate_infra.privacy.keys import open_keys
 from tidegate_infra.privacy.rights.erase import Eraser, new_receipt
+from tidegate_infra.privacy.rights.expiry import let_expire
 from tidegate_infra.privacy.rights.lines import line
 from tidegate_infra.privacy.rights.office import ReceiptsOffice, Row
 from tidegate_infra.privacy.rights.receipts import (
@@ -137,9 +138,14 @@ def carry_on(settings: Settings, receipt: Receipt) -> Receipt:
 
 
 def erase_withdrawn(settings: Settings) -> None:
-    """Carry out the erasures that withdrawals of consent asked for; print their receipts."""
-    client, brokers, registry = _client(settings), addresses(settings).brokers, provide_registry(settings)
+    """Carry out the erasures that withdrawals of consent asked for, and print their receipts.
+
+    Exports that nobody decided or fetched in time lose their marks with it.
+    """
+    client = _client(settings)
     receipts = Receipts(client)
+    let_expire(receipts, _now())  # needs neither Kafka nor a worker; and this is what runs by itself
+    brokers, registry = addresses(settings).brokers, provide_registry(settings)
     stream = Stream(brokers, settings.generation, registry)
     eraser = Eraser(Store(client), stream, receipts, retained(settings), typer.echo)
     known = KnownErasures(brokers, registry)
@@ -193,9 +199,10 @@ def _write(out: Path, rows: Iterable[Row]) -> dict[str, int]:
 
 
 def status(settings: Settings, receipt_id: str | None) -> None:
-    """Print one receipt, or a line for each; see first whether what waited for its time is gone."""
+    """Print one receipt, or a line for each; see first whether what waited for its time is gone, or has expired."""
     client = _client(settings)
     receipts = Receipts(client)
+    let_expire(receipts, _now())
     if receipt_id:
         _show(_settled(settings, client, _one(receipts, receipt_id)))
         return
