@@ -40,7 +40,10 @@ class Other:
 
 
 class Agent(GateAgent):
-    """Passes nothing on."""
+    """Passes nothing on, and opens nothing."""
+
+    def _ready(self, chunk: Chunk) -> bool:
+        return self._caught_up(chunk)
 
     def _pass(self, chunk: Chunk) -> Passed:
         return Passed(len(chunk), 0, 0, chunk.last_offset)
