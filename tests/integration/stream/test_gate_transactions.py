@@ -232,7 +232,6 @@ def test_what_an_open_transaction_hides_is_still_in_flight(brokers: str) -> None
 def left_open(brokers: str, topic: str, partition: int, progress: int) -> None:
     """What a gate leaves that is killed within a transaction, after one that it committed."""
     killed = PartitionTransactions(brokers, topic, partition)
-    killed.find_progress()
     killed.write(Batch([], [], [], [], None, progress))
     killed._producer.begin_transaction()
     killed._produce(Batch([], [], [], [], None, progress + 1))
