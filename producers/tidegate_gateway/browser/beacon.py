@@ -14,6 +14,7 @@ from typing import Any
 
 import orjson
 
+from tidegate.foreign.nameless import without_ids
 from tidegate.foreign.values import mapping, optional, text
 from tidegate_gateway.browser.events import KINDS
 from tidegate_gateway.consent import consent_of, is_decision
@@ -93,10 +94,13 @@ class Beacon:
         event = {**self._shared, **self._envelope(item), **KINDS[kind](item), "consent": consent}
         # A withdrawal has to say whose it is; the gate reads that and passes nothing on.
         withdraws = consent == "denied" and is_decision(event)
-        if (consent in {"granted", "unknown"} or withdraws) and kind != "metric":
-            event |= {name: optional(item, said) for name, said in _IDS.items()}
+        ids = {} if kind == "metric" else {name: optional(item, said) for name, said in _IDS.items()}
+        if ids and (consent in {"granted", "unknown"} or withdraws):
+            event |= ids
         else:
             event.pop("traits", None)
+            if any(ids.values()):  # our own page sends none; the gate, told none, would leave them in texts
+                event = without_ids(kind, {**event, **ids})
         if consent == "anonymous" and kind != "metric":
             event["ip"] = self._network  # never the whole address: by it the gate tells visitors of one day apart
         return kind, event

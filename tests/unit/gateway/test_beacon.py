@@ -141,6 +141,19 @@ def test_a_browsers_signal_makes_what_the_page_says_anonymous(gateway: Gateway, 
     assert (event["user_id"], event["anonymous_id"], event["session_id"], event["traits"]) == (None, None, None, "{}")
 
 
+@pytest.mark.parametrize("signal", [{"sec-gpc": "1"}, {"dnt": "1"}])
+def test_a_signal_takes_the_pages_ids_out_of_its_texts_too(signal: dict[str, str]) -> None:
+    properties = {"cart/member-4711": 1, "note": "for member-4711"}
+    said: dict[str, Any] = {"userId": "member-4711", "name": "opened by member-4711", "properties": properties}
+    quiet, spoken = Gateway(), Gateway()
+    quiet.beacon(item(**said), headers=signal)
+    spoken.beacon(item(**said))
+    (event,), (control,) = quiet.events("track"), spoken.events("track")
+    assert (event["user_id"], event["event_id"]) == (None, control["event_id"])
+    assert "4711" not in json.dumps(event, default=str)
+    assert json.dumps(control, default=str).count("4711") == 4
+
+
 @pytest.mark.parametrize(("consent", "ip"), [("anonymous", "198.51.100.0"), ("granted", None)])
 def test_without_consent_the_network_goes_on_and_never_the_address(consent: str, ip: str | None) -> None:
     body = {"producerId": PAGE, "events": [item(consent=consent), item(2, "metric", consent=consent, value=1.0)]}
