@@ -19,7 +19,7 @@ Ends = Callable[[Sequence[bytes]], NDArray[np.bool_]]
 _Positions = NDArray[np.int64]
 _Bytes = NDArray[np.uint8]
 _Skip = Callable[[_Bytes, _Positions], _Positions]
-"""Gives the positions after a value. They never go back, and stay within the bytes, which end in `_PAD` zeros."""
+"""Gives the positions after a value: never before it, and maybe beyond the bytes, which end in `_PAD` zeros."""
 _MAX_VARINT_BYTES = 9
 _MOST_ITEMS = 256
 """A step each: a body that claims a million would hold up all others."""

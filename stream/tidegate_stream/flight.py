@@ -20,6 +20,8 @@ from tidegate_stream.errors import CommitsUnknownError
 from tidegate_stream.log import Log, Marks, Place
 from tidegate_stream.settings import WorkerSettings
 
+Extents = Mapping[Place, tuple[int, int]]
+"""Where partitions begin, and one past their last offset."""
 GROUP = WorkerSettings.app_id
 #: While people watch and brokers are killed, no answer is a reason to ask again, not to wait.
 LIVE_SECONDS = 4.0
@@ -55,8 +57,9 @@ def in_flight(brokers: str, group: str = GROUP) -> int:
     """
     with Log(brokers, group) as log:
         places = log.places(every_topic_read(log.partitions()))
-        begins, ends = _begins(log, places), _ends(log, places)
-        waiting = sum(1 for _ in log.records(begins, ends))
+        extents = log.extents(places)
+        ends = _ends(extents)
+        waiting = sum(1 for _ in log.records(_begins(log, extents), ends))
     return waiting + _hidden(brokers, ends)
 
 
@@ -66,13 +69,13 @@ def _hidden(brokers: str, ends: Marks) -> int:
     What a killed gate left open hides for a minute what gates of other kinds have committed to the topics of all kinds.
     """
     with Log(brokers, uncommitted=True) as whole:
-        return sum(1 for _ in whole.records(ends, _ends(whole, ends)))
+        return sum(1 for _ in whole.records(ends, _ends(whole.extents(ends))))
 
 
 def holds_any(brokers: str, marks: Marks, group: str = GROUP) -> bool:
     """Whether a record below the marks isn't committed. Raises KafkaException without a broker."""
     with Log(brokers, group, LIVE_SECONDS) as log:
-        begins = _begins(log, marks)
+        begins = _begins(log, log.extents(marks))
         return any(
             (message.offset() or 0) < marks[message.topic() or "", message.partition() or 0]
             for message in log.records(begins, {place: marks[place] for place in begins})
@@ -105,17 +108,15 @@ def committed_offsets(brokers: str, group: str, places: Iterable[Place]) -> Mark
 def ends(brokers: str, topics: Iterable[str]) -> Marks:
     """Where topics end now. Raises KafkaException without a broker."""
     with Log(brokers, timeout_seconds=LIVE_SECONDS) as log:
-        return _ends(log, log.places(topics))
+        return _ends(log.extents(log.places(topics)))
 
 
-def _ends(log: Log, places: Iterable[Place]) -> Marks:
-    return {place: high for place, (_, high) in log.extents(places).items()}
+def _ends(extents: Extents) -> Marks:
+    return {place: high for place, (_, high) in extents.items()}
 
 
-def _begins(log: Log, places: Iterable[Place]) -> Marks:
+def _begins(log: Log, extents: Extents) -> Marks:
     """Where the group goes on in those partitions that have something above its commits."""
-    known = list(places)
-    committed = log.committed(known)
-    extents = log.extents(known)
+    committed = log.committed(extents)
     begins = {place: max(low, committed.get(place, 0)) for place, (low, _) in extents.items()}
     return {place: begin for place, begin in begins.items() if begin < extents[place][1]}
