@@ -23,11 +23,15 @@ def stack(tmp_path: Path) -> Iterator[Stack]:
 CASES = [("no emission after recovery", "changelog.after:1"), ("no fence", "insert.after:1")]
 
 
+#: Aggregates that `problems` doesn't look at: a kill after the first insert is to be after one that it does look at.
+UNWATCHED = "identities,ledger"
+
+
 @pytest.mark.parametrize(("broken", "point"), CASES, ids=[case[0] for case in CASES])
 def test_a_broken_worker_is_found_out(stack: Stack, broken: str, point: str) -> None:
     stack.publish(batch(0))
     stack.pass_gates(BATCH)
-    stack.killed_at(point)
+    stack.killed_at(point, WITHOUT=UNWATCHED)
     stack.drain(BROKEN=broken)
     assert problems(stack, BATCH) != []
 
@@ -36,7 +40,7 @@ def test_a_broken_worker_is_found_out(stack: Stack, broken: str, point: str) -> 
 def test_a_healthy_worker_after_the_same_kill_is_right(stack: Stack, point: str) -> None:
     stack.publish(batch(0))
     stack.pass_gates(BATCH)
-    stack.killed_at(point)
+    stack.killed_at(point, WITHOUT=UNWATCHED)
     stack.drain()
     assert problems(stack, BATCH) == []
 
