@@ -38,6 +38,7 @@ from tidegate_stream.state.agent import FoldAgent, Source
 from tidegate_stream.state.table import DeltaTable
 from tidegate_stream.transport.app import ChunkApp, ChunkTopic
 from tidegate_stream.transport.chunk import Chunk
+from tidegate_stream.transport.pace import Pace
 from tidegate_stream.transport.watch import CommitWatch
 
 FETCH_BYTES = 4 << 20
@@ -238,10 +239,12 @@ def _watch_commits(wiring: Wiring, watch: CommitWatch) -> None:
 
 def _flush_regularly(app: ChunkApp, agent: FoldAgent | ArchiveAgent, seconds: float) -> None:
     """A timer an agent, so that a slow one doesn't hold the others back. An error ends the worker."""
+    pace = Pace()
 
     async def flush() -> None:
         try:
-            await agent.flush()
+            if pace.due(agent.behind):
+                await agent.flush()
         except Exception as error:  # noqa: BLE001 - reported, and the process ends
             app.fail(error)
 

@@ -7,7 +7,7 @@ an archive needs.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import polars as pl
 from faust.types import TP
@@ -65,18 +65,22 @@ class ArchiveAgent:
 
     async def add(self, chunk: Chunk) -> None:
         """Take a chunk's rows. Raises ChunkLostError on a gap."""
-        async with self._lock:
-            if chunk.epoch != self._epoch:
-                self._epoch = chunk.epoch
-                self._positions.restart()
-            tp = TP(chunk.topic, chunk.partition)
-            self._positions.follow(chunk, lambda: self._app.sought(tp))
-            rows = await crossing("archive_rows", asyncio.to_thread(self._rows, chunk))
-            self._waiting.append(rows)
-            self._ends[tp] = chunk.end
-            self._metrics.took(chunk, len(chunk))
+        if chunk.epoch != self._epoch:
+            self._epoch = chunk.epoch
+            self._positions.restart()
+        tp = TP(chunk.topic, chunk.partition)
+        self._positions.follow(chunk, lambda: self._app.sought(tp))
+        rows = await crossing("archive_rows", asyncio.to_thread(self._rows, chunk))
+        self._waiting.append(rows)
+        self._ends[tp] = chunk.end
+        self._metrics.took(chunk, len(chunk))
         if sum(frame.height for frame in self._waiting) >= self._max_waiting:
             await self.flush()
+
+    @property
+    def behind(self) -> int:
+        """How much waits behind the latest chunks."""
+        return self._positions.behind
 
     def _rows(self, chunk: Chunk) -> pl.DataFrame:
         base = pl.lit(self._source.version(0), pl.UInt64)
@@ -84,14 +88,19 @@ class ArchiveAgent:
         return self._shape(versioned).with_columns(source_partition=pl.lit(chunk.partition, pl.UInt16))
 
     async def flush(self) -> None:
-        """Write what waits, and mark it durable. Raises TimeoutError at the deadline."""
+        """Write what waits, and mark it durable; chunks that come meanwhile wait for the next flush.
+
+        Raises TimeoutError at the deadline. After an error the rows are gone, and their records are not durable: the
+        worker ends, and replays.
+        """
         async with self._lock:
-            if not self._waiting:
-                return
-            waiting, ends = self._waiting, dict(self._ends)
-            with self._metrics.flushing():
-                async with asyncio.timeout(self._flush_deadline_seconds):
-                    await crossing("archive_insert", self._sink.upsert(self._table, pl.concat(waiting)))
-            self._waiting = []
-            for tp, end in ends.items():
-                self._app.mark_durable(self.name, tp, end)
+            waiting, ends, self._waiting, self._ends = self._waiting, self._ends, [], {}
+            if waiting:
+                await self._write(pl.concat(waiting), ends)
+
+    async def _write(self, rows: pl.DataFrame, ends: Mapping[TP, int]) -> None:
+        with self._metrics.flushing():
+            async with asyncio.timeout(self._flush_deadline_seconds):
+                await crossing("archive_insert", self._sink.upsert(self._table, rows))
+        for tp, end in ends.items():
+            self._app.mark_durable(self.name, tp, end)

@@ -35,6 +35,8 @@ class Chunk:
     start: int
     epoch: int  # which seek of the consumer thread this fetch followed
     records: Sequence[Record]
+    behind: int = 0
+    """Offsets of the partition that the broker had past `end` when the chunk was fetched."""
     _derived: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
     _deriving: threading.Lock = field(default_factory=threading.Lock, compare=False, repr=False)
 

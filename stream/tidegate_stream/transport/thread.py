@@ -140,6 +140,8 @@ class ChunkConsumerThread(driver.AIOKafkaConsumerThread):
         """
         if not records or tp.topic not in self.app.chunked_topics:
             return records
-        chunk = Chunk(tp.topic, tp.partition, self._reached.get(tp, records[0].offset), self.epoch, records)
-        self._reached[tp] = chunk.end
+        start, end = self._reached.get(tp, records[0].offset), records[-1].offset + 1
+        behind = max((self._ensure_consumer().highwater(tp) or 0) - end, 0)
+        chunk = Chunk(tp.topic, tp.partition, start, self.epoch, records, behind)
+        self._reached[tp] = end
         return [ChunkRecord.of(chunk)]

@@ -1,4 +1,7 @@
-"""A flush has a deadline: a sink that never answers is an error, which ends the worker, and not a silent stop."""
+"""A flush has a deadline: a sink that never answers is an error, which ends the worker, and not a silent stop.
+
+Chunks that come while a sink is at work are taken, and are durable only when they are written themselves.
+"""
 
 from __future__ import annotations
 
@@ -50,11 +53,11 @@ class Sink:
             await asyncio.Event().wait()
 
 
-def archive(app: Place, sink: Sink) -> ArchiveAgent:
+def archive(app: Place, sink: Sink, *, flush_deadline_seconds: float = 0.05, max_waiting: int = 50_000) -> ArchiveAgent:
     source = Source("clean.track", 1, lambda chunk: pl.DataFrame({"_offset": chunk.offsets}))
     shape: Any = lambda frame: frame  # noqa: E731 - a shape is a function of a frame
     given = cast("ChunkApp", app)
-    return ArchiveAgent(given, "archive.test", source, "events_track", shape, sink, flush_deadline_seconds=0.05)
+    return ArchiveAgent(given, "archive.test", source, "events_track", shape, sink, max_waiting, flush_deadline_seconds)
 
 
 async def test_a_sink_that_never_answers_is_an_error_and_nothing_is_durable() -> None:
@@ -72,3 +75,44 @@ async def test_one_that_answers_in_time_makes_the_chunk_durable() -> None:
     await agent.add(Chunk("clean.track", 0, 0, 1, [Record(0), Record(1)]))
     await agent.flush()
     assert app.durable == {TP("clean.track", 0): 2}
+
+
+class HeldSink(Sink):
+    """Answers each time that it is let."""
+
+    def __init__(self) -> None:
+        super().__init__(answers=True)
+        self.let, self.asked, self.written = asyncio.Event(), asyncio.Event(), list[int]()
+
+    async def upsert(self, table: str, rows: pl.DataFrame) -> None:
+        self.asked.set()
+        await self.let.wait()
+        self.written += rows["_offset"].to_list()
+
+
+async def test_a_chunk_that_comes_amid_an_insert_is_taken_but_not_durable_by_it() -> None:
+    app, sink = Place(), HeldSink()
+    agent = archive(app, sink, flush_deadline_seconds=30)
+    await agent.add(Chunk("clean.track", 0, 0, 1, [Record(0), Record(1)]))
+    flushing = asyncio.create_task(agent.flush())
+    await sink.asked.wait()
+    async with asyncio.timeout(10):
+        await agent.add(Chunk("clean.track", 0, 2, 1, [Record(2)]))
+    sink.let.set()
+    await flushing
+    assert (sink.written, app.durable) == ([0, 1], {TP("clean.track", 0): 2})
+    await agent.flush()
+    assert (sink.written, app.durable) == ([0, 1, 2], {TP("clean.track", 0): 3})
+
+
+async def test_as_many_rows_as_may_wait_hold_chunks_back_until_the_insert_before_is_done() -> None:
+    app, sink = Place(), HeldSink()
+    agent = archive(app, sink, flush_deadline_seconds=30, max_waiting=2)
+    first = asyncio.create_task(agent.add(Chunk("clean.track", 0, 0, 1, [Record(0), Record(1)])))
+    await sink.asked.wait()
+    second = asyncio.create_task(agent.add(Chunk("clean.track", 0, 2, 1, [Record(2), Record(3)])))
+    done, _ = await asyncio.wait({first, second}, timeout=0.2)
+    assert not done
+    sink.let.set()
+    await asyncio.gather(first, second)
+    assert sink.written == [0, 1, 2, 3]
