@@ -31,9 +31,9 @@ clients: setup ## Official clients of other projects against a gateway: Python, 
 	@scripts/install-chromium.sh
 	$(RUN) pytest $(PARALLEL) -m clients tests/clients $(ARGS)
 
-faults: setup ## Kills at every failpoint and at random, the fault matrix, and repairs; FAULTS_JSON=path, SOAK_SEED, SOAK_SECONDS
+faults: setup ## Kills at every failpoint and at random, the fault matrix, repairs, a switch of partitions; FAULTS_JSON=path, SOAK_SEED, SOAK_SECONDS
 	@scripts/install-chromium.sh
-	$(RUN) pytest $(PARALLEL) -m faults tests/faults tests/e2e tests/integration/rebuild tests/integration/reconcile $(ARGS)
+	$(RUN) pytest $(PARALLEL) -m faults tests/faults tests/e2e tests/integration $(ARGS)
 
 privacy: setup ## The leak test at length; PRIVACY_CANARIES, PRIVACY_SEED, PRIVACY_JSON=path, PRIVACY_CONTROL=1 must fail
 	@$(RUN) python -m tests.privacy

@@ -260,6 +260,7 @@ def test_whoever_comes_back_is_somebody_new(live: Running, receipt: Receipt) -> 
     assert live.rows_with(needles(live.stack, (CANARY, TRACE, DEVICES[1]))) == []
 
 
+@pytest.mark.faults
 def test_an_agent_that_reads_all_again_finds_nobody_and_one_without_tombstones_does(
     live: Running, receipt: Receipt
 ) -> None:

@@ -1,4 +1,4 @@
-"""A short piece of the fault matrix for every run of `make test`; `make faults` has all of it."""
+"""Faults one after the other in one run, where the matrix has a run for each."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from tests.faults.matrix.process_faults import PROCESS_FAULTS
 from tests.faults.matrix.run import Run, finish, run_of
 from tests.faults.matrix.tidegate import Tidegate
 
-pytestmark = [pytest.mark.broker, pytest.mark.clickhouse, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.faults, pytest.mark.broker, pytest.mark.clickhouse, pytest.mark.timeout(400)]
 
 
 def test_joining_refusing_and_dying_in_one_run_lose_and_double_nothing(tmp_path: Path) -> None:

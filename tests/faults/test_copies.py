@@ -13,6 +13,7 @@ from tests.faults.totals import BATCH, batch, problems
 from tidegate_infra.broker.fixture import start
 
 
+@pytest.mark.faults
 @pytest.mark.broker
 @pytest.mark.clickhouse
 @pytest.mark.timeout(200)
