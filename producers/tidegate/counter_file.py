@@ -114,7 +114,8 @@ class CounterFile:
             with contextlib.suppress(FileNotFoundError):
                 self.path.unlink()
         self.memory.close()
-        os.close(self._handle)
+        handle, self._handle = self._handle, -1
+        os.close(handle)
 
 
 def _locked(handle: int, path: Path) -> bool:

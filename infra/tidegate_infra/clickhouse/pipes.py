@@ -43,7 +43,8 @@ class PipeReader:
 
     def close(self) -> None:
         """Close the descriptor."""
-        os.close(self._descriptor)
+        descriptor, self._descriptor = self._descriptor, -1
+        os.close(descriptor)
 
 
 class Pump:

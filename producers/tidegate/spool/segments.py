@@ -134,14 +134,18 @@ class Segments:
                 (self._home / name).unlink(missing_ok=True)
             with contextlib.suppress(OSError):  # another process has just made it its own
                 self._home.rmdir()
-        os.close(self._done)
-        os.close(self._lock)
+        self._let_go()
 
     def abandon(self) -> None:
         """Close the files that a forked child has from its parent: the lock would outlive the parent in them."""
         self._finish()
-        os.close(self._done)
-        os.close(self._lock)
+        self._let_go()
+
+    def _let_go(self) -> None:
+        # A number that was closed is another file's soon: a second time has to be an error here, not there.
+        handles, self._done, self._lock = (self._done, self._lock), -1, -1
+        for handle in handles:
+            os.close(handle)
 
     def _finish(self) -> None:
         if self._open >= 0:

@@ -263,3 +263,16 @@ def test_nothing_stays_on_disk_of_what_kafka_has(tmp_path: Path) -> None:
     wait_until(lambda: outlet.keys[-1] == b"again" and len(outlet.keys) == 4, 20, "nothing was tried")
     outlet.answer(None)
     assert publisher.close() == 0
+
+
+def test_closing_a_spool_twice_is_an_error_and_closes_nobody_elses_file(tmp_path: Path) -> None:
+    spool = Spool(tmp_path / "spool")
+    spool.close()
+    others = [os.open(tmp_path, os.O_RDONLY) for _ in range(3)]  # the numbers that are free again
+    try:
+        with pytest.raises(OSError, match="Bad file descriptor"):
+            spool.close()
+        assert all(os.fstat(other) for other in others)
+    finally:
+        for other in others:
+            os.close(other)
