@@ -68,7 +68,6 @@ class Wiring:
     consents: KnownConsents
     erasures: KnownErasures
     rules: Rules
-    flushing: list[FoldAgent | ArchiveAgent] = field(default_factory=list)
     gates: list[GateAgent] = field(default_factory=list)
 
 
@@ -93,8 +92,6 @@ def build(
         _generation(wiring, generation)
     decided = Source(CONSENTS, 1, RecordReader(consent_schema(), registry).decode)
     _archive(wiring, f"archive.{CONSENTS}", decided, "consents", record_rows)
-    for agent in wiring.flushing:
-        _flush_regularly(wiring.app, agent, settings.flush_seconds)
     _watch_commits(wiring, CommitWatch(settings.stuck_seconds))
     return wiring
 
@@ -190,20 +187,26 @@ def _fold(wiring: Wiring, source: Source, fold: Fold) -> None:
         snapshot_every=settings.snapshot_every,
         flush_deadline_seconds=settings.flush_deadline_seconds,
     )
-    _read(wiring, source.topic, agent)
-    wiring.flushing.append(agent)
+    _read_and_flush(wiring, source.topic, agent)
 
 
 def _archive(wiring: Wiring, name: str, source: Source, table: str, shape: Callable[..., Any]) -> None:
     deadline = wiring.settings.flush_deadline_seconds
     own = of_generation(name, source.generation)
     agent = ArchiveAgent(wiring.app, own, source, table, shape, wiring.sink, flush_deadline_seconds=deadline)
-    if _read(wiring, source.topic, agent):
-        wiring.flushing.append(agent)
+    _read_and_flush(wiring, source.topic, agent)
 
 
-def _read(wiring: Wiring, topic: str, agent: Agent) -> bool:
-    """Let an agent read a topic, if it is there."""
+def _read_and_flush(wiring: Wiring, topic: str, agent: FoldAgent | ArchiveAgent) -> None:
+    """Let an agent read a topic, if it is there, and flush at its pace."""
+    seconds = wiring.settings.flush_seconds
+    pace = Pace(seconds)
+    if _read(wiring, topic, agent, pace.took):
+        _flush_regularly(wiring.app, agent, pace, seconds)
+
+
+def _read(wiring: Wiring, topic: str, agent: Agent, took: Callable[[Chunk], None] = lambda _: None) -> bool:
+    """Let an agent read a topic, if it is there; `took` is told of each chunk that it has taken."""
     if topic not in wiring.topics:
         return False
     channel = wiring.app.topic(topic, value_serializer="raw", partitions=wiring.topics[topic])
@@ -211,6 +214,7 @@ def _read(wiring: Wiring, topic: str, agent: Agent) -> bool:
     async def consume(chunks: AsyncIterator[Chunk]) -> None:
         async for chunk in chunks:
             await agent.add(chunk)
+            took(chunk)
 
     wiring.app.holds(agent.name, topic)
     wiring.app.agent(channel, name=agent.name)(consume)  # type: ignore[arg-type]  # a stream is an async iterator
@@ -237,13 +241,12 @@ def _watch_commits(wiring: Wiring, watch: CommitWatch) -> None:
     start(look)
 
 
-def _flush_regularly(app: ChunkApp, agent: FoldAgent | ArchiveAgent, seconds: float) -> None:
+def _flush_regularly(app: ChunkApp, agent: FoldAgent | ArchiveAgent, pace: Pace, seconds: float) -> None:
     """A timer an agent, so that a slow one doesn't hold the others back. An error ends the worker."""
-    pace = Pace()
 
     async def flush() -> None:
         try:
-            if pace.due(agent.behind):
+            if pace.due():
                 await agent.flush()
         except Exception as error:  # noqa: BLE001 - reported, and the process ends
             app.fail(error)

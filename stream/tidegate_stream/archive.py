@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 import polars as pl
 from faust.types import TP
@@ -39,6 +40,17 @@ def record_rows(records: pl.DataFrame) -> pl.DataFrame:
     return records.rename({"_offset": "topic_offset", **{name: raw[name] for name in raw if name in records.columns}})
 
 
+@dataclass(frozen=True)
+class MayWait:
+    """How much may wait for an insert, while as much is inserted, before chunks are held back."""
+
+    rows: int = 50_000
+    bytes: int = 32 << 20
+
+
+PLAIN = MayWait()
+
+
 class ArchiveAgent:
     """Writes one topic's partitions to one table. All methods run on the app's event loop."""
 
@@ -50,12 +62,12 @@ class ArchiveAgent:
         table: str,
         shape: Shape,
         sink: Writer,
-        max_waiting: int = 50_000,
+        may_wait: MayWait = PLAIN,
         flush_deadline_seconds: float = 120.0,
     ) -> None:
         self.name = name
         self._app, self._source, self._table, self._shape, self._sink = app, source, table, shape, sink
-        self._max_waiting, self._flush_deadline_seconds = max_waiting, flush_deadline_seconds
+        self._may_wait, self._flush_deadline_seconds = may_wait, flush_deadline_seconds
         self._waiting: list[pl.DataFrame] = []
         self._ends: dict[TP, int] = {}
         self._positions = Positions(name)
@@ -74,13 +86,13 @@ class ArchiveAgent:
         self._waiting.append(rows)
         self._ends[tp] = chunk.end
         self._metrics.took(chunk, len(chunk))
-        if sum(frame.height for frame in self._waiting) >= self._max_waiting:
+        if self._is_full():
             await self.flush()
 
-    @property
-    def behind(self) -> int:
-        """How much waits behind the latest chunks."""
-        return self._positions.behind
+    def _is_full(self) -> bool:
+        rows = sum(frame.height for frame in self._waiting)
+        size = sum(frame.estimated_size() for frame in self._waiting)
+        return rows >= self._may_wait.rows or size >= self._may_wait.bytes
 
     def _rows(self, chunk: Chunk) -> pl.DataFrame:
         base = pl.lit(self._source.version(0), pl.UInt64)
@@ -90,13 +102,16 @@ class ArchiveAgent:
     async def flush(self) -> None:
         """Write what waits, and mark it durable; chunks that come meanwhile wait for the next flush.
 
-        Raises TimeoutError at the deadline. After an error the rows are gone, and their records are not durable: the
-        worker ends, and replays.
+        Raises TimeoutError at the deadline. What an error kept from the sink waits again, in its place.
         """
         async with self._lock:
             waiting, ends, self._waiting, self._ends = self._waiting, self._ends, [], {}
-            if waiting:
-                await self._write(pl.concat(waiting), ends)
+            try:
+                if waiting:
+                    await self._write(pl.concat(waiting), ends)
+            except BaseException:
+                self._waiting, self._ends = [*waiting, *self._waiting], ends | self._ends
+                raise
 
     async def _write(self, rows: pl.DataFrame, ends: Mapping[TP, int]) -> None:
         with self._metrics.flushing():

@@ -4,6 +4,8 @@ import logging
 import os
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +16,7 @@ import tidegate_stream.app as wiring
 from tidegate_schemas.registry import RegistryClient
 from tidegate_schemas.topics import generation_of
 from tidegate_stream import worker
-from tidegate_stream.archive import ArchiveAgent
+from tidegate_stream.archive import ArchiveAgent, MayWait
 from tidegate_stream.failpoint import FailpointError, failpoint
 from tidegate_stream.folds import all_folds
 from tidegate_stream.gate.elsewhere import Elsewhere
@@ -25,10 +27,13 @@ from tidegate_stream.gate.seen import Seen
 from tidegate_stream.gate.transaction import Batch, PartitionTransactions
 from tidegate_stream.settings import WorkerSettings
 from tidegate_stream.state.partition import PartitionState
+from tidegate_stream.transport import pace
 from tidegate_stream.transport.chunk import Chunk
 from tidegate_stream.transport.consumer import ChunkConsumer
+from tidegate_stream.transport.pace import Pace
 
 SLOW_SECONDS = 5.0
+FLUSH_SECONDS = 0.3
 
 
 class EarlyArchive(ArchiveAgent):
@@ -173,6 +178,20 @@ def leave_out(names: frozenset[str]) -> None:
     wiring.all_folds = lambda *given: tuple(f for f in all_folds(*given) if f.name not in names)  # type: ignore[attr-defined]
 
 
+class PatientPace(Pace):
+    """Takes every chunk for one of a backlog."""
+
+    def took(self, chunk: Chunk) -> None:
+        super().took(replace(chunk, behind=pace.BACKLOG_OFFSETS, age_seconds=pace.BACKLOG_SECONDS))
+
+
+def have_a_backlog() -> None:
+    """Flush at every fifth tick, and let little wait for an insert."""
+    pace.BACKLOG_SECONDS = 5 * FLUSH_SECONDS
+    wiring.Pace = PatientPace  # type: ignore[attr-defined]
+    wiring.ArchiveAgent = partial(ArchiveAgent, may_wait=MayWait(rows=100))  # type: ignore[assignment, attr-defined]
+
+
 def run_gates_only() -> None:
     """Leave the clean topics to the next worker."""
     wiring._fold = wiring._archive = lambda *_: None  # type: ignore[assignment]
@@ -184,6 +203,8 @@ if __name__ == "__main__":
         BROKEN[broken]()
     if without := os.environ.get("WITHOUT"):
         leave_out(frozenset(without.split(",")))
+    if os.environ.get("BACKLOG"):
+        have_a_backlog()
     if os.environ.get("ONLY_GATES"):
         run_gates_only()
     worker.run(
@@ -197,7 +218,7 @@ if __name__ == "__main__":
             replication_factor=int(os.environ["REPLICATION_FACTOR"]),
             data_dir=Path(os.environ["DATA_DIR"]),
             keys_dir=Path(os.environ["KEYS_DIR"]),
-            flush_seconds=0.3,
+            flush_seconds=FLUSH_SECONDS,
             snapshot_every=int(os.environ.get("SNAPSHOT_EVERY", "2")),
             session_timeout_seconds=3.0,
             reconcile_seconds=float(os.environ.get("RECONCILE_SECONDS", "0")),

@@ -127,11 +127,6 @@ class FoldAgent:
         if state.waiting_records >= self._max_waiting_records:
             await self.flush()
 
-    @property
-    def behind(self) -> int:
-        """How much waits behind the latest chunks."""
-        return self._positions.behind
-
     def _fold_in(self, state: PartitionState, chunk: Chunk) -> int:
         return state.add(self._source.decode(chunk), chunk.last_offset, self._source.notices(chunk))
 

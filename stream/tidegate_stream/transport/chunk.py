@@ -37,6 +37,8 @@ class Chunk:
     records: Sequence[Record]
     behind: int = 0
     """Offsets of the partition that the broker had past `end` when the chunk was fetched."""
+    age_seconds: float = 0.0
+    """By its timestamp, of the last record when the chunk was fetched."""
     _derived: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
     _deriving: threading.Lock = field(default_factory=threading.Lock, compare=False, repr=False)
 

@@ -14,11 +14,10 @@ class Positions:
     def __init__(self, agent: str) -> None:
         self._agent = agent
         self._reached: dict[int, int] = {}
-        self._behind: dict[int, int] = {}
 
     def restart(self, reached: Mapping[int, int] | None = None) -> None:
         """Begin anew, from these positions; other partitions begin where the consumer was sought to."""
-        self._reached, self._behind = dict(reached or {}), {}
+        self._reached = dict(reached or {})
 
     def follow(self, chunk: Chunk, first: Callable[[], int]) -> None:
         """Take a chunk in. `first` tells the position of a partition that was not seen yet. Raises ChunkLostError."""
@@ -28,9 +27,3 @@ class Positions:
         if chunk.start > position:
             raise ChunkLostError(self._agent, chunk.topic, chunk.partition, position, chunk.start)
         self._reached[chunk.partition] = max(chunk.end, position)
-        self._behind[chunk.partition] = chunk.behind
-
-    @property
-    def behind(self) -> int:
-        """How much waits behind the latest chunk, in the partition where it is most."""
-        return max(self._behind.values(), default=0)

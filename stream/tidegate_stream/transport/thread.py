@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import OrderedDict, defaultdict
 from collections.abc import Container, Mapping
 from typing import TYPE_CHECKING, Any
@@ -142,6 +143,7 @@ class ChunkConsumerThread(driver.AIOKafkaConsumerThread):
             return records
         start, end = self._reached.get(tp, records[0].offset), records[-1].offset + 1
         behind = max((self._ensure_consumer().highwater(tp) or 0) - end, 0)
-        chunk = Chunk(tp.topic, tp.partition, start, self.epoch, records, behind)
+        age_seconds = time.time() - records[-1].timestamp / 1000
+        chunk = Chunk(tp.topic, tp.partition, start, self.epoch, records, behind, age_seconds)
         self._reached[tp] = end
         return [ChunkRecord.of(chunk)]

@@ -34,9 +34,10 @@ class Tidegate:
         """See `System.prepare`: the stack has the tables already."""
 
     def worker(self, run: Run, number: int) -> subprocess.Popen[bytes]:
-        """See `System.worker`."""
+        """See `System.worker`. A second one takes what it reads for a backlog."""
         home = run.stack.home / f"worker-{number}"
-        return run.stack.worker(CLICKHOUSE_URL=run.engine.url_of_workers, DATA_DIR=str(home))
+        backlog = "1" if number % 2 else ""
+        return run.stack.worker(CLICKHOUSE_URL=run.engine.url_of_workers, DATA_DIR=str(home), BACKLOG=backlog)
 
     def stored(self, run: Run) -> int:
         """See `System.stored`."""

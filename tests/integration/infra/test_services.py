@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
 import signal
@@ -109,13 +110,16 @@ class House:
 
     def end(self) -> None:
         """Stop the services in turn, as a supervisor does: a worker that finds no broker any more gives up slowly."""
-        for process in sorted(self.running.values(), key=[self.running.get(name) for name in LAST].count):
-            stop_group(process.pid, signal.SIGTERM)
-            try:
-                process.wait(30)
-            except subprocess.TimeoutExpired:
-                stop_group(process.pid, signal.SIGKILL)
-                process.wait()
+        try:
+            for name in sorted(self.running, key=LAST.__contains__):
+                stop_group(self.running[name].pid, signal.SIGTERM)
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    self.running[name].wait(15)
+        finally:
+            for process in self.running.values():
+                if process.poll() is None:
+                    stop_group(process.pid, signal.SIGKILL)
+                    process.wait()
 
 
 @pytest.fixture

@@ -205,16 +205,18 @@ def test_a_second_stack_runs_beside_the_first_and_nothing_is_lost_over_stop_kill
 
 
 @pytest.mark.faults
-def test_more_partitions_are_refused_until_the_generation_is_raised_and_then_used(second: Up) -> None:
+def test_more_partitions_are_refused_until_the_generation_is_raised_and_then_used(
+    second: Up, monkeypatch: pytest.MonkeyPatch
+) -> None:
     second.track("first")
     wait_until(lambda: second.event_id("first"), 30, "no row")
     second.end()
-    second.environment["TIDEGATE_PARTITIONS"] = "4"
+    monkeypatch.setitem(second.environment, "TIDEGATE_PARTITIONS", "4")
     refused = second.command("up")
     assert refused.returncode == 1
     assert "TIDEGATE_GENERATION=2" in refused.stderr
 
-    second.environment["TIDEGATE_GENERATION"] = "2"
+    monkeypatch.setitem(second.environment, "TIDEGATE_GENERATION", "2")
     second.start()
     second.track("next")
     event_id = wait_until(lambda: second.event_id("next"), 60, "no row")
@@ -223,6 +225,8 @@ def test_more_partitions_are_refused_until_the_generation_is_raised_and_then_use
     assert "raw     raw.track partition" in second.command("trace", second.event_id("first")).stdout
     wait_until(lambda: second.command("doctor").returncode == 0, 30, second.command("doctor").stdout)
     assert second.command("reconcile").returncode == 0
+    second.end()
+    shutil.rmtree(second.home)  # with the settings of the others it would not start
 
 
 def test_a_stack_whose_home_is_removed_ends_and_says_so(second: Up) -> None:

@@ -14,7 +14,7 @@ import polars as pl
 import pytest
 from faust.types import TP
 
-from tidegate_stream.archive import ArchiveAgent
+from tidegate_stream.archive import ArchiveAgent, MayWait
 from tidegate_stream.state.agent import Source
 from tidegate_stream.transport.app import ChunkApp
 from tidegate_stream.transport.chunk import Chunk
@@ -53,11 +53,12 @@ class Sink:
             await asyncio.Event().wait()
 
 
-def archive(app: Place, sink: Sink, *, flush_deadline_seconds: float = 0.05, max_waiting: int = 50_000) -> ArchiveAgent:
+def archive(app: Place, sink: Sink, **limits: Any) -> ArchiveAgent:
     source = Source("clean.track", 1, lambda chunk: pl.DataFrame({"_offset": chunk.offsets}))
     shape: Any = lambda frame: frame  # noqa: E731 - a shape is a function of a frame
     given = cast("ChunkApp", app)
-    return ArchiveAgent(given, "archive.test", source, "events_track", shape, sink, max_waiting, flush_deadline_seconds)
+    limits = {"flush_deadline_seconds": 0.05, **limits}
+    return ArchiveAgent(given, "archive.test", source, "events_track", shape, sink, **limits)
 
 
 async def test_a_sink_that_never_answers_is_an_error_and_nothing_is_durable() -> None:
@@ -107,7 +108,7 @@ async def test_a_chunk_that_comes_amid_an_insert_is_taken_but_not_durable_by_it(
 
 async def test_as_many_rows_as_may_wait_hold_chunks_back_until_the_insert_before_is_done() -> None:
     app, sink = Place(), HeldSink()
-    agent = archive(app, sink, flush_deadline_seconds=30, max_waiting=2)
+    agent = archive(app, sink, flush_deadline_seconds=30, may_wait=MayWait(rows=2))
     first = asyncio.create_task(agent.add(Chunk("clean.track", 0, 0, 1, [Record(0), Record(1)])))
     await sink.asked.wait()
     second = asyncio.create_task(agent.add(Chunk("clean.track", 0, 2, 1, [Record(2), Record(3)])))
@@ -116,3 +117,43 @@ async def test_as_many_rows_as_may_wait_hold_chunks_back_until_the_insert_before
     sink.let.set()
     await asyncio.gather(first, second)
     assert sink.written == [0, 1, 2, 3]
+
+
+async def test_so_do_as_many_bytes() -> None:
+    app, sink = Place(), HeldSink()
+    sink.let.set()
+    agent = archive(app, sink, may_wait=MayWait(bytes=24))
+    await agent.add(Chunk("clean.track", 0, 0, 1, [Record(0)]))
+    assert sink.written == []
+    await agent.add(Chunk("clean.track", 0, 1, 1, [Record(1), Record(2)]))
+    assert sink.written == [0, 1, 2]
+
+
+async def test_what_a_flush_that_was_cancelled_kept_from_the_sink_is_written_by_the_next() -> None:
+    app, sink = Place(), HeldSink()
+    agent = archive(app, sink, flush_deadline_seconds=30)
+    await agent.add(Chunk("clean.track", 0, 0, 1, [Record(0)]))
+    flushing = asyncio.create_task(agent.flush())
+    await sink.asked.wait()
+    await agent.add(Chunk("clean.track", 0, 1, 1, [Record(1)]))
+    flushing.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await flushing
+    assert app.durable == {}
+    sink.let.set()
+    await agent.flush()
+    assert (sink.written, app.durable) == ([0, 1], {TP("clean.track", 0): 2})
+
+
+async def test_after_a_seek_amid_an_insert_each_place_is_durable_as_far_as_it_was_written() -> None:
+    app, sink = Place(), HeldSink()
+    agent = archive(app, sink, flush_deadline_seconds=30)
+    await agent.add(Chunk("clean.track", 0, 0, 1, [Record(0), Record(1)]))
+    flushing = asyncio.create_task(agent.flush())
+    await sink.asked.wait()
+    await agent.add(Chunk("clean.track", 0, 0, 2, [Record(0)]))  # read again, up to there
+    sink.let.set()
+    await flushing
+    assert app.durable == {TP("clean.track", 0): 2}
+    await agent.flush()
+    assert sink.written == [0, 1, 0]
