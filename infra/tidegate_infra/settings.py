@@ -68,7 +68,11 @@ class Settings(GatewaySettings):
     )
     broker_heap_mb: int = Field(default=256, ge=96, description="Largest Java heap of the embedded broker.")
 
-    flush_seconds: float = Field(default=1.0, gt=0, description="Pause between two flushes of an agent to ClickHouse.")
+    flush_seconds: float = Field(
+        default=1.0,
+        gt=0,
+        description="Pause between two flushes of an agent to ClickHouse; 5 or more while a backlog is as late.",
+    )
     lateness_seconds: int = Field(default=3600, ge=0, description="How long after its end a window takes late events.")
     session_gap_seconds: int = Field(default=1800, gt=0, description="Quiet time that ends a session.")
     reconcile_interval_seconds: float = Field(
