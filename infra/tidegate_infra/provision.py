@@ -23,7 +23,7 @@ __all__ = ["provide_registry", "provide_tables", "provide_topics", "provide_topi
 
 log = logging.getLogger(__name__)
 
-_REMIND_SECONDS = 10.0
+_REMIND_SECONDS = 5.0
 _PAUSE_SECONDS = 1.0
 
 

@@ -22,7 +22,7 @@ from tidegate_schemas.registry import SchemaRegistry
 
 log = logging.getLogger(__name__)
 
-_REMIND_SECONDS = 10.0
+_REMIND_SECONDS = 5.0
 _OTHER_FILES = 512
 YOUNG_OBJECTS = 50_000
 """Between two looks for garbage that holds itself."""
