@@ -22,7 +22,7 @@ from tests.waiting import wait_until
 from tidegate_infra import allocators
 from tidegate_infra.processes import free_ports, spawn, stop_group
 
-pytestmark = [pytest.mark.broker, pytest.mark.clickhouse, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.faults, pytest.mark.broker, pytest.mark.clickhouse, pytest.mark.timeout(180)]
 NAMES = ("registry", "broker", "clickhouse", "gateway", "worker", "dashboard", "alerts")
 
 #: Whom the others need.

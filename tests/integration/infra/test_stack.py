@@ -179,6 +179,7 @@ def test_memory_and_restarts_are_told_to_prometheus(stack: Up) -> None:
     assert 'tidegate_job_failures_total{job="erase-withdrawn"} 0.0' in metrics
 
 
+@pytest.mark.faults
 def test_a_second_stack_runs_beside_the_first_and_nothing_is_lost_over_stop_kill_and_start(
     stack: Up, second: Up
 ) -> None:

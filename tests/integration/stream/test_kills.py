@@ -24,7 +24,6 @@ POINTS = (
     "transaction_written:1",
     "changelog.after:2",
     "insert.after:3",
-    "archive_insert.after:1",
     "commit.before:2",
 )
 
